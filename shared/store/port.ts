@@ -1,0 +1,211 @@
+/**
+ * The store port: what a node must remember, in the verbs of the exchange.
+ *
+ * `write` is the only way to change anything. Its work is synchronous and only writes; all work handed
+ * over in one turn of the event loop becomes durable in one commit (fsync) before any promise resolves.
+ * A work that throws undoes itself alone. Errors: STORE_FAILED, STORE_FULL, STORE_DAMAGED.
+ */
+import type { ErrorCode } from '../errors.ts';
+
+export interface Store {
+  write(work: (tx: StoreWrites) => void): Promise<void>;
+
+  outLanes(): OutLane[];
+  inLanes(): InLane[];
+  /** Packages whose receipt has not come, by lane and sequence ascending. */
+  unacknowledged(): OutPackage[];
+  /** Received packages that still hold unfinished messages, oldest first. */
+  unfinishedInbound(): InPackage[];
+  /** Messages of one received package that are not finished. */
+  unfinishedMessages(lane: string, sequence: number): InMessage[];
+  /** Digest of a received package, where that sequence was received. */
+  inboundDigest(lane: string, sequence: number): string | undefined;
+  inboundMessage(id: string): InMessage | undefined;
+  outPackage(lane: string, sequence: number): OutPackage | undefined;
+  exchange(id: string): Exchange | undefined;
+  idempotent(consumer: string, key: string): Exchange | undefined;
+  /** Exchanges that wait for an answer, by deadline, at most `count`. */
+  waitingExchanges(beforeDeadlineMs: number, count: number): Exchange[];
+  /** Newest first, without bodies. */
+  recentExchanges(count: number): Exchange[];
+  /** Newest first, both directions: what `status` and the demo show. */
+  counts(): StoreCounts;
+  policyBundle(): StoredPolicy | undefined;
+  policyHistory(): StoredPolicy[];
+  auditHead(): AuditHead;
+  /** Blocks in order, from `from` inclusive, at most `count`. */
+  auditBlocks(from: number, count: number): AuditBlock[];
+  close(): void;
+}
+
+export interface StoreWrites {
+  // the origin of calls
+  acceptExchange(exchange: NewExchange): void;
+  recordAnswer(id: string, answer: StoredAnswer): void;
+  /** EXPIRED or IN_DOUBT: the exchange ends without an answer of the upstream. */
+  endExchange(
+    id: string,
+    state: 'EXPIRED' | 'IN_DOUBT' | 'REJECTED',
+    code: ErrorCode,
+    atMs: number,
+  ): void;
+  /** Forgets ended exchanges and finished inbound messages older than `beforeMs`, at most `count` each. */
+  forget(beforeMs: number, count: number): void;
+
+  // packages that leave
+  appendOutbound(sealed: OutPackage): void;
+  markSent(lane: string, sequence: number, atMs: number): void;
+  /** The receipt: all up to `contiguous` and those in `beyond` arrived. */
+  acknowledgeOutbound(
+    lane: string,
+    contiguous: number,
+    beyond: readonly number[],
+    atMs: number,
+  ): void;
+
+  // packages that arrive
+  recordInbound(received: InPackage): void;
+  recordMessage(message: InMessage): void;
+  finishMessage(id: string, state: FinishedState, atMs: number, code?: ErrorCode): void;
+  /** All messages of the package are finished; its file may go. */
+  finishInbound(lane: string, sequence: number): void;
+
+  appendAudit(block: AuditBlock): void;
+  putPolicy(policy: StoredPolicy): void;
+}
+
+export interface OutLane {
+  readonly lane: string;
+  /** Last sequence used; 0: none yet. */
+  readonly head: number;
+  /** SHA-256 (hex) of the last package's manifest.p7m; 64 zeros before the first. */
+  readonly headDigest: string;
+  /** Highest sequence up to which all are acknowledged. */
+  readonly acknowledged: number;
+}
+
+export interface InLane {
+  readonly lane: string;
+  readonly contiguous: number;
+  /** Received sequences above `contiguous`, ascending. */
+  readonly beyond: readonly number[];
+}
+
+export interface OutPackage {
+  readonly lane: string;
+  readonly sequence: number;
+  readonly packageId: string;
+  /** SHA-256 (hex) of manifest.p7m. */
+  readonly digest: string;
+  readonly bytes: number;
+  readonly messages: number;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  /** False for packages of receipts and heartbeats alone: nobody waits for their receipt. */
+  readonly awaitsReceipt: boolean;
+  readonly sentAtMs?: number;
+  readonly acknowledgedAtMs?: number;
+}
+
+export interface InPackage {
+  readonly lane: string;
+  readonly sequence: number;
+  readonly packageId: string;
+  readonly digest: string;
+  /** manifest.previous: digest of the package before it on the lane. */
+  readonly previous: string;
+  readonly bytes: number;
+  readonly messages: number;
+  readonly receivedAtMs: number;
+  /** True as soon as no message of it waits for anything. */
+  readonly finished: boolean;
+}
+
+export type FinishedState = 'DELIVERED' | 'REFUSED' | 'EXPIRED' | 'IN_DOUBT';
+
+/** A request that arrived: RELEASED once it may have reached its upstream. */
+export interface InMessage {
+  readonly id: string;
+  readonly lane: string;
+  readonly sequence: number;
+  readonly flow: string;
+  readonly consumer: string;
+  readonly deadlineMs: number;
+  readonly state: 'RELEASED' | FinishedState;
+  readonly receivedAtMs: number;
+  readonly code?: ErrorCode;
+}
+
+export interface NewExchange {
+  readonly id: string;
+  readonly consumer: string;
+  readonly flow: string;
+  readonly acceptedAtMs: number;
+  readonly deadlineMs: number;
+  readonly lane: string;
+  readonly sequence: number;
+  /** SHA-256 (hex) of the encoded request message. */
+  readonly requestDigest: string;
+  readonly idempotencyKey?: string;
+  /** SHA-256 (hex) of what the caller sent, to recognise another request under the same key. */
+  readonly callDigest?: string;
+}
+
+export type ExchangeState =
+  | 'SEALED'
+  | 'SENT'
+  | 'ACKNOWLEDGED'
+  | 'RESPONDED'
+  | 'REJECTED'
+  | 'EXPIRED'
+  | 'IN_DOUBT';
+
+export interface Exchange extends NewExchange {
+  /** Until it ends, the state of the package that carries it. */
+  readonly state: ExchangeState;
+  readonly answer?: StoredAnswer;
+}
+
+export interface StoredAnswer {
+  readonly state: 'RESPONDED' | 'REJECTED';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+  readonly code?: ErrorCode;
+  readonly body: Uint8Array;
+  readonly answeredAtMs: number;
+}
+
+export interface StoreCounts {
+  readonly exchanges: Readonly<Partial<Record<ExchangeState, number>>>;
+  readonly outbound: number;
+  readonly inbound: number;
+  readonly unacknowledged: number;
+  readonly auditEvents: number;
+}
+
+export interface StoredPolicy {
+  readonly version: number;
+  /** CMS SignedData, DER, whose content is the bundle's canonical JSON. */
+  readonly bundle: Uint8Array;
+  readonly appliedAtMs: number;
+  readonly actor: string;
+}
+
+export interface AuditHead {
+  /** Sequence of the last block; 0: none. */
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+/** One commit's events. `hash = SHA-256(0x01 ‖ previous ‖ u64 sequence ‖ u64 atMs ‖ events)`. */
+export interface AuditBlock {
+  readonly sequence: number;
+  readonly atMs: number;
+  /** Hash (hex) of the block before; 64 zeros for the first. */
+  readonly previous: string;
+  readonly hash: string;
+  readonly count: number;
+  /** JSON Lines, UTF-8, one event a line. */
+  readonly events: Uint8Array;
+}
