@@ -15,6 +15,8 @@ export const limits = {
   upstreamConnectionsMax: 128,
   upstreamConnectTimeoutMs: 3_000,
   // content
+  pathSegmentsMax: 32,
+  queryPairsMax: 64,
   jsonDepthMax: 64,
   jsonMembersMax: 100_000,
   jsonStringBytesMax: 1024 * 1024,
