@@ -41,6 +41,10 @@ export const limits = {
   // exchange
   laneWindowMax: 1024,
   batchBytesMax: 8 * 1024 * 1024,
+  batchFileBytesMax: 32 * 1024 * 1024,
+  refusedPackagesMax: 200,
+  signerPatienceMs: 2_000,
+  signerRetryMs: 100,
   outboxMessagesMax: 4096,
   exchangesInFlightMax: 4096,
   idempotencyKeyBytesMax: 255,
@@ -50,6 +54,12 @@ export const limits = {
   resendFirstMs: 2_000,
   resendMaxMs: 60_000,
   resendRequestMax: 256,
+  // home
+  configBytesMax: 64 * 1024,
+  packageExpiresMsMax: 366 * 24 * 3_600_000,
+  packageExpiresLinkMs: 5 * 60_000,
+  packageExpiresDirectoryMs: 30 * 24 * 3_600_000,
+  trustFileBytesMax: 64 * 1024,
   // processes
   ipcFrameBytesMax: 20 * 1024 * 1024,
   ipcHeadBytesMax: 128 * 1024,
@@ -58,7 +68,13 @@ export const limits = {
   ipcReconnectMaxMs: 500,
   restartFirstMs: 50,
   restartMaxMs: 5_000,
+  restartCalmMs: 30_000,
   stopGraceMs: 3_000,
+  logFileBytesMax: 16 * 1024 * 1024,
+  logFilesMax: 4,
+  adminConnectionsMax: 64,
+  adminRequestTimeoutMs: 5_000,
+  adminAskTimeoutMs: 2_000,
   // channels
   linkHandshakeTimeoutMs: 5_000,
   linkReconnectFirstMs: 50,

@@ -1,0 +1,136 @@
+/**
+ * config.yaml of a node: what it may say, and every way to say it wrong.
+ * docs/spec/config.md is the norm. No secret ever stands in it: the PIN is a file of its own.
+ */
+import { z } from 'zod';
+import { limits } from '../limits.ts';
+import { readYaml } from './yaml.ts';
+
+const host = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$|^[0-9A-Fa-f:]+$/, 'expected a host name or an IP address');
+const address = z.strictObject({ host, port: z.int().min(1).max(65_535) });
+const path = z.string().min(1).max(1024);
+
+/** What node ids look like; they name lanes, certificates and spool files. */
+export const nodeIdPattern: RegExp = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+const hsm = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('soft'), file: path, pinFile: path }),
+  z.strictObject({
+    kind: z.literal('pkcs11'),
+    module: path,
+    tokenLabel: z.string().min(1).max(32),
+    pinFile: path,
+  }),
+]);
+
+const link = address.extend({ kind: z.literal('link') });
+const directory = z.strictObject({ kind: z.literal('directory'), dir: path });
+const channel = z.strictObject({
+  send: z.discriminatedUnion('kind', [link, directory]),
+  receive: z.discriminatedUnion('kind', [
+    link,
+    directory.extend({
+      convention: z.enum(['rename', 'marker', 'stable']).default('rename'),
+    }),
+  ]),
+});
+
+const base = z.strictObject({
+  role: z.enum(['outer', 'inner']),
+  node: z
+    .string()
+    .regex(nodeIdPattern, 'expected lower-case letters, digits and hyphens, at most 63'),
+  edge: z
+    .strictObject({ listen: address.optional(), tls: z.boolean().default(true) })
+    .default({ tls: true }),
+  management: address,
+  channel,
+  hsm,
+  upstreams: z.strictObject({ ca: path.optional() }).default({}),
+  package: z
+    .strictObject({ expiresMs: z.int().min(1000).max(limits.packageExpiresMsMax).optional() })
+    .default({}),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .default({ level: 'info' }),
+});
+
+type Base = z.infer<typeof base>;
+
+/** Runs although other parts are wrong, so that all faults come out together. */
+const together = (at: string[], message: string) => ({ path: at, message, when: () => true });
+
+const schema = base
+  .refine(
+    (c) => c.role !== 'outer' || c.edge?.listen,
+    together(['edge', 'listen'], 'expected the address where the outer node takes calls'),
+  )
+  .refine(
+    (c) => c.role !== 'inner' || !c.edge?.listen,
+    together(['edge', 'listen'], 'expected no address: an inner node takes no calls'),
+  )
+  .refine(
+    (c) => c.role !== 'outer' || c.upstreams?.ca === undefined,
+    together(['upstreams', 'ca'], 'expected nothing: an outer node calls no upstream'),
+  )
+  .refine(
+    (c) => c.edge?.tls !== false || !c.edge.listen || isLoopback(c.edge.listen.host),
+    together(['edge', 'tls'], 'expected true: without TLS only a loopback address may listen'),
+  )
+  .refine(
+    (c) => !listeners(c).some((one, i, all) => all.indexOf(one) !== i),
+    together(['management'], 'expected each listening address once'),
+  )
+  .refine(
+    (c) =>
+      c.channel?.send?.kind !== 'directory' ||
+      c.channel.receive?.kind !== 'directory' ||
+      c.channel.send.dir !== c.channel.receive.dir,
+    together(['channel', 'receive', 'dir'], 'expected another directory than channel.send has'),
+  )
+  .transform((c) => ({ ...c, package: { expiresMs: c.package.expiresMs ?? defaultExpiry(c) } }));
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/**
+ * A checked configuration, frozen. Paths are as written: relative ones count from the node's home.
+ * `package.expiresMs` is how long a package that this node seals stays acceptable.
+ */
+export type NodeConfig = DeepReadonly<z.infer<typeof schema>>;
+
+/**
+ * Parses and checks the text of a config.yaml; `file` only names it in messages.
+ * Errors: CONFIG_INVALID, whose message lists every fault as `file:line: what`.
+ */
+export function parseConfig(text: string, file: string): NodeConfig {
+  return freeze(readYaml(text, file, schema));
+}
+
+/** True for addresses that only this machine can reach. */
+export function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || /^127\.\d+\.\d+\.\d+$/.test(name);
+}
+
+function listeners(c: Base): string[] {
+  const receive = c.channel?.receive?.kind === 'link' ? [c.channel.receive] : [];
+  const addresses = [c.management, c.edge?.listen, ...receive];
+  return addresses.flatMap((one) => (one?.port ? [`${one.host}:${one.port}`] : []));
+}
+
+/** A ferried package may lie in a drawer for weeks; one on a link is there or lost. */
+function defaultExpiry(c: Base): number {
+  return c.channel.send.kind === 'link'
+    ? limits.packageExpiresLinkMs
+    : limits.packageExpiresDirectoryMs;
+}
+
+function freeze<T>(value: T): DeepReadonly<T> {
+  if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) freeze(part);
+    Object.freeze(value);
+  }
+  return value as DeepReadonly<T>;
+}
