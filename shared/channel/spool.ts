@@ -1,0 +1,150 @@
+/**
+ * The spool: a directory where guard and mover meet. A package is there whole or not at all.
+ *
+ *   write `.<name>.<random>.tmp` ▶ fsync ▶ rename to `<name>` ▶ fsync of the directory
+ *
+ * Names: `<class>-<sequence, 12 digits>-<packageId>.stp`. docs/spec/channels.md §Spool is the norm.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asSallyportError, SallyportError } from '../errors.ts';
+import { isId, newId } from '../ids.ts';
+import type { FlowClass } from '../ports.ts';
+
+export interface SpoolName {
+  readonly flowClass: FlowClass;
+  /** 1 to 999,999,999,999. */
+  readonly sequence: number;
+  readonly packageId: string;
+}
+
+/** A file on its way into a spool; nobody sees it until `commit`. */
+export interface Deposit {
+  /** Appends; resolves when the operating system took the bytes. CHANNEL_FULL on a full disk. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Makes the file durable under its final name, replacing a former copy. Returns its path. */
+  commit(): Promise<string>;
+  /** Forgets what was written. Never throws. */
+  abort(): Promise<void>;
+}
+
+const namePattern = /^(interactive|bulk)-([0-9]{12})-([0-9a-f]{32})\.stp$/;
+const temporaryPattern = /^\..+\.tmp$/;
+
+/** The file name of a package in a spool. */
+export function spoolName({ flowClass, sequence, packageId }: SpoolName): string {
+  return `${flowClass}-${String(sequence).padStart(12, '0')}-${packageId}.stp`;
+}
+
+/** Reads a file name from outside; undefined for anything that spoolName would not make. */
+export function parseSpoolName(name: string): SpoolName | undefined {
+  const match = namePattern.exec(name);
+  const [, flowClass, digits, packageId] = match ?? [];
+  const sequence = Number(digits);
+  if (!match || !isId(packageId) || sequence < 1) return undefined;
+  return { flowClass: flowClass === 'bulk' ? 'bulk' : 'interactive', sequence, packageId };
+}
+
+/** Names of the finished packages in `dir`: interactive before bulk, then by sequence. */
+export async function listSpool(dir: string): Promise<string[]> {
+  const names = await readdir(dir);
+  return names.filter((name) => parseSpoolName(name) !== undefined).sort(bySpoolOrder);
+}
+
+/** Sorts spool names into the order in which they travel. */
+export function bySpoolOrder(a: string, b: string): number {
+  // 'interactive' sorts after 'bulk', so the class decides the other way round; digits are padded.
+  if (a[0] !== b[0]) return a < b ? 1 : -1;
+  return a < b ? -1 : Number(a > b);
+}
+
+/** Removes what a crash left unfinished. Only for the one process that writes into `dir`, at start. */
+export async function cleanSpool(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (temporaryPattern.test(name)) await rm(join(dir, name), { force: true });
+  }
+}
+
+/** Begins a file in `dir`. CHANNEL_FULL on a full disk, INTERNAL where the directory is unusable. */
+export async function depositFile(dir: string, name: string): Promise<Deposit> {
+  // Random, so that a torn transfer that is being forgotten cannot meet its own repetition.
+  const temporary = join(dir, `.${name}.${newId().slice(-8)}.tmp`);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = await coded(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+  const abort = async (): Promise<void> => {
+    await file.close().catch(() => {});
+    await rm(temporary, { force: true }).catch(() => {});
+  };
+  const finish = async (): Promise<string> => {
+    await file.sync();
+    await file.close();
+    const path = join(dir, name);
+    await rename(temporary, path);
+    await syncDirectory(dir);
+    return path;
+  };
+  return {
+    write: (chunk) => coded(writeAll(file, chunk)),
+    commit: async () => {
+      try {
+        return await coded(finish());
+      } catch (error) {
+        await abort();
+        throw error;
+      }
+    },
+    abort,
+  };
+}
+
+interface Round {
+  /** Not begun yet: whoever changed the directory before it begins is covered by it. */
+  next: Promise<void> | undefined;
+  running: Promise<void>;
+}
+
+const rounds = new Map<string, Round>();
+
+/** Makes renames and removals in `dir` durable. Calls of the same moment share one fsync. */
+export function syncDirectory(dir: string): Promise<void> {
+  const round = rounds.get(dir) ?? { next: undefined, running: Promise.resolve() };
+  rounds.set(dir, round);
+  round.next ??= round.running
+    .catch(() => {})
+    .then(() => {
+      round.running = fsyncDirectory(dir);
+      round.next = undefined;
+      return round.running;
+    });
+  return round.next;
+}
+
+async function fsyncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) {
+    at += (await file.write(chunk, at, chunk.length - at)).bytesWritten;
+  }
+}
+
+async function coded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    if (!['ENOSPC', 'EDQUOT'].includes(code)) throw asSallyportError(cause);
+    const hint = 'free space on the volume of the spool';
+    throw new SallyportError('CHANNEL_FULL', `expected room on the disk, got ${code}`, {
+      hint,
+      cause,
+    });
+  }
+}
