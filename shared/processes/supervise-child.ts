@@ -1,0 +1,132 @@
+/** One process kept running: started, listened to, started again with a growing pause, stopped. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import type { ProcessName } from '../config/home.ts';
+import { limits } from '../limits.ts';
+import { parseReport, type Report, reportVariable } from './child.ts';
+import { openLogFile } from './supervise-log.ts';
+
+export interface ProcessState {
+  readonly state: 'starting' | 'running' | 'waiting' | 'stopped';
+  readonly pid?: number;
+  readonly sinceMs: number;
+  /** Ends that nobody asked for. */
+  readonly restarts: number;
+}
+
+export interface Kept {
+  readonly state: ProcessState;
+  /** SIGTERM, then SIGKILL after `limits.stopGraceMs`. Resolves when the process is gone. */
+  stop(): Promise<void>;
+}
+
+export interface KeepOptions {
+  readonly name: ProcessName;
+  readonly main: string;
+  /** The node's home, which becomes the working directory. */
+  readonly dir: string;
+  readonly logFile: string;
+  readonly onChange: () => void;
+  readonly onReport: (told: Report) => void;
+  /** It ended by itself, with no report of why; `how` is its exit code or signal. */
+  readonly onCrash: (how: string) => void;
+}
+
+export function keepRunning(options: KeepOptions): Kept {
+  const log = openLogFile(options.logFile);
+  let state: ProcessState = { state: 'starting', sinceMs: Date.now(), restarts: 0 };
+  let child: ChildProcess | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopping = false;
+  let delayMs: number = limits.restartFirstMs;
+  let gone = (): void => {};
+
+  const become = (next: Omit<ProcessState, 'sinceMs' | 'restarts'>, restarts = 0): void => {
+    state = { ...next, sinceMs: Date.now(), restarts: state.restarts + restarts };
+    options.onChange();
+  };
+  const start = (): void => {
+    const startedMs = Date.now();
+    let explained = false;
+    const fresh = launch(options, (told) => {
+      explained ||= told.state === 'failed';
+      if (told.state === 'ready' && !stopping) become({ ...state, state: 'running' });
+      options.onReport(told);
+    });
+    child = fresh;
+    fresh.stdout?.on('data', (chunk: Buffer) => log.write(chunk));
+    fresh.stderr?.on('data', (chunk: Buffer) => log.write(chunk));
+    become(fresh.pid === undefined ? { state: 'starting' } : { state: 'starting', pid: fresh.pid });
+    ended(fresh).then((how) => {
+      child = undefined;
+      if (stopping) return gone();
+      if (Date.now() - startedMs >= limits.restartCalmMs) delayMs = limits.restartFirstMs;
+      become({ state: 'waiting' }, 1);
+      if (!explained) options.onCrash(how);
+      if (stopping) return gone();
+      timer = setTimeout(start, delayMs);
+      delayMs = Math.min(delayMs * 2, limits.restartMaxMs);
+    });
+  };
+  const end = async (): Promise<void> => {
+    clearTimeout(timer);
+    if (child) {
+      const left = new Promise<void>((resolve) => {
+        gone = resolve;
+      });
+      const last = child;
+      last.kill('SIGTERM');
+      const killer = setTimeout(() => last.kill('SIGKILL'), limits.stopGraceMs);
+      await left;
+      clearTimeout(killer);
+    }
+    become({ state: 'stopped' });
+    log.close();
+  };
+  start();
+  let ending: Promise<void> | undefined;
+  return {
+    get state() {
+      return state;
+    },
+    stop() {
+      stopping = true;
+      ending ??= end();
+      return ending;
+    },
+  };
+}
+
+function launch({ name, main, dir }: KeepOptions, onReport: (told: Report) => void): ChildProcess {
+  const child = spawn(process.execPath, [main, name, '--dir', '.'], {
+    cwd: dir,
+    env: { ...process.env, [reportVariable]: '3' },
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  });
+  child.stdin?.on('error', () => {});
+  readLines(child.stdio[3] as Readable, (line) => {
+    const told = parseReport(line);
+    if (told) onReport(told);
+  });
+  return child;
+}
+
+/** 'close' comes after the last byte of every pipe: a report is never overtaken by the end. */
+function ended(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => child.pid === undefined && resolve(error.message));
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+}
+
+const lineBytesMax = 64 * 1024;
+
+function readLines(stream: Readable, onLine: (line: string) => void): void {
+  let held = '';
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (held + text).split('\n');
+    held = (lines.pop() ?? '').slice(0, lineBytesMax);
+    for (const line of lines) onLine(line);
+  });
+  stream.on('error', () => {});
+}

@@ -1,0 +1,118 @@
+/**
+ * The five processes of a node, kept alive by one supervisor:
+ *
+ *   lock the home ──▶ start signer guard edge mover admin ──▶ restart whichever ends
+ *                       └─ a fault that only a person can mend: say it once, stop all, exit 1
+ *   stop ──▶ edge, mover, guard, signer, admin: nothing new comes in, then what is in hand is finished
+ */
+import { renameSync, writeFileSync } from 'node:fs';
+import { homePaths, type ProcessName, processNames } from '../config/home.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Report } from './child.ts';
+import { type Kept, keepRunning, type ProcessState } from './supervise-child.ts';
+import { lockHome } from './supervise-lock.ts';
+
+export interface SuperviseOptions {
+  /** The node's home, absolute. */
+  readonly dir: string;
+  /** The node's main.ts, started as `main.ts <process> --dir .` in the home. */
+  readonly main: string;
+  /** Talk for the operator: one line, and what to do about it. */
+  readonly tell: (line: string, hint?: string) => void;
+}
+
+export interface Supervisor {
+  /** Stops everything in order. */
+  stop(): Promise<void>;
+  /** Resolves when all is stopped: true where a fault needs a person, false where it was asked for. */
+  readonly ended: Promise<boolean>;
+}
+
+/** What run/processes.json says, for `status`. */
+export interface ProcessesFile {
+  readonly supervisor: number;
+  readonly processes: Readonly<Record<ProcessName, ProcessState>>;
+}
+
+const stopOrder: readonly ProcessName[] = ['edge', 'mover', 'guard', 'signer', 'admin'];
+
+/** Trying again mends none of these, and a wrong PIN tried again locks the token. */
+const needsPerson: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_INVALID',
+  'HOME_MISSING',
+  'USAGE',
+  'PEER_MISSING',
+  'PEER_WRONG',
+  'TRUST_FILE_INVALID',
+  'CERTIFICATE_REFUSED',
+  'KEYSPEC_INVALID',
+  'KEYSTORE_DAMAGED',
+  'HSM_PIN',
+  'HSM_PIN_FILE',
+  'STORE_DAMAGED',
+  'AUDIT_BROKEN',
+]);
+
+/** Errors: HOME_IN_USE where another supervisor holds the home. */
+export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
+  const paths = homePaths(dir);
+  const unlock = lockHome(paths.lock);
+  const kept = new Map<ProcessName, Kept>();
+  const told = new Map<ProcessName, string>();
+  let finish = (_failed: boolean): void => {};
+  const ended = new Promise<boolean>((resolve) => {
+    finish = resolve;
+  });
+
+  const record = (): void => {
+    if (kept.size < processNames.length) return;
+    const processes = Object.fromEntries([...kept].map(([name, one]) => [name, one.state]));
+    writeWhole(paths.processes, JSON.stringify({ supervisor: process.pid, processes }));
+  };
+  /** Says the same about the same process once, until it has run again. */
+  const tellOnce = (name: ProcessName, line: string, hint?: string): void => {
+    if (told.get(name) === line) return;
+    told.set(name, line);
+    tell(line, hint);
+  };
+  const onReport = (name: ProcessName, report: Report): void => {
+    if (report.state === 'ready') return void told.delete(name);
+    const fatal = needsPerson.has(report.code);
+    const what = `${name}: ${report.message} [${report.code}]`;
+    tellOnce(name, fatal ? what : `${what}; trying again`, report.hint);
+    if (fatal) void stop(true);
+  };
+  let stopping: Promise<void> | undefined;
+  const stop = (failed: boolean): Promise<void> => {
+    stopping ??= (async () => {
+      for (const name of stopOrder) await kept.get(name)?.stop();
+      unlock();
+      finish(failed);
+    })();
+    return stopping;
+  };
+
+  for (const name of processNames) {
+    const one = keepRunning({
+      name,
+      main,
+      dir,
+      logFile: paths.log(name),
+      onChange: record,
+      onReport: (report) => onReport(name, report),
+      onCrash: (how) => tellOnce(name, `${name} ended (${how}); starting it again`),
+    });
+    kept.set(name, one);
+  }
+  record();
+  return { stop: () => stop(false), ended };
+}
+
+function writeWhole(path: string, text: string): void {
+  try {
+    writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
+    renameSync(`${path}.tmp`, path);
+  } catch {
+    // It only informs; a full disk must not stop the node.
+  }
+}

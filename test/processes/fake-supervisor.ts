@@ -1,0 +1,10 @@
+/** Supervises the fake node in the directory that it is given, until somebody kills it. */
+import { join } from 'node:path';
+import { supervise } from '@sallyport/shared/processes/supervise.ts';
+
+const dir = process.argv[2] ?? '.';
+supervise({
+  dir,
+  main: join(import.meta.dirname, 'fake-main.ts'),
+  tell: (line) => process.stderr.write(`${line}\n`),
+});

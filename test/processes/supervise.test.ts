@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import {
+  type ProcessesFile,
+  type Supervisor,
+  supervise,
+} from '@sallyport/shared/processes/supervise.ts';
+
+const main = join(import.meta.dirname, 'fake-main.ts');
+
+function makeHome(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'sallyport-supervise-'));
+  for (const part of ['run', 'log']) mkdirSync(join(dir, part));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+function start(t: TestContext, dir: string): { supervisor: Supervisor; told: string[] } {
+  const told: string[] = [];
+  const supervisor = supervise({
+    dir,
+    main,
+    tell: (line, hint) => told.push(hint === undefined ? line : `${line} (${hint})`),
+  });
+  t.after(() => supervisor.stop());
+  return { supervisor, told };
+}
+
+const stateOf = (dir: string): ProcessesFile =>
+  JSON.parse(readFileSync(join(dir, 'run/processes.json'), 'utf8'));
+const pidOf = (dir: string, name: ProcessName): number => stateOf(dir).processes[name].pid ?? 0;
+const lines = (dir: string, file: string): string[] =>
+  existsSync(join(dir, file)) ? readFileSync(join(dir, file), 'utf8').trim().split('\n') : [];
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const endMs = Date.now() + 15_000; Date.now() < endMs; ) {
+    if (holds()) return;
+    await sleep(20);
+  }
+  assert.fail(`never came true: ${what}`);
+}
+
+const allRun = (dir: string): boolean =>
+  existsSync(join(dir, 'run/processes.json')) &&
+  processNames.every((name) => stateOf(dir).processes[name].state === 'running');
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+}
+
+test('a process that is killed starts again, and a stop ends all five in order', async (t) => {
+  const dir = makeHome(t);
+  const { supervisor, told } = start(t, dir);
+  await until('all run', () => allRun(dir));
+  const before = pidOf(dir, 'guard');
+  process.kill(before, 'SIGKILL');
+  await until('the guard is back', () => allRun(dir) && pidOf(dir, 'guard') !== before);
+  assert.equal(stateOf(dir).processes.guard.restarts, 1);
+  assert.equal(stateOf(dir).processes.edge.restarts, 0);
+  assert.deepEqual(told, ['guard ended (SIGKILL); starting it again']);
+  await supervisor.stop();
+  assert.equal(await supervisor.ended, false);
+  assert.deepEqual(lines(dir, 'stops'), ['edge', 'mover', 'guard', 'signer', 'admin']);
+  assert.match(readFileSync(join(dir, 'log/edge.log'), 'utf8'), /"process":"edge".*"started"/);
+});
+
+test('a second start in the same home is refused, and allowed again after the first ended', async (t) => {
+  const dir = makeHome(t);
+  const { supervisor } = start(t, dir);
+  const second = (): Supervisor => supervise({ dir, main, tell: () => {} });
+  assert.throws(second, (e) => e instanceof SallyportError && e.code === 'HOME_IN_USE');
+  await supervisor.stop();
+  const third = second();
+  await third.stop();
+});
+
+test('when the supervisor is killed its processes end and its lock is free', async (t) => {
+  const dir = makeHome(t);
+  const first = spawn(process.execPath, [join(import.meta.dirname, 'fake-supervisor.ts'), dir]);
+  t.after(() => first.kill('SIGKILL'));
+  await until('all run', () => allRun(dir));
+  const pids = processNames.map((name) => pidOf(dir, name));
+  assert.ok(pids.every(alive));
+  first.kill('SIGKILL');
+  await until('all are gone', () => !pids.some(alive));
+  assert.equal(lines(dir, 'stops').length, 5, 'each closed what it had open');
+  const { supervisor } = start(t, dir);
+  await supervisor.stop();
+});
+
+test('a fault that only a person can mend is told once and stops the node', async (t) => {
+  const dir = makeHome(t);
+  writeFileSync(join(dir, 'fail-guard'), 'PEER_MISSING');
+  const { supervisor, told } = start(t, dir);
+  assert.equal(await supervisor.ended, true);
+  assert.deepEqual(told, ['guard: expected a good start, got a bad one [PEER_MISSING] (mend it)']);
+  assert.equal(lines(dir, 'starts').filter((name) => name === 'guard').length, 1);
+  assert.ok(processNames.every((name) => stateOf(dir).processes[name].state === 'stopped'));
+});
+
+test('a fault that may heal is told once and tried until it heals', async (t) => {
+  const dir = makeHome(t);
+  writeFileSync(join(dir, 'fail-edge'), 'ADDRESS_IN_USE');
+  const { told } = start(t, dir);
+  await until('it tried again', () => lines(dir, 'starts').filter((n) => n === 'edge').length > 2);
+  rmSync(join(dir, 'fail-edge'));
+  await until('all run', () => allRun(dir));
+  assert.deepEqual(told, [
+    'edge: expected a good start, got a bad one [ADDRESS_IN_USE]; trying again (mend it)',
+  ]);
+});
+
+test('a process that does not hear SIGTERM is killed after its grace', async (t) => {
+  const dir = makeHome(t);
+  writeFileSync(join(dir, 'deaf-mover'), '');
+  const { supervisor } = start(t, dir);
+  await until('all run', () => allRun(dir));
+  const pid = pidOf(dir, 'mover');
+  const beganMs = Date.now();
+  await supervisor.stop();
+  assert.ok(Date.now() - beganMs >= limits.stopGraceMs, 'it had its grace');
+  assert.equal(alive(pid), false);
+});
