@@ -56,7 +56,7 @@ export function laneKey(lane: LaneName): string {
 
 /**
  * A mover kind. Both halves are one-way: `send` never learns whether the package arrived, and
- * `collect` never answers. A package is a finished file; its name is `<packageId>.stp`.
+ * `collect` never answers. A package is a finished file; its name is that of shared/channel/spool.ts.
  */
 export interface ChannelSender {
   /** Hands the file over. Resolves when the transport took every byte. CHANNEL_LOST to try again. */

@@ -18,8 +18,8 @@ export interface Store {
   unfinishedInbound(): InPackage[];
   /** Messages of one received package that are not finished. */
   unfinishedMessages(lane: string, sequence: number): InMessage[];
-  /** Digest of a received package, where that sequence was received. */
-  inboundDigest(lane: string, sequence: number): string | undefined;
+  /** Digests of a received package and of the one before it, where that sequence was received. */
+  inboundPlace(lane: string, sequence: number): { digest: string; previous: string } | undefined;
   inboundMessage(id: string): InMessage | undefined;
   outPackage(lane: string, sequence: number): OutPackage | undefined;
   exchange(id: string): Exchange | undefined;

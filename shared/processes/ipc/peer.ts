@@ -21,7 +21,7 @@ export interface Answer {
 export type Handlers = Readonly<
   Record<
     string,
-    (head: unknown, body: Buffer, peer: IpcPeer) => Promise<Reply | undefined> | Reply | undefined
+    (head: unknown, body: Buffer, peer: IpcPeer) => Promise<Reply | void> | Reply | void
   >
 >;
 

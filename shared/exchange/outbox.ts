@@ -1,0 +1,162 @@
+/**
+ * The sending end of a lane. One loop drains whatever queued while the last package was being
+ * signed and stored, so that an idle lane adds no wait and a busy one signs once for hundreds.
+ *
+ *   enqueue ─▶ queue ─▶ seal (one signature) ─▶ stage file ─▶ commit ─▶ publish file ─▶ mover
+ *                                                              │
+ *                                        accepted: what `enqueue` promised is durable
+ *
+ * A crash before the commit leaves nothing but a temporary file; after it, the file is published at
+ * the next start. So no sequence is ever used for two packages that somebody saw.
+ */
+
+import { asSallyportError, type SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { EncodedMessage } from '../package/message.ts';
+import type { OutLane, OutPackage, StoreWrites } from '../store/port.ts';
+
+/** One message to send, and what becomes durable together with it. */
+export interface Outgoing {
+  readonly message: EncodedMessage;
+  /** False for receipts and heartbeats: nobody waits for their receipt. */
+  readonly awaitsReceipt: boolean;
+  /** Runs inside the commit that makes the package exist. */
+  readonly record?: (tx: StoreWrites, place: OutPackage) => void;
+}
+
+export interface OutboxPorts {
+  /** Seals a batch for this sequence. May take as long as the HSM is away; throws when it gives up. */
+  seal(sequence: number, previous: string, messages: EncodedMessage[]): Promise<SealedBatch>;
+  /** Writes the bytes durably under a temporary name. */
+  stage(place: OutPackage, bytes: Uint8Array): Promise<void>;
+  commit(work: (tx: StoreWrites) => void): Promise<void>;
+  /** Gives the staged file its final name and tells the mover. Must not fail for good. */
+  publish(place: OutPackage): Promise<void>;
+  /** Removes a staged file whose commit failed. */
+  discard(place: OutPackage): Promise<void>;
+  /** Messages to add to the next package whatever it carries: receipts that are due. */
+  riders(): Outgoing[];
+}
+
+export interface SealedBatch {
+  readonly packageId: string;
+  readonly digest: string;
+  readonly bytes: Uint8Array;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface Outbox {
+  /** Resolves when the message is accepted: sealed and durable. Errors: OVERLOADED, HSM_*, STORE_*. */
+  enqueue(outgoing: Outgoing): Promise<OutPackage>;
+  /** Sends the riders alone if nothing else goes. */
+  nudge(): void;
+  readonly queued: number;
+  readonly head: number;
+}
+
+interface Queued {
+  readonly outgoing: Outgoing;
+  readonly resolve: (place: OutPackage) => void;
+  readonly reject: (error: SallyportError) => void;
+}
+
+export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
+  let head = lane.head;
+  let headDigest = lane.headDigest;
+  let queue: Queued[] = [];
+  let nudged = false;
+  let busy = false;
+
+  const send = async (batch: Queued[]): Promise<void> => {
+    const all = [...ports.riders(), ...batch.map((one) => one.outgoing)];
+    if (all.length === 0) return;
+    const messages = all.map((one) => one.message);
+    const sealed = await ports.seal(head + 1, headDigest, messages);
+    const place: OutPackage = {
+      lane: lane.lane,
+      sequence: head + 1,
+      packageId: sealed.packageId,
+      digest: sealed.digest,
+      bytes: sealed.bytes.length,
+      messages: messages.length,
+      createdAtMs: sealed.createdAtMs,
+      expiresAtMs: sealed.expiresAtMs,
+      awaitsReceipt: all.some((one) => one.awaitsReceipt),
+    };
+    await ports.stage(place, sealed.bytes);
+    try {
+      await ports.commit((tx) => {
+        tx.appendOutbound(place);
+        for (const one of all) one.record?.(tx, place);
+      });
+    } catch (thrown) {
+      await ports.discard(place).catch(() => {});
+      throw thrown;
+    }
+    head = place.sequence;
+    headDigest = place.digest;
+    await ports.publish(place);
+    for (const one of batch) one.resolve(place);
+  };
+
+  const run = async (): Promise<void> => {
+    busy = true;
+    while (queue.length > 0 || nudged) {
+      nudged = false;
+      const [batch, rest] = takeBatch(queue);
+      queue = rest;
+      try {
+        await send(batch);
+      } catch (thrown) {
+        const error = asSallyportError(thrown);
+        for (const one of batch) one.reject(error);
+      }
+    }
+    busy = false;
+  };
+  const wake = (): void => {
+    if (!busy) {
+      busy = true;
+      setImmediate(() => void run());
+    }
+  };
+
+  return {
+    enqueue(outgoing) {
+      return new Promise((resolve, reject) => {
+        queue.push({ outgoing, resolve, reject });
+        wake();
+      });
+    },
+    nudge() {
+      nudged = true;
+      wake();
+    },
+    get queued() {
+      return queue.length;
+    },
+    get head() {
+      return head;
+    },
+  };
+}
+
+/** Places kept free in each package for riders: one per lane class. */
+const ridersMax = 2;
+
+/** As many messages as fit one package, at least one, and the rest. */
+function takeBatch(queue: Queued[]): [Queued[], Queued[]] {
+  let bytes = 0;
+  let count = 0;
+  for (const { outgoing } of queue) {
+    bytes += outgoing.message.head.length + outgoing.message.body.length;
+    if (
+      count > 0 &&
+      (bytes > limits.batchBytesMax || count >= limits.messagesPerPackageMax - ridersMax)
+    )
+      break;
+    count += 1;
+  }
+  return count === queue.length ? [queue, []] : [queue.slice(0, count), queue.slice(count)];
+}

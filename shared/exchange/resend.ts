@@ -1,0 +1,69 @@
+/**
+ * Packages on their way: sent, no receipt yet. A channel never says whether a package arrived, so the
+ * sender sends again with growing patience until the receipt comes on the other channel.
+ */
+import { limits } from '../limits.ts';
+import type { OutPackage } from '../store/port.ts';
+
+export interface InFlight {
+  add(place: OutPackage, nowMs: number): void;
+  sent(sequence: number, nowMs: number): void;
+  /** Takes a receipt; returns the packages it settles. */
+  settle(contiguous: number, beyond: readonly number[]): OutPackage[];
+  get(sequence: number): OutPackage | undefined;
+  /** Packages whose receipt is late; their patience grows. */
+  late(nowMs: number): OutPackage[];
+  all(): OutPackage[];
+  readonly size: number;
+}
+
+interface Entry {
+  readonly place: OutPackage;
+  dueMs: number;
+  patienceMs: number;
+}
+
+/** `firstMs`: how long a receipt may take on this kind of channel before the first resend. */
+export function createInFlight(firstMs: number): InFlight {
+  const entries = new Map<number, Entry>();
+  return {
+    add(place, nowMs) {
+      entries.set(place.sequence, { place, dueMs: nowMs + firstMs, patienceMs: firstMs });
+    },
+    sent(sequence, nowMs) {
+      const entry = entries.get(sequence);
+      if (entry) entry.dueMs = nowMs + entry.patienceMs;
+    },
+    settle(contiguous, beyond) {
+      const settled: OutPackage[] = [];
+      const take = (sequence: number): void => {
+        const entry = entries.get(sequence);
+        if (!entry) return;
+        entries.delete(sequence);
+        settled.push(entry.place);
+      };
+      for (const sequence of entries.keys()) {
+        if (sequence > contiguous) break;
+        take(sequence);
+      }
+      for (const sequence of beyond) take(sequence);
+      return settled;
+    },
+    get: (sequence) => entries.get(sequence)?.place,
+    late(nowMs) {
+      const late: OutPackage[] = [];
+      for (const entry of entries.values()) {
+        if (!entry.place.awaitsReceipt || entry.dueMs > nowMs) continue;
+        entry.patienceMs = Math.min(entry.patienceMs * 2, Math.max(firstMs, limits.resendMaxMs));
+        entry.dueMs = nowMs + entry.patienceMs;
+        late.push(entry.place);
+        if (late.length === limits.resendRequestMax) break;
+      }
+      return late;
+    },
+    all: () => [...entries.values()].map((entry) => entry.place),
+    get size() {
+      return entries.size;
+    },
+  };
+}

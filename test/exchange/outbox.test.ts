@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { zeroDigest } from '@sallyport/shared/exchange/lane.ts';
+import {
+  createOutbox,
+  type OutboxPorts,
+  type Outgoing,
+} from '@sallyport/shared/exchange/outbox.ts';
+import { newId } from '@sallyport/shared/ids.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import { encodeMessage } from '@sallyport/shared/package/message.ts';
+import type { OutPackage, StoreWrites } from '@sallyport/shared/store/port.ts';
+
+const lane = 'o/i/import/interactive';
+
+function outgoing(bodyBytes = 10, record?: Outgoing['record']): Outgoing {
+  const header = { type: 'policy', id: newId(), version: 1 } as const;
+  return {
+    message: encodeMessage({ header, body: Buffer.alloc(bodyBytes) }),
+    awaitsReceipt: true,
+    ...(record && { record }),
+  };
+}
+
+/** An outbox on fakes that write down what was asked of them, in order. */
+function rig(overrides: Partial<OutboxPorts> = {}) {
+  const log: string[] = [];
+  const batches: number[] = [];
+  const links: string[] = [];
+  const tx = { appendOutbound: () => log.push('append') } as unknown as StoreWrites;
+  const ports: OutboxPorts = {
+    async seal(sequence, previous, messages) {
+      batches.push(messages.length);
+      links.push(previous);
+      log.push(`seal ${sequence}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const bytes = new Uint8Array(1);
+      return { packageId: newId(), digest: `d${sequence}`, bytes, createdAtMs: 1, expiresAtMs: 2 };
+    },
+    stage: async (place) => void log.push(`stage ${place.sequence}`),
+    async commit(work) {
+      log.push('commit');
+      work(tx);
+    },
+    publish: async (place) => void log.push(`publish ${place.sequence}`),
+    discard: async (place) => void log.push(`discard ${place.sequence}`),
+    riders: () => [],
+    ...overrides,
+  };
+  const empty = { lane, head: 0, headDigest: zeroDigest, acknowledged: 0 };
+  return { outbox: createOutbox(empty, ports), log, batches, links };
+}
+
+test('a package is staged, committed and only then published', async () => {
+  const { outbox, log } = rig();
+  await outbox.enqueue(outgoing(1, () => log.push('record')));
+  assert.deepEqual(log, ['seal 1', 'stage 1', 'commit', 'append', 'record', 'publish 1']);
+});
+
+test('what queues while a package is sealed leaves in one package', async () => {
+  const { outbox, batches, links } = rig();
+  const first = outbox.enqueue(outgoing());
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  const rest = Array.from({ length: 300 }, () => outbox.enqueue(outgoing()));
+  const places = await Promise.all([first, ...rest]);
+  assert.deepEqual(batches, [1, 300]);
+  assert.deepEqual(links, [zeroDigest, 'd1']);
+  assert.equal(new Set(places.map((place: OutPackage) => place.sequence)).size, 2);
+});
+
+test('a batch stays in its limits of bytes and of messages', async () => {
+  const { outbox, batches } = rig();
+  const big = limits.batchBytesMax / 2 + 1;
+  await Promise.all([big, big, big].map((bytes) => outbox.enqueue(outgoing(bytes))));
+  assert.deepEqual(batches, [1, 1, 1]);
+  const many = Array.from({ length: limits.messagesPerPackageMax }, () => outgoing(1));
+  await Promise.all(many.map((one) => outbox.enqueue(one)));
+  assert.deepEqual(batches.slice(3), [limits.messagesPerPackageMax - 2, 2]);
+});
+
+test('a failed commit refuses the batch, removes the file and gives the sequence back', async () => {
+  let fail = true;
+  const { outbox, log } = rig({
+    async commit() {
+      if (fail) throw new SallyportError('STORE_FULL', 'no room');
+    },
+  });
+  await assert.rejects(outbox.enqueue(outgoing()), { code: 'STORE_FULL' });
+  fail = false;
+  const place = await outbox.enqueue(outgoing());
+  assert.equal(place.sequence, 1);
+  assert.deepEqual(log, ['seal 1', 'stage 1', 'discard 1', 'seal 1', 'stage 1', 'publish 1']);
+});
+
+test('a signer that is away refuses the batch and nothing is staged', async () => {
+  const { outbox, log } = rig({
+    async seal() {
+      throw new SallyportError('HSM_LOST', 'gone');
+    },
+  });
+  await assert.rejects(outbox.enqueue(outgoing()), { code: 'HSM_LOST' });
+  assert.deepEqual(log, []);
+  assert.equal(outbox.head, 0);
+});
+
+test('a due receipt leaves alone when nudged, and with whatever leaves', async () => {
+  let due = 1;
+  const rider = { ...outgoing(), awaitsReceipt: false };
+  const { outbox, batches, log } = rig({ riders: () => (due-- > 0 ? [rider] : []) });
+  outbox.nudge();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(batches, [1]);
+  outbox.nudge();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(batches, [1], 'without anything to say no package leaves');
+  due = 1;
+  const place = await outbox.enqueue(outgoing());
+  assert.deepEqual(batches, [1, 2]);
+  assert.equal(place.awaitsReceipt, true);
+  assert.ok(log.includes('publish 2'));
+});
