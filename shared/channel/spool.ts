@@ -77,7 +77,7 @@ export async function depositFile(dir: string, name: string): Promise<Deposit> {
     await rm(temporary, { force: true }).catch(() => {});
   };
   const finish = async (): Promise<string> => {
-    await file.sync();
+    await file.datasync();
     await file.close();
     const path = join(dir, name);
     await rename(temporary, path);

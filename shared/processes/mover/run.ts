@@ -1,0 +1,184 @@
+/**
+ * The mover: carries sealed packages between the spool and the channels, and knows nothing of what is
+ * in them. It validates names and sizes; it does not filter (NIST SP 800-53 AC-4(32)).
+ *
+ *   spool/out ▶ outbox ▶ sender ▶ ──boundary── ▶ receiver ▶ spool/in
+ *       ▲ queued, resend │ sent                  collected, refused ▼
+ *       └───────────────────────── guard ──────────────────────────┘
+ *
+ * The two directions share nothing but the process: what stops one leaves the other running.
+ */
+import { basename } from 'node:path';
+import type { Logger } from 'pino';
+import type { SenderEvents } from '../../channel/events.ts';
+import { listSpool, parseSpoolName } from '../../channel/spool.ts';
+import { asSallyportError, type ErrorCode, SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import type {
+  ChannelReceiver,
+  ChannelSender,
+  ChannelSink,
+  ChannelStatus,
+  FlowClass,
+} from '../../ports.ts';
+import { connect, listen } from '../ipc/socket.ts';
+import { createBell } from './bell.ts';
+import { createMoverMetrics } from './metrics.ts';
+import { createNotices } from './notices.ts';
+import { createOutbox } from './outbox.ts';
+
+export interface MoverOptions {
+  readonly spoolOutDir: string;
+  readonly spoolInDir: string;
+  readonly guardSocketPath: string;
+  readonly moverSocketPath: string;
+  /** Makes the sender; called once. */
+  readonly out: (events: SenderEvents) => ChannelSender;
+  /** Makes the receiver; called again, every second, where it fails. */
+  readonly in: (sink: ChannelSink) => Promise<ChannelReceiver>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
+/** What `status` on the mover's socket answers. */
+export interface MoverStatus {
+  readonly guard: 'connected' | 'away';
+  readonly out: ChannelStatus;
+  /** `kind` is missing as long as the receiver could not be made. */
+  readonly in: Omit<ChannelStatus, 'kind'> & Partial<Pick<ChannelStatus, 'kind'>>;
+  readonly pending: Readonly<Record<FlowClass, number>>;
+  readonly retries: number;
+  readonly refusals: Readonly<Partial<Record<ErrorCode, number>>>;
+}
+
+/** Runs until `close`. IPC_LOST where its own socket cannot be made; nothing else stops it. */
+export async function runMover(options: MoverOptions): Promise<{ close(): Promise<void> }> {
+  const { spoolOutDir, spoolInDir, log } = options;
+  const guard = connect(
+    options.guardSocketPath,
+    {
+      queued: (head) => void outbox.queue(readFiles(head)),
+      resend: (head) => void outbox.again(readFiles(head)),
+    },
+    {
+      up(peer) {
+        peer.notify('hello', { process: 'mover' });
+        void tellEverything();
+      },
+    },
+  );
+  const notices = createNotices(guard);
+  const { refused } = notices;
+  const sender = options.out({
+    up(clean) {
+      if (!clean) log.info({ channel: 'out' }, 'channel up');
+      outbox.wayUp(clean);
+    },
+    down({ code, message }) {
+      log.warn({ channel: 'out', code, detail: message }, 'channel down');
+      if (code === 'CHANNEL_PEER') refused(code, message);
+    },
+  });
+  const outbox = createOutbox({
+    dir: spoolOutDir,
+    sender,
+    sent: (name) => notices.files('sent', [name]),
+    refused: (error, name) => refused(error.code, `${name}: ${error.message}`),
+  });
+  const receiving = keepReceiver(options, {
+    spoolDir: spoolInDir,
+    collected: (file) => notices.files('collected', [basename(file)]),
+    refused,
+  });
+  /** The guard came (back): it hears of everything that it may have missed. */
+  const tellEverything = async (): Promise<void> => {
+    notices.files('sent', outbox.sentNames());
+    notices.files('collected', await listSpool(spoolInDir).catch(() => []));
+    await outbox.refresh();
+  };
+  const status = (): MoverStatus => ({
+    guard: guard.connected ? 'connected' : 'away',
+    out: sender.status(),
+    in: receiving.status(),
+    pending: outbox.depth(),
+    retries: outbox.retries(),
+    refusals: notices.refusals(),
+  });
+  const metrics = createMoverMetrics(status);
+  const sweeping = sweep(() => guard.connected, outbox.refresh);
+  const close = async (): Promise<void> => {
+    sweeping.stop();
+    guard.close();
+    notices.close();
+    await Promise.all([sender.close(), receiving.close()]);
+    await outbox.close();
+  };
+  try {
+    const server = await listen(options.moverSocketPath, {
+      status: () => ({ head: status() }),
+      metrics: async () => ({ head: await metrics.getMetricsAsJSON() }),
+    });
+    return { close: async () => void (await Promise.all([server.close(), close()])) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Looks into spool/out by itself: often while nobody tells of new packages, seldom otherwise. */
+function sweep(told: () => boolean, refresh: () => Promise<void>): { stop(): void } {
+  const sweepsPerSlow = limits.moverSweepSlowMs / limits.moverSweepMs;
+  let count = 0;
+  void refresh();
+  const timer = setInterval(() => {
+    count += 1;
+    if (!told() || count % sweepsPerSlow === 0) void refresh();
+  }, limits.moverSweepMs);
+  return { stop: () => clearInterval(timer) };
+}
+
+/** Makes the receiver and goes on trying: a port that is taken may be free in a second. */
+function keepReceiver(
+  { in: make, log }: MoverOptions,
+  sink: ChannelSink,
+): { status(): MoverStatus['in']; close(): Promise<void> } {
+  const bell = createBell();
+  let receiver: ChannelReceiver | undefined;
+  let detail = 'not open yet';
+  let closed = false;
+  const open = async (): Promise<void> => {
+    while (!closed) {
+      try {
+        receiver = await make(sink);
+        return;
+      } catch (thrown) {
+        const { code, message, hint } = asSallyportError(thrown);
+        if (detail !== message)
+          log.warn({ channel: 'in', code, detail: message, hint }, 'not open');
+        detail = message;
+        await bell.rung(limits.moverSweepMs);
+      }
+    }
+  };
+  const opening = open();
+  return {
+    status: () =>
+      receiver?.status() ?? { state: 'down', packages: 0, bytes: 0, lastMs: undefined, detail },
+    async close() {
+      closed = true;
+      bell.ring();
+      await opening;
+      await receiver?.close();
+    },
+  };
+}
+
+/** The head of `queued` and `resend`. */
+function readFiles(head: unknown): string[] {
+  const { files } = (head ?? {}) as Record<string, unknown>;
+  if (Array.isArray(files) && files.every(isSpoolName)) return files;
+  throw new SallyportError('IPC_FRAME', 'expected the names of spool files');
+}
+
+function isSpoolName(name: unknown): name is string {
+  return typeof name === 'string' && parseSpoolName(name) !== undefined;
+}
