@@ -1,0 +1,84 @@
+/**
+ * The signer process: the only one that holds a key store session. It takes two small fixed requests
+ * (sign a digest, derive a shared secret), and is up and listening even while the token is missing.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import { asSallyportError } from '../../errors.ts';
+import type { Hsm, KeyName } from '../../ports.ts';
+import type { Handlers } from '../ipc/peer.ts';
+import { listen } from '../ipc/socket.ts';
+import { createKeeper, type KeeperState, type RuntimeKey } from './keeper.ts';
+import { createSignerMetrics } from './metrics.ts';
+import { readRequest, type SignerVerb } from './request.ts';
+
+export interface SignerOptions {
+  readonly socketPath: string;
+  /** Opens the key store; called again until it succeeds once, after that the Hsm reopens itself. */
+  readonly open: () => Promise<Hsm>;
+  readonly labels: Readonly<Record<KeyName, string>>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
+/** What `health` and `status` answer. */
+export interface SignerHealth extends KeeperState {
+  readonly process: 'signer';
+  readonly signs: number;
+  readonly derives: number;
+}
+
+/**
+ * Listens on `socketPath` until closed. Verbs: `sign`, `derive`, `health` (signs now), `status` (what the
+ * last proof said), `metrics`. Errors of a request: IPC_FRAME, IPC_VERB, HSM_KEY, HSM_LOST.
+ */
+export async function runSigner(options: SignerOptions): Promise<{ close(): Promise<void> }> {
+  const { labels, log, open, socketPath } = options;
+  const metrics = createSignerMetrics();
+  const counts = { sign: 0, derive: 0 };
+  const keeper = createKeeper({ open, labels, onChange: (state) => report(log, state) });
+
+  const serve = async (
+    verb: SignerVerb,
+    head: unknown,
+    body: Buffer,
+    operation: (hsm: Hsm, label: string) => Promise<Buffer>,
+  ) => {
+    try {
+      const key: RuntimeKey = readRequest(verb, head, body);
+      const startMs = performance.now();
+      const answer = await keeper.use((hsm) => operation(hsm, labels[key]));
+      metrics.done(verb, key, performance.now() - startMs);
+      counts[verb] += 1;
+      return { body: answer };
+    } catch (thrown) {
+      metrics.failed(verb, asSallyportError(thrown).code);
+      throw thrown;
+    }
+  };
+  const health = (state: KeeperState): SignerHealth => ({
+    process: 'signer',
+    ...state,
+    signs: counts.sign,
+    derives: counts.derive,
+  });
+  const handlers: Handlers = {
+    sign: (head, body) => serve('sign', head, body, (hsm, label) => hsm.sign(label, body)),
+    derive: (head, body) => serve('derive', head, body, (hsm, label) => hsm.derive(label, body)),
+    health: async () => ({ head: health(await keeper.prove()) }),
+    status: () => ({ head: health(keeper.state) }),
+    metrics: async () => ({ head: await metrics.json(keeper.state) }),
+  };
+  const server = await listen(socketPath, handlers);
+  return {
+    async close() {
+      await server.close();
+      await keeper.close();
+    },
+  };
+}
+
+function report(log: SignerOptions['log'], state: KeeperState): void {
+  const { ok, lastError: code, description, opens } = state;
+  if (ok) log.info({ description, opens }, 'key store open');
+  else log.warn({ code, opens }, 'key store lost');
+}
