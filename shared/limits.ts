@@ -87,6 +87,9 @@ export const limits = {
   packageExpiresLinkMs: 5 * 60_000,
   packageExpiresDirectoryMs: 30 * 24 * 3_600_000,
   trustFileBytesMax: 64 * 1024,
+  archiveAgeMs: 30 * 24 * 3_600_000,
+  archiveBytesMax: 2 * 1024 * 1024 * 1024,
+  archivePruneMs: 60_000,
   // processes
   ipcFrameBytesMax: 20 * 1024 * 1024,
   ipcHeadBytesMax: 128 * 1024,
@@ -135,7 +138,15 @@ export const limits = {
   moverFilesPerNoticeMax: 1_000,
   spoolPackagesMax: 100_000,
   spoolBytesMax: 16 * 1024 * 1024 * 1024,
+  // store
+  storeCheckBytesMax: 64 * 1024 * 1024,
   // audit
+  auditEventBytesMax: 2048,
+  auditTextLengthMax: 256,
+  auditRulesMax: 128,
+  auditCheckpointLagMax: 262_144,
+  auditReplyBytesMax: 4 * 1024 * 1024,
+  auditBlocksPerReplyMax: 64,
   auditEventsPerBlockMax: 8192,
   auditFlushMs: 20,
   auditCheckpointMs: 60_000,

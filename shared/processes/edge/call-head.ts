@@ -1,0 +1,186 @@
+/**
+ * What the edge tells the guard about a call. Everything in it is untrusted; the edge only makes sure that
+ * it has one meaning. What two parsers could read in two ways is refused, never repaired.
+ */
+import type { IncomingMessage } from 'node:http';
+import { normalisePath, type QueryPair } from '../../content/path.ts';
+import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import { dropNominated, hopByHop } from './hop.ts';
+import type { EdgeLimits } from './limits.ts';
+
+export interface CallHead {
+  /** The exchange id, minted by the edge; the same call is told again under the same id. */
+  readonly id: string;
+  readonly method: string;
+  /** Normal form, see content/path.ts. */
+  readonly path: string;
+  readonly query: readonly QueryPair[];
+  /** Lower-case names; without connection headers and without those that have a field here. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The secret itself: for the guard alone, never for a log. */
+  readonly apiKey: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly respondAsync: boolean;
+  /** How long the caller wants to wait at most (RFC 7240 `wait`). */
+  readonly waitMs: number | undefined;
+  readonly traceparent: string | undefined;
+  /** IP address of the caller; an IPv4 address is never written as IPv6. */
+  readonly remote: string;
+  readonly receivedAtMs: number;
+}
+
+/** Headers that must not come twice: Node would keep the first and hide the others. */
+const single: ReadonlySet<string> = new Set(
+  `age authorization content-encoding content-length content-type etag expect expires from host
+  idempotency-key if-modified-since if-unmodified-since last-modified location max-forwards
+  proxy-authorization referer retry-after server traceparent transfer-encoding upgrade user-agent
+  x-api-key`.split(/\s+/),
+);
+
+/** Kept from the guard: connection matters, and what has a field of its own. */
+const notTold: ReadonlySet<string> = new Set([
+  ...hopByHop,
+  'content-length',
+  'expect',
+  'idempotency-key',
+  'prefer',
+  'set-cookie',
+  'traceparent',
+  'x-api-key',
+]);
+
+const bearerKey = /^bearer +(sp_[\x21-\x7e]+)$/i;
+const visible = /^[\x21-\x7e]+$/;
+const trace = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/**
+ * Reads and checks a request's head. Errors in check order: HEADERS_TOO_LARGE, REQUEST_MALFORMED,
+ * CONTENT_TYPE_REFUSED (a content coding), REQUEST_TOO_LARGE, PATH_REFUSED.
+ */
+export function readCallHead(
+  req: IncomingMessage,
+  id: string,
+  receivedAtMs: number,
+  bounds: EdgeLimits,
+): CallHead {
+  const given = req.headers;
+  const headers = tellableHeaders(req, bounds.edgeHeaderCountMax);
+  checkShape(req, bounds.edgeBodyBytesMax);
+  const { path, query } = normalisePath(req.url ?? '');
+  const bearer = bearerKey.exec(given.authorization ?? '')?.[1];
+  const apiKey = oneKey(bearer, given['x-api-key']);
+  if (bearer !== undefined) delete headers.authorization;
+  return {
+    id,
+    method: req.method ?? '',
+    path,
+    query,
+    headers,
+    apiKey,
+    idempotencyKey: readIdempotencyKey(given['idempotency-key']),
+    ...readPrefer(given.prefer),
+    traceparent: readTrace(given.traceparent),
+    remote: remoteAddress(req),
+    receivedAtMs,
+  };
+}
+
+/** True where the request carries a body, or may. */
+export function hasBody(req: IncomingMessage): boolean {
+  const length = req.headers['content-length'];
+  return req.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+function tellableHeaders(req: IncomingMessage, countMax: number): Record<string, string> {
+  const count = req.rawHeaders.length / 2;
+  if (count > countMax) {
+    throw new SallyportError('HEADERS_TOO_LARGE', `expected at most ${countMax} headers, got more`);
+  }
+  const given = req.headers;
+  const headers: Record<string, string> = Object.create(null);
+  let names = 0;
+  for (const name in given) {
+    names += 1;
+    const value = given[name];
+    if (typeof value === 'string' && !notTold.has(name)) headers[name] = value;
+  }
+  if (names !== count) refuseRepeated(req.rawHeaders);
+  if (given.connection !== undefined) dropNominated(headers, given.connection);
+  return headers;
+}
+
+function refuseRepeated(rawHeaders: readonly string[]): void {
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? '').toLowerCase();
+    if (seen.has(name) && single.has(name)) throw malformed(`${name} once`, 'it twice');
+    seen.add(name);
+  }
+}
+
+function checkShape(req: IncomingMessage, bodyBytesMax: number): void {
+  const given = req.headers;
+  if (given.host === undefined) throw malformed('a host header', 'none');
+  if (given.upgrade !== undefined) throw malformed('no upgrade', 'one');
+  if (given.expect !== undefined && given.expect.toLowerCase() !== '100-continue') {
+    throw malformed('100-continue or nothing', 'another expectation');
+  }
+  const coding = given['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    throw malformed('chunked or nothing', 'another transfer coding');
+  }
+  if (!req.url?.startsWith('/')) throw malformed('an origin-form target', 'another form');
+  const content = given['content-encoding'];
+  if (content !== undefined && content.toLowerCase() !== 'identity') {
+    throw new SallyportError('CONTENT_TYPE_REFUSED', 'expected no content coding, got one');
+  }
+  if (Number(given['content-length'] ?? 0) > bodyBytesMax) throw bodyTooLarge(bodyBytesMax);
+}
+
+export function bodyTooLarge(bytesMax: number): SallyportError {
+  return new SallyportError('REQUEST_TOO_LARGE', `expected at most ${bytesMax} bytes, got more`);
+}
+
+function oneKey(bearer: string | undefined, header: string | string[] | undefined) {
+  if (header === undefined) return bearer;
+  if (bearer !== undefined) throw malformed('one API key', 'two');
+  if (typeof header !== 'string' || !visible.test(header)) {
+    throw malformed('visible ASCII as API key', 'something else');
+  }
+  return header;
+}
+
+function readIdempotencyKey(value: string | string[] | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const fits = typeof value === 'string' && value.length <= limits.idempotencyKeyBytesMax;
+  if (!fits || !visible.test(value)) {
+    throw malformed(`1 to ${limits.idempotencyKeyBytesMax} visible ASCII characters`, 'a bad key');
+  }
+  return value;
+}
+
+/** RFC 7240; a preference that is not understood is no preference. */
+function readPrefer(value: string | string[] | undefined) {
+  if (typeof value !== 'string') return { respondAsync: false, waitMs: undefined };
+  const wishes = value.toLowerCase().split(',');
+  const wait = wishes.map((wish) => /^\s*wait\s*=\s*(\d{1,6})\s*$/.exec(wish)?.[1]).find(Boolean);
+  return {
+    respondAsync: wishes.some((wish) => wish.trim() === 'respond-async'),
+    waitMs: wait === undefined ? undefined : Number(wait) * 1000,
+  };
+}
+
+/** W3C Trace Context, version 00; anything else is dropped as that text demands. */
+function readTrace(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' && trace.test(value) ? value : undefined;
+}
+
+function remoteAddress(req: IncomingMessage): string {
+  const address = req.socket.remoteAddress ?? '';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+function malformed(expected: string, got: string): SallyportError {
+  return new SallyportError('REQUEST_MALFORMED', `expected ${expected}, got ${got}`);
+}

@@ -1,0 +1,93 @@
+/** The edge process: takes calls in, sends calls out, and asks the guard about both. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { limits } from '../../limits.ts';
+import { listen } from '../ipc/socket.ts';
+import { type Acceptor, acceptCalls } from './accept.ts';
+import { createGuardLine, type GuardLine } from './guard-line.ts';
+import type { EdgeLimits } from './limits.ts';
+import { type AcceptOptions, createEdgeServer, type EdgeAddress, listenAt } from './listen.ts';
+import { createEdgeMetrics } from './metrics.ts';
+import { createUpstream, type Upstream } from './upstream.ts';
+
+export interface EdgeOptions {
+  readonly guardSocketPath: string;
+  readonly edgeSocketPath: string;
+  /** Take calls. */
+  readonly accept?: AcceptOptions;
+  /** Make calls; `ca` (PEM) is who vouches for upstreams with https. */
+  readonly upstream?: { readonly ca?: string | Buffer };
+  readonly log: Logger;
+  /** Where the node's configuration departs from limits.ts. */
+  readonly limits?: Partial<EdgeLimits>;
+}
+
+export interface Edge {
+  /** Where calls are taken. */
+  readonly address: EdgeAddress | undefined;
+  /** Takes nothing new, lets what is under way finish for `stopGraceMs`, then ends it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the edge. It listens before the guard is there; calls wait a little for it.
+ * Errors: CONFIG_INVALID, ADDRESS_IN_USE, IPC_LOST (its own socket).
+ */
+export async function runEdge(options: EdgeOptions): Promise<Edge> {
+  const { log, accept } = options;
+  const bounds: EdgeLimits = { ...limits, ...options.limits };
+  const startedAtMs = Date.now();
+  let acceptor: Acceptor | undefined;
+  const metrics = createEdgeMetrics({
+    inFlight: () => acceptor?.inFlight ?? 0,
+    upstreamInFlight: () => upstream?.inFlight ?? 0,
+  });
+  const upstream: Upstream | undefined =
+    options.upstream && createUpstream(bounds, options.upstream.ca, metrics, log);
+  const server = accept && createEdgeServer(accept, bounds);
+  const address = accept && server && (await listenAt(server, accept));
+  const guard: GuardLine = createGuardLine(
+    options.guardSocketPath,
+    upstream ? { upstream: upstream.call } : {},
+    bounds,
+  );
+  if (server) acceptor = acceptCalls({ server, guard, bounds, metrics, log });
+  const status = () => ({
+    process: 'edge',
+    startedAtMs,
+    guard: guard.connected,
+    listening: address?.url,
+    inFlight: acceptor?.inFlight ?? 0,
+    upstreamInFlight: upstream?.inFlight ?? 0,
+    targetsAside: upstream?.aside ?? 0,
+  });
+  const control = await listen(options.edgeSocketPath, {
+    status: () => ({ head: status() }),
+    metrics: async () => ({ head: await metrics.json() }),
+  });
+  log.info({ listening: address?.url, upstream: upstream !== undefined }, 'edge started');
+
+  return {
+    address,
+    async close() {
+      server?.close();
+      await within(Promise.all([acceptor?.stop(), upstream?.close()]), limits.stopGraceMs);
+      // One turn for answers that were handed to a socket in this one.
+      await turn();
+      guard.close();
+      server?.closeAllConnections();
+      await Promise.all([upstream?.destroy(), control.close()]);
+      log.info('edge stopped');
+    },
+  };
+}
+
+/** Waits for the work or for the time, whichever is first. */
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const time = new Promise<void>((done) => {
+    timer = setTimeout(done, ms);
+  });
+  await Promise.race([work, time]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,191 @@
+/**
+ * The guard's order to call a service, and the service's answer:
+ *
+ *   guard ▶ upstream(head, body) ▶ choose target ▶ dispatch ▶ answer without connection headers ▶ guard
+ *                                       ▲  │ nothing sent
+ *                                       └──┘ next target
+ */
+import type { Logger } from 'pino';
+import { encodeQuery, pathSegments, type QueryPair } from '../../content/path.ts';
+import { asSallyportError, SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import type { Reply } from '../ipc/peer.ts';
+import { dispatch, type UpstreamRequest, type UpstreamResponse } from './dispatch.ts';
+import { dropNominated, hopByHop } from './hop.ts';
+import type { EdgeLimits } from './limits.ts';
+import type { EdgeMetrics } from './metrics.ts';
+import { createTargets, type Place, type Target } from './targets.ts';
+
+/** What the guard sends along. It comes from our own guard, yet is checked like any other input. */
+export interface UpstreamHead {
+  readonly id: string;
+  readonly targets: readonly Target[];
+  readonly method: string;
+  /** Normal form; the targets' own base path is put before it. */
+  readonly path: string;
+  readonly query: readonly QueryPair[];
+  /** Only what the route lets through. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+  /** For everything, connecting included. */
+  readonly timeoutMs: number;
+}
+
+/** The service's answer, told to the guard. */
+export interface UpstreamReply {
+  readonly status: number;
+  /** Lower-case names; no connection headers, no cookies, no content type. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+}
+
+export interface Upstream {
+  /** Handler of the verb `upstream`. Errors: IPC_FRAME, PATH_REFUSED, OVERLOADED, and those of dispatch. */
+  call(head: unknown, body: Buffer): Promise<Reply>;
+  readonly inFlight: number;
+  /** Targets that are left aside at the moment. */
+  readonly aside: number;
+  close(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+const fromGuardNever: ReadonlySet<string> = new Set([
+  ...hopByHop,
+  'accept-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+]);
+const toGuardNever: ReadonlySet<string> = new Set([
+  ...hopByHop,
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'set-cookie',
+]);
+
+export function createUpstream(
+  bounds: EdgeLimits,
+  ca: string | Buffer | undefined,
+  metrics: EdgeMetrics,
+  log: Logger,
+): Upstream {
+  const targets = createTargets(bounds, ca);
+  let inFlight = 0;
+
+  /** Goes on to the next target only where nothing was sent to the last one. */
+  const callOne = async (
+    head: UpstreamHead,
+    body: Buffer,
+  ): Promise<{ response: UpstreamResponse; place: Place }> => {
+    const dueMs = Date.now() + Math.min(head.timeoutMs, limits.ipcRequestTimeoutMs);
+    const request = buildRequest(head, body);
+    const tried = new Set<Place>();
+    let failure = new SallyportError('UPSTREAM_UNREACHABLE', 'expected a target, got none');
+    for (;;) {
+      const nowMs = Date.now();
+      const place = targets.choose(head.targets, tried, nowMs);
+      if (!place || nowMs >= dueMs) throw failure;
+      tried.add(place);
+      const there = { ...request, path: place.basePath + request.path };
+      try {
+        return { response: await dispatch(place.pool, there, dueMs - nowMs, bounds), place };
+      } catch (thrown) {
+        failure = asSallyportError(thrown);
+        if (failure.code !== 'UPSTREAM_UNREACHABLE') throw failure;
+        if (failure.cause !== undefined) targets.leaveAside(place, Date.now());
+      }
+    }
+  };
+
+  return {
+    async call(given, body) {
+      const head = readHead(given);
+      if (inFlight >= bounds.upstreamCallsInFlightMax) {
+        throw new SallyportError('OVERLOADED', 'expected a free place for a call, got none');
+      }
+      inFlight += 1;
+      const startedMs = Date.now();
+      const note = { exchange: head.id, method: head.method };
+      try {
+        const { response, place } = await callOne(head, body);
+        const ms = Date.now() - startedMs;
+        const { status, body: answer } = response;
+        metrics.called(status, ms);
+        log.info({ ...note, target: place.origin, status, ms, bytes: answer.length }, 'called');
+        return { head: replyHead(response), body: answer };
+      } catch (thrown) {
+        const error = asSallyportError(thrown);
+        const ms = Date.now() - startedMs;
+        metrics.called(error.code, ms);
+        log.warn({ ...note, code: error.code, ms, detail: error.message }, 'call failed');
+        throw error;
+      } finally {
+        inFlight -= 1;
+      }
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    get aside() {
+      return targets.aside(Date.now());
+    },
+    close: targets.close,
+    destroy: targets.destroy,
+  };
+}
+
+function readHead(given: unknown): UpstreamHead {
+  const head = (given ?? {}) as Partial<Record<keyof UpstreamHead, unknown>>;
+  const fits =
+    typeof head.id === 'string' &&
+    typeof head.method === 'string' &&
+    typeof head.path === 'string' &&
+    typeof head.timeoutMs === 'number' &&
+    head.timeoutMs > 0 &&
+    (head.contentType === undefined || typeof head.contentType === 'string') &&
+    isTextRecord(head.headers) &&
+    isQuery(head.query) &&
+    Array.isArray(head.targets) &&
+    head.targets.every((one) => typeof one?.url === 'string' && one.weight > 0);
+  if (!fits) throw new SallyportError('IPC_FRAME', 'expected the head of an upstream call');
+  return given as UpstreamHead;
+}
+
+function isTextRecord(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every((one) => typeof one === 'string');
+}
+
+function isQuery(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  return value.every(
+    (pair) =>
+      Array.isArray(pair) && pair.length === 2 && pair.every((one) => typeof one === 'string'),
+  );
+}
+
+/** Path and query are written anew in strict percent-encoding; a path in another form is refused. */
+function buildRequest(head: UpstreamHead, body: Buffer): UpstreamRequest {
+  pathSegments(head.path);
+  const query = encodeQuery(head.query);
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+  for (const [name, value] of Object.entries(head.headers)) {
+    if (!fromGuardNever.has(name)) headers[name] = value;
+  }
+  if (head.contentType !== undefined) headers['content-type'] = head.contentType;
+  const path = query === '' ? head.path : `${head.path}?${query}`;
+  return { method: head.method, path, headers, body };
+}
+
+function replyHead({ status, headers: given }: UpstreamResponse): UpstreamReply {
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || toGuardNever.has(name)) continue;
+    headers[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  if (given.connection !== undefined) dropNominated(headers, String(given.connection));
+  const contentType = given['content-type'];
+  return contentType === undefined ? { status, headers } : { status, headers, contentType };
+}

@@ -1,0 +1,184 @@
+/** An edge with a fake guard on a real unix socket and real TLS, for one test each. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import type { CallHead } from '@sallyport/shared/processes/edge/call-head.ts';
+import { type Edge, type EdgeOptions, runEdge } from '@sallyport/shared/processes/edge/run.ts';
+import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
+import { type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import { pino } from 'pino';
+
+const home = mkdtempSync(join(tmpdir(), 'sallyport-edge-'));
+after(() => rmSync(home, { recursive: true }));
+
+/** Key and certificate for localhost, 127.0.0.1 and ::1, made once per test file. */
+export const tls = makeTls();
+
+function makeTls() {
+  const [key, cert] = [join(home, 'key.pem'), join(home, 'cert.pem')];
+  const subject = [
+    '-subj',
+    '/CN=edge',
+    '-addext',
+    'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1',
+  ];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-x509'];
+  execFileSync('openssl', ['req', ...curve, ...subject, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+}
+
+export type OnCall = (head: CallHead, body: Buffer) => Promise<Reply> | Reply;
+
+export interface FakeGuard {
+  /** Heads of all calls that arrived, in order, over all lives of the guard. */
+  readonly calls: { head: CallHead; body: Buffer }[];
+  readonly hellos: unknown[];
+  /** Asks the edge, as the guard does for an upstream call. */
+  ask(verb: string, head: unknown, body?: Uint8Array): Promise<{ head: unknown; body: Buffer }>;
+  onCall: OnCall;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export const okReply = (body = '{"ok":true}'): Reply => ({
+  head: { status: 200, headers: {}, contentType: 'application/json' },
+  body: Buffer.from(body),
+});
+
+async function fakeGuard(path: string, onCall: OnCall): Promise<FakeGuard> {
+  let server: IpcServer | undefined;
+  let edge: IpcPeer | undefined;
+  const guard: FakeGuard = {
+    calls: [],
+    hellos: [],
+    onCall,
+    async ask(verb, head, body) {
+      for (let i = 0; !edge && i < 200; i++) await pause(5);
+      if (!edge) throw new Error('no edge came');
+      return edge.request(verb, head, body);
+    },
+    async kill() {
+      await server?.close();
+      edge = undefined;
+    },
+    async start() {
+      server = await listen(path, {
+        hello(head, _body, peer) {
+          guard.hellos.push(head);
+          edge = peer;
+          return undefined;
+        },
+        call(head, body) {
+          guard.calls.push({ head: head as CallHead, body: Buffer.from(body) });
+          return guard.onCall(head as CallHead, body);
+        },
+      });
+    },
+  };
+  await guard.start();
+  return guard;
+}
+
+export interface Rig {
+  readonly edge: Edge;
+  readonly guard: FakeGuard;
+  readonly port: number;
+  readonly edgeSocketPath: string;
+  readonly log: Record<string, unknown>[];
+  send(options?: RequestOptions, body?: string | Buffer): Promise<Answered>;
+  /** Writes the text on a new TLS connection and reads until it ends or `ms` pass. */
+  raw(text: string, ms?: number): Promise<string>;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly text: string;
+  readonly problem: Record<string, unknown>;
+}
+
+let count = 0;
+
+/** Starts everything and ends it with the test. */
+export async function startRig(
+  t: TestContext,
+  options: Partial<EdgeOptions> & { onCall?: OnCall; guardAway?: boolean } = {},
+): Promise<Rig> {
+  count += 1;
+  const guardSocketPath = join(home, `guard-${count}.sock`);
+  const edgeSocketPath = join(home, `edge-${count}.sock`);
+  const log: Record<string, unknown>[] = [];
+  const { onCall = () => okReply(), guardAway = false, ...rest } = options;
+  const guard = await fakeGuard(guardSocketPath, onCall);
+  if (guardAway) await guard.kill();
+  const edge = await runEdge({
+    guardSocketPath,
+    edgeSocketPath,
+    accept: { host: '127.0.0.1', port: 0, tls },
+    log: pino({ level: 'debug' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
+    ...rest,
+  });
+  const port = edge.address?.port ?? 0;
+  const agent = new Agent({ keepAlive: true, ca: tls.cert });
+  t.after(async () => {
+    agent.destroy();
+    await edge.close();
+    await guard.kill();
+  });
+  return {
+    edge,
+    guard,
+    port,
+    edgeSocketPath,
+    log,
+    send: (given = {}, body) => sendTo({ host: '127.0.0.1', port, agent, ...given }, body),
+    raw: (text, ms) => rawTo(port, text, ms),
+  };
+}
+
+async function sendTo(options: RequestOptions, body?: string | Buffer): Promise<Answered> {
+  const req = request(options);
+  req.end(body);
+  const [res] = await once(req, 'response');
+  const chunks: Buffer[] = [];
+  for await (const chunk of res) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString();
+  const isProblem = res.headers['content-type'] === 'application/problem+json';
+  return {
+    status: res.statusCode,
+    headers: res.headers,
+    text,
+    problem: isProblem ? JSON.parse(text) : {},
+  };
+}
+
+async function rawTo(port: number, text: string, ms = 2_000): Promise<string> {
+  const socket = connectTls({ host: '127.0.0.1', port, ca: tls.cert });
+  let got = '';
+  socket.on('data', (chunk: Buffer) => {
+    got += chunk.toString('latin1');
+  });
+  socket.on('error', () => {});
+  socket.write(Buffer.from(text, 'latin1'));
+  await Promise.race([once(socket, 'close'), pause(ms)]);
+  socket.destroy();
+  return got;
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** Waits for a condition; the test fails where it does not come. */
+export async function until(holds: () => boolean, ms = 2_000): Promise<void> {
+  const endMs = Date.now() + ms;
+  while (!holds()) {
+    if (Date.now() > endMs) throw new Error('expected the condition to hold in time');
+    await pause(5);
+  }
+}
