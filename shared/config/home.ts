@@ -31,6 +31,7 @@ export function homePaths(dir: string) {
     database: at('data', 'sallyport.db'),
     spoolOut: at('spool', 'out'),
     spoolIn: at('spool', 'in'),
+    spoolRefused: at('spool', 'refused'),
     lock: at('run', 'lock.db'),
     processes: at('run', 'processes.json'),
     log: (process: ProcessName) => at('log', `${process}.log`),
@@ -54,6 +55,7 @@ export const homeDirs: readonly string[] = [
   'spool',
   'spool/out',
   'spool/in',
+  'spool/refused',
   'run',
   'log',
 ];

@@ -11,7 +11,7 @@ import { fstatSync, writeSync } from 'node:fs';
 import type { ProcessName } from '../config/home.ts';
 import { asSallyportError, type ErrorCode, isErrorCode } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { Log } from './log.ts';
+import { createLog, type Log } from './log.ts';
 
 /** What a process of a node is, once it has started. */
 export interface Running {
@@ -70,6 +70,14 @@ export async function runChild(
   } catch (thrown) {
     die(log, thrown);
   }
+}
+
+/**
+ * Ends a process that cannot even begin (its home does not read), before it has a log.
+ * The supervisor then says why, as for any failed start.
+ */
+export function failStart(thrown: unknown): never {
+  die(createLog('start', 'info'), thrown);
 }
 
 /** Reads one line of a child; undefined where it is no report, for the child may be broken. */

@@ -1,0 +1,50 @@
+/** Asks a running node something, over the control socket of its admin process. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { homePaths, socketPath } from '@sallyport/shared/config/home.ts';
+import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
+import type { Answer, IpcPeer } from '@sallyport/shared/processes/ipc/peer.ts';
+import { connectOnce } from '@sallyport/shared/processes/ipc/socket.ts';
+
+/** Errors: HOME_MISSING, NODE_NOT_RUNNING, and whatever the node answers. */
+export async function control(
+  dir: string,
+  verb: string,
+  head?: unknown,
+  body?: Uint8Array,
+): Promise<Answer> {
+  if (!existsSync(homePaths(dir).config)) {
+    throw new SallyportError('HOME_MISSING', `expected a node in ${resolve(dir)}, got none`, {
+      hint: 'name the directory of a node with --dir, or make one with `sallyport init`',
+    });
+  }
+  const peer = await connectFrom(dir);
+  try {
+    return await peer.request(verb, head, body);
+  } catch (thrown) {
+    const error = asSallyportError(thrown);
+    throw error.code === 'IPC_LOST' ? notAnswering(dir, error) : error;
+  } finally {
+    peer.close();
+  }
+}
+
+/** The path of a socket has room for about 100 bytes, so it is named from inside the home. */
+async function connectFrom(dir: string): Promise<IpcPeer> {
+  const here = process.cwd();
+  process.chdir(dir);
+  try {
+    return await connectOnce(socketPath('.', 'admin'));
+  } catch (cause) {
+    throw notAnswering(dir, cause);
+  } finally {
+    process.chdir(here);
+  }
+}
+
+function notAnswering(dir: string, cause: unknown): SallyportError {
+  return new SallyportError('NODE_NOT_RUNNING', `expected a running node in ${resolve(dir)}`, {
+    hint: `start it with \`sallyport run --dir ${dir}\`; log/admin.log tells of its last end`,
+    cause,
+  });
+}

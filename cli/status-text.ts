@@ -1,0 +1,1 @@
+export const statusText = (s: unknown, _n: number): string => JSON.stringify(s);

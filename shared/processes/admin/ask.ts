@@ -1,0 +1,43 @@
+/** The admin process asks the other four; any of them may be away. */
+import { type ProcessName, processNames, socketPath } from '../../config/home.ts';
+import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import type { Answer } from '../ipc/peer.ts';
+import { connect, type IpcLink } from '../ipc/socket.ts';
+
+/** The processes that admin asks: all but itself. */
+export const askedProcesses = processNames.filter((name) => name !== 'admin');
+
+const noBody = new Uint8Array(0);
+
+export interface Asking {
+  /** Errors: the process's own, IPC_LOST where it is away, IPC_TIMEOUT. */
+  ask(process: ProcessName, verb: string, head?: unknown, body?: Uint8Array): Promise<Answer>;
+  /** As `ask`, with undefined for any failure: what is away is shown, not thrown. */
+  try(process: ProcessName, verb: string): Promise<Answer | undefined>;
+  close(): void;
+}
+
+/** Connects, and reconnects for ever, to the processes of the node in `dir`. */
+export function connectAll(dir: string): Asking {
+  const links = new Map<ProcessName, IpcLink>();
+  for (const name of askedProcesses) {
+    const up = (peer: { notify(verb: string, head: unknown): void }): void =>
+      peer.notify('hello', { process: 'admin' });
+    links.set(name, connect(socketPath(dir, name), {}, name === 'guard' ? { up } : {}));
+  }
+  return {
+    async ask(name, verb, head, body) {
+      const link = links.get(name);
+      if (!link) throw new SallyportError('IPC_VERB', `expected another process, got ${name}`);
+      return await link.request(verb, head, body);
+    },
+    async try(name, verb) {
+      const asked = links.get(name)?.request(verb, null, noBody, limits.adminAskTimeoutMs);
+      return await asked?.catch(() => undefined);
+    },
+    close: () => {
+      for (const link of links.values()) link.close();
+    },
+  };
+}

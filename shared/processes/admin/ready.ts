@@ -1,0 +1,50 @@
+/** Is the node ready to take part in exchanges? Each answer is tried, not remembered. */
+import type { Answer } from '../ipc/peer.ts';
+import type { Asking } from './ask.ts';
+
+/** Every check by name; the node is ready when all hold. */
+export interface Readiness {
+  /** A confirmed peer is in the home. */
+  readonly peer: boolean;
+  /** The guard has a policy in force. */
+  readonly policy: boolean;
+  /** The signer made a real signature just now: a lost token still answers everything else. */
+  readonly signer: boolean;
+  /** The guard committed to its store just now. */
+  readonly store: boolean;
+  /** No half of the channel is down. */
+  readonly channel: boolean;
+  /** The edge answers. */
+  readonly edge: boolean;
+}
+
+export async function checkReady(peer: boolean, asking: Asking): Promise<Readiness> {
+  const [guard, store, signer, mover, edge] = await Promise.all([
+    asking.try('guard', 'status'),
+    asking.try('guard', 'store-check'),
+    asking.try('signer', 'health'),
+    asking.try('mover', 'status'),
+    asking.try('edge', 'status'),
+  ]);
+  return {
+    peer,
+    policy: member(guard, 'policy') !== undefined && member(guard, 'policy') !== null,
+    signer: signer !== undefined,
+    store: store !== undefined,
+    channel: isUp(member(mover, 'send')) && isUp(member(mover, 'receive')),
+    edge: edge !== undefined,
+  };
+}
+
+export function isReady(readiness: Readiness): boolean {
+  return Object.values(readiness).every((holds) => holds === true);
+}
+
+function isUp(half: unknown): boolean {
+  return typeof half === 'object' && half !== null && Reflect.get(half, 'state') === 'up';
+}
+
+function member(answer: Answer | undefined, name: string): unknown {
+  const head = answer?.head;
+  return typeof head === 'object' && head !== null ? Reflect.get(head, name) : undefined;
+}

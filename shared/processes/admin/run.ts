@@ -1,0 +1,53 @@
+/**
+ * The admin process: health and metrics over HTTP, and the control socket of the command line.
+ * It holds no key and sees no content; what it may ask of the guard is listed below.
+ */
+import { socketPath } from '../../config/home.ts';
+import type { Running } from '../child.ts';
+import type { Handlers } from '../ipc/peer.ts';
+import { listen } from '../ipc/socket.ts';
+import type { Log } from '../log.ts';
+import { connectAll } from './ask.ts';
+import { listenHttp } from './http.ts';
+import { createMetrics } from './metrics.ts';
+import { checkReady } from './ready.ts';
+import { type AdminOptions, gatherStatus } from './status.ts';
+
+/** Verbs that the control socket hands to the guard as they are. */
+const guardVerbs = [
+  'policy-apply',
+  'policy-show',
+  'policy-history',
+  'audit-blocks',
+  'exchanges',
+] as const;
+
+/** Errors: ADDRESS_IN_USE, CONFIG_INVALID (an address that is not of this machine), IPC_LOST. */
+export async function runAdmin(options: AdminOptions & { readonly log: Log }): Promise<Running> {
+  const { dir, config, peer, log } = options;
+  const asking = connectAll(dir);
+  const handlers: Handlers = {
+    status: async () => ({ head: await gatherStatus(options, asking) }),
+    ...Object.fromEntries(
+      guardVerbs.map((verb) => [
+        verb,
+        (head: unknown, body: Buffer) => {
+          log.info({ verb }, 'control');
+          return asking.ask('guard', verb, head, body);
+        },
+      ]),
+    ),
+  };
+  const server = await listenHttp(config.management, {
+    ready: () => checkReady(peer !== undefined, asking),
+    metrics: createMetrics(dir, asking),
+  });
+  const control = await listen(socketPath(dir, 'admin'), handlers);
+  return {
+    async close() {
+      asking.close();
+      server.closeAllConnections();
+      await Promise.all([control.close(), new Promise((done) => server.close(done))]);
+    },
+  };
+}
