@@ -1,0 +1,119 @@
+/**
+ * Deterministic CBOR (RFC 8949 §4.2.1), the few types that message headers need: unsigned integers, byte
+ * and text strings, definite arrays and maps. There is no generic decoder: the schema asks for the item
+ * that must come next, and anything else, or the same in a longer form, is refused with PACKAGE_MESSAGE.
+ */
+import { isUtf8 } from 'node:buffer';
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+
+/** A place in bytes that are being written or read. */
+export interface Cursor {
+  readonly bytes: Buffer;
+  at: number;
+}
+
+const major = { uint: 0, bytes: 2, text: 3, array: 4, map: 5 } as const;
+type Major = (typeof major)[keyof typeof major];
+
+export function writeUint(out: Cursor, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw refused('a safe unsigned integer');
+  writeHead(out, major.uint, value);
+}
+
+export function writeBytes(out: Cursor, value: Uint8Array): void {
+  writeHead(out, major.bytes, value.length);
+  reserve(out, value.length);
+  out.bytes.set(value, out.at);
+  out.at += value.length;
+}
+
+export function writeText(out: Cursor, value: string): void {
+  if (!value.isWellFormed()) throw refused('text without lone surrogates');
+  const length = Buffer.byteLength(value);
+  writeHead(out, major.text, length);
+  reserve(out, length);
+  out.at += out.bytes.write(value, out.at);
+}
+
+export const writeArray = (out: Cursor, count: number): void => writeHead(out, major.array, count);
+export const writeMap = (out: Cursor, count: number): void => writeHead(out, major.map, count);
+
+export const readUint = (from: Cursor): number => readHead(from, major.uint);
+
+/** A view, not a copy. */
+export function readBytes(from: Cursor): Buffer {
+  return take(from, readHead(from, major.bytes));
+}
+
+export function readText(from: Cursor): string {
+  const bytes = take(from, readHead(from, major.text));
+  if (!isUtf8(bytes)) throw refused('text in UTF-8');
+  return bytes.toString();
+}
+
+export const readArray = (from: Cursor): number => readCount(from, major.array);
+export const readMap = (from: Cursor): number => readCount(from, major.map);
+
+/** Bytewise order of encoded text keys: the shorter first, then by UTF-8 bytes. */
+export function compareKeys(a: string, b: string): number {
+  const length = Buffer.byteLength(a) - Buffer.byteLength(b);
+  return length !== 0 ? length : Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function readCount(from: Cursor, type: Major): number {
+  const count = readHead(from, type);
+  if (count > limits.cborItemsMax) throw refused(`at most ${limits.cborItemsMax} items`);
+  return count;
+}
+
+function writeHead(out: Cursor, type: Major, value: number): void {
+  reserve(out, 9);
+  const { bytes, at } = out;
+  const lead = type << 5;
+  if (value < 24) {
+    bytes[at] = lead | value;
+    out.at += 1;
+  } else if (value < 0x100) {
+    bytes[at] = lead | 24;
+    bytes[at + 1] = value;
+    out.at += 2;
+  } else if (value < 0x10000) {
+    bytes[at] = lead | 25;
+    out.at = bytes.writeUInt16BE(value, at + 1);
+  } else if (value < 0x100000000) {
+    bytes[at] = lead | 26;
+    out.at = bytes.writeUInt32BE(value, at + 1);
+  } else {
+    bytes[at] = lead | 27;
+    out.at = bytes.writeBigUInt64BE(BigInt(value), at + 1);
+  }
+}
+
+function readHead(from: Cursor, type: Major): number {
+  const lead = take(from, 1)[0] ?? 0;
+  const short = lead & 0x1f;
+  if (lead >> 5 !== type || short > 27) throw refused(`an item of major type ${type}`);
+  if (short < 24) return short;
+  const size = 1 << (short - 24);
+  const bytes = take(from, size);
+  const value = size === 8 ? Number(bytes.readBigUInt64BE()) : bytes.readUIntBE(0, size);
+  const smallest = short === 24 ? 24 : 2 ** (4 * size);
+  if (value < smallest || !Number.isSafeInteger(value)) throw refused('the shortest form');
+  return value;
+}
+
+function take(from: Cursor, length: number): Buffer {
+  if (length > from.bytes.length - from.at) throw refused('an item inside the header');
+  const bytes = from.bytes.subarray(from.at, from.at + length);
+  from.at += length;
+  return bytes;
+}
+
+function reserve(out: Cursor, length: number): void {
+  if (length > out.bytes.length - out.at) throw refused('a header that fits its buffer');
+}
+
+function refused(expected: string): SallyportError {
+  return new SallyportError('PACKAGE_MESSAGE', `expected ${expected}`);
+}

@@ -1,0 +1,79 @@
+/**
+ * The archive: POSIX ustar with every field fixed but name, size and checksum.
+ * There is no tar parser. The reader knows each entry's name and size beforehand, or reads the size field
+ * and then demands exactly the header block that we would have written: links, absolute paths, other
+ * owners or modes differ from it and are refused.
+ */
+import { SallyportError } from '../errors.ts';
+
+export const blockBytes = 512;
+
+/** The two zero blocks that end an archive. */
+export const archiveEnd: Buffer = Buffer.alloc(2 * blockBytes);
+
+const sizeField = { start: 124, digits: 11 };
+const entryBytesMax = 8 ** sizeField.digits - 1;
+
+/** The header block of a regular file. */
+export function entryHead(name: string, size: number): Buffer {
+  if (size > entryBytesMax) throw new RangeError(`expected a size of 11 octal digits, got ${size}`);
+  const block = Buffer.alloc(blockBytes);
+  block.write(name, 0, 'ascii');
+  block.write('0000644\0', 100, 'ascii');
+  block.write('0000000\0', 108, 'ascii');
+  block.write('0000000\0', 116, 'ascii');
+  block.write(`${size.toString(8).padStart(sizeField.digits, '0')}\0`, sizeField.start, 'ascii');
+  block.write('00000000000\0', 136, 'ascii');
+  block.write('        ', 148, 'ascii');
+  block.write('0', 156, 'ascii');
+  block.write('ustar\x0000', 257, 'ascii');
+  block.write('0000000\0', 329, 'ascii');
+  block.write('0000000\0', 337, 'ascii');
+  let sum = 0;
+  for (const byte of block) sum += byte;
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'ascii');
+  return block;
+}
+
+/** Zero bytes after a content of `size`. */
+export function padding(size: number): Buffer {
+  return archiveEnd.subarray(0, (blockBytes - (size % blockBytes)) % blockBytes);
+}
+
+/** Bytes of header, content and padding together. */
+export function entryBytes(size: number): number {
+  return blockBytes + Math.ceil(size / blockBytes) * blockBytes;
+}
+
+/** Size of the entry `name` from its header block. Errors: PACKAGE_LAYOUT, PACKAGE_TOO_LARGE. */
+export function readEntrySize(block: Buffer, name: string, sizeMax: number): number {
+  const digits = block.toString('latin1', sizeField.start, sizeField.start + sizeField.digits);
+  if (!/^[0-7]{11}$/.test(digits)) throw layout(name);
+  const size = Number.parseInt(digits, 8);
+  expectEntryHead(block, name, size);
+  if (size > sizeMax) {
+    throw new SallyportError(
+      'PACKAGE_TOO_LARGE',
+      `expected at most ${sizeMax} bytes of ${name}, got ${size}`,
+    );
+  }
+  return size;
+}
+
+/** Errors: PACKAGE_LAYOUT unless the block is exactly the header of this entry. */
+export function expectEntryHead(block: Buffer, name: string, size: number): void {
+  if (!block.equals(entryHead(name, size))) throw layout(name);
+}
+
+/** Errors: PACKAGE_LAYOUT unless these are zeros: padding and the end of the archive. */
+export function expectZeros(bytes: Buffer): void {
+  if (bytes.some((byte) => byte !== 0)) {
+    throw new SallyportError('PACKAGE_LAYOUT', 'expected zeros between and after the entries');
+  }
+}
+
+function layout(name: string): SallyportError {
+  return new SallyportError('PACKAGE_LAYOUT', `expected the entry ${name} with its fixed header`, {
+    hint: 'the file is no package of version 1, or was changed on its way',
+  });
+}
