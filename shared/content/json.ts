@@ -1,0 +1,226 @@
+/**
+ * Strict JSON (RFC 8259, I-JSON RFC 7493): one text has one meaning, or it is refused by a named rule.
+ * Recursion is bounded by `jsonDepthMax`. Names such as `__proto__` become plain own properties.
+ */
+import { isUtf8 } from 'node:buffer';
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+
+export type Json = null | boolean | number | string | JsonArray | JsonObject;
+export type JsonArray = readonly Json[];
+export interface JsonObject {
+  readonly [name: string]: Json;
+}
+
+/** Why a text is refused; in the message of the error, never with a piece of the text. */
+export type JsonRule =
+  | 'size'
+  | 'byte-order-mark'
+  | 'utf-8'
+  | 'syntax'
+  | 'depth'
+  | 'members'
+  | 'string-length'
+  | 'surrogate'
+  | 'duplicate-name'
+  | 'number-length'
+  | 'number-precision';
+
+/**
+ * Parses untrusted bytes. Errors: JSON_REFUSED with the rule and the offset (UTF-16 units) where it failed.
+ * A number is accepted only where a double holds exactly its decimal value and integers are within ±(2^53 - 1).
+ */
+export function parseJson(bytes: Uint8Array, bytesMax: number = limits.edgeBodyBytesMax): Json {
+  if (bytes.length > bytesMax) throw refused('size', bytesMax);
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
+    throw refused('byte-order-mark', 0);
+  if (!isUtf8(bytes)) throw refused('utf-8', 0);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const source: Source = { text, at: 0, members: 0 };
+  const value = parseValue(source, 0);
+  if (skipSpace(source) !== endOfText) throw refused('syntax', source.at);
+  return value;
+}
+
+interface Source {
+  readonly text: string;
+  at: number;
+  members: number;
+}
+
+const endOfText = -1;
+const quote = 0x22;
+const comma = 0x2c;
+const colon = 0x3a;
+const backslash = 0x5c;
+const openArray = 0x5b;
+const closeArray = 0x5d;
+const openObject = 0x7b;
+const closeObject = 0x7d;
+
+function parseValue(source: Source, depth: number): Json {
+  switch (skipSpace(source)) {
+    case openObject:
+      return parseObject(source, depth + 1);
+    case openArray:
+      return parseArray(source, depth + 1);
+    case quote:
+      return parseString(source);
+    case 0x74:
+      return parseWord(source, 'true', true);
+    case 0x66:
+      return parseWord(source, 'false', false);
+    case 0x6e:
+      return parseWord(source, 'null', null);
+    default:
+      return parseNumber(source);
+  }
+}
+
+function parseObject(source: Source, depth: number): Json {
+  if (depth > limits.jsonDepthMax) throw refused('depth', source.at);
+  const object: Record<string, Json> = {};
+  source.at += 1;
+  if (skipSpace(source) === closeObject) {
+    source.at += 1;
+    return object;
+  }
+  for (;;) {
+    if (skipSpace(source) !== quote) throw refused('syntax', source.at);
+    const nameAt = source.at;
+    const name = parseString(source);
+    if (Object.hasOwn(object, name)) throw refused('duplicate-name', nameAt);
+    if (skipSpace(source) !== colon) throw refused('syntax', source.at);
+    source.at += 1;
+    countMember(source);
+    const value = parseValue(source, depth);
+    if (name === '__proto__') define(object, name, value);
+    else object[name] = value;
+    const next = skipSpace(source);
+    source.at += 1;
+    if (next === closeObject) return object;
+    if (next !== comma) throw refused('syntax', source.at - 1);
+  }
+}
+
+function parseArray(source: Source, depth: number): Json {
+  if (depth > limits.jsonDepthMax) throw refused('depth', source.at);
+  const array: Json[] = [];
+  source.at += 1;
+  if (skipSpace(source) === closeArray) {
+    source.at += 1;
+    return array;
+  }
+  for (;;) {
+    countMember(source);
+    array.push(parseValue(source, depth));
+    const next = skipSpace(source);
+    source.at += 1;
+    if (next === closeArray) return array;
+    if (next !== comma) throw refused('syntax', source.at - 1);
+  }
+}
+
+function parseString(source: Source): string {
+  const { text } = source;
+  const start = source.at + 1;
+  let at = start;
+  let escaped = false;
+  for (;;) {
+    const unit = text.charCodeAt(at);
+    if (unit === quote) break;
+    // NaN at the end of the text fails this comparison too.
+    if (!(unit >= 0x20)) throw refused('syntax', at);
+    if (unit === backslash) {
+      escaped = true;
+      at += 1;
+    }
+    at += 1;
+  }
+  source.at = at + 1;
+  if (at - start > limits.jsonStringBytesMax) throw refused('string-length', start);
+  return escaped ? readEscaped(text.slice(start - 1, at + 1), start) : text.slice(start, at);
+}
+
+function readEscaped(literal: string, at: number): string {
+  let value: string;
+  try {
+    value = JSON.parse(literal);
+  } catch {
+    throw refused('syntax', at);
+  }
+  if (!value.isWellFormed()) throw refused('surrogate', at);
+  return value;
+}
+
+const numberToken = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+
+function parseNumber(source: Source): number {
+  const start = source.at;
+  numberToken.lastIndex = start;
+  if (!numberToken.test(source.text)) throw refused('syntax', start);
+  const token = source.text.slice(start, numberToken.lastIndex);
+  source.at = numberToken.lastIndex;
+  if (token.length > limits.jsonNumberDigitsMax) throw refused('number-length', start);
+  const value = Number(token);
+  if (!isExact(token, value)) throw refused('number-precision', start);
+  return value;
+}
+
+/** 15 significant digits always survive a double (IEEE 754 binary64); more only where the text says exactly it. */
+function isExact(token: string, value: number): boolean {
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
+  if (token.length <= 15 && !/[eE]/.test(token)) return true;
+  return Number.isFinite(value) && decimalOf(token) === decimalOf(String(value));
+}
+
+/** A decimal literal as `digits` × 10^`exponent` without leading or trailing zeros; the sign is left out. */
+function decimalOf(literal: string): string {
+  const [mantissa = '', exponent = '0'] = literal.toLowerCase().replace('-', '').split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const significant = (whole + fraction).replace(/^0+/, '');
+  const digits = significant.replace(/0+$/, '');
+  if (digits === '') return '0';
+  return `${digits}e${Number(exponent) - fraction.length + significant.length - digits.length}`;
+}
+
+function parseWord<T extends Json>(source: Source, word: string, value: T): T {
+  if (!source.text.startsWith(word, source.at)) throw refused('syntax', source.at);
+  source.at += word.length;
+  return value;
+}
+
+/** Moves to the next character that is not space and returns its code, or `endOfText`. */
+function skipSpace(source: Source): number {
+  for (;;) {
+    const unit = source.text.charCodeAt(source.at);
+    if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) {
+      return Number.isNaN(unit) ? endOfText : unit;
+    }
+    source.at += 1;
+  }
+}
+
+function countMember(source: Source): void {
+  source.members += 1;
+  if (source.members > limits.jsonMembersMax) throw refused('members', source.at);
+}
+
+function define(object: Record<string, Json>, name: string, value: Json): void {
+  Object.defineProperty(object, name, {
+    value,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
+}
+
+function refused(rule: JsonRule, at: number): SallyportError {
+  return new SallyportError(
+    'JSON_REFUSED',
+    `expected strict JSON, got a break of ${rule} at ${at}`,
+    {
+      hint: 'send UTF-8 JSON with unique names, exact numbers and sizes within the limits',
+    },
+  );
+}

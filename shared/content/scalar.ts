@@ -1,0 +1,93 @@
+/** Checks of single values against the scalar keywords of a schema, compiled once. */
+import type { Json } from './json.ts';
+import { type JsonType, type Schema, typesOf } from './schema.ts';
+
+/** Returns the keyword that a value breaks, or undefined where it fits. */
+export type ScalarCheck = (value: Json) => string | undefined;
+
+/** Compiles the part of a schema that speaks of null, booleans, numbers and strings. */
+export function compileScalar(schema: Schema): ScalarCheck {
+  const types = new Set(typesOf(schema));
+  const string = types.has('string') ? compileString(schema) : () => 'type';
+  const number = compileNumber(schema, types);
+  const listed = compileListed(schema);
+  return (value) => {
+    const broken =
+      typeof value === 'string'
+        ? string(value)
+        : typeof value === 'number'
+          ? number(value)
+          : types.has(value === null ? 'null' : 'boolean')
+            ? undefined
+            : 'type';
+    return broken ?? listed(value);
+  };
+}
+
+function compileListed(schema: Schema): ScalarCheck {
+  if (schema.enum === undefined) return () => undefined;
+  const allowed = new Set<Json>(schema.enum);
+  return (value) => (allowed.has(value) ? undefined : 'enum');
+}
+
+function compileString(schema: Schema): (value: string) => string | undefined {
+  const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema;
+  const pattern = schema.pattern === undefined ? undefined : new RegExp(schema.pattern, 'u');
+  const format = schema.format === undefined ? undefined : formats[schema.format];
+  const measured = schema.minLength !== undefined || schema.maxLength !== undefined;
+  return (value) => {
+    if (measured) {
+      const length = codePoints(value);
+      if (length < minLength) return 'minLength';
+      if (length > maxLength) return 'maxLength';
+    }
+    if (pattern !== undefined && !pattern.test(value)) return 'pattern';
+    if (format !== undefined && !format(value)) return 'format';
+    return undefined;
+  };
+}
+
+function compileNumber(
+  schema: Schema,
+  types: ReadonlySet<JsonType>,
+): (value: number) => string | undefined {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  const whole = !types.has('number');
+  if (whole && !types.has('integer')) return () => 'type';
+  return (value) => {
+    if (whole && !Number.isInteger(value)) return 'type';
+    if (minimum !== undefined && value < minimum) return 'minimum';
+    if (maximum !== undefined && value > maximum) return 'maximum';
+    if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return 'exclusiveMinimum';
+    if (exclusiveMaximum !== undefined && value >= exclusiveMaximum) return 'exclusiveMaximum';
+    if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) return 'multipleOf';
+    return undefined;
+  };
+}
+
+/** JSON Schema counts characters as code points. */
+function codePoints(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    if ((text.charCodeAt(at) & 0xfc00) !== 0xdc00) count += 1;
+  }
+  return count;
+}
+
+const dateTime =
+  /^(\d{4}-\d{2}-\d{2})T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
+/** Formats that are enforced; any other is a fault of the policy, so that none is believed to be checked. */
+export const formats: Readonly<Record<string, (text: string) => boolean>> = {
+  date: isDate,
+  'date-time': (text) => isDate(dateTime.exec(text)?.[1] ?? ''),
+  email: (text) =>
+    text.length <= 254 && /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-zA-Z0-9.-]+$/.test(text),
+  uuid: (text) => /^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$/.test(text),
+};
+
+function isDate(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+}

@@ -1,0 +1,13 @@
+/** One spelling for a value before a rule looks at its characters. */
+
+/** Full-width letters and digits become plain (NFKC); spaces, zero-width and control characters go. */
+export function plainText(text: string): string {
+  if (/^[\w@.*-]*$/.test(text)) return text;
+  return text.normalize('NFKC').replace(/[\p{C}\p{Z}]|\p{Variation_Selector}/gu, '');
+}
+
+/** As plainText, and without the dashes that people put between groups of digits. */
+export function bareText(text: string): string {
+  if (/^[\w@.*]*$/.test(text)) return text;
+  return plainText(text).replace(/[\p{Pd}\u2212]/gu, '');
+}

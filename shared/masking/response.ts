@@ -1,0 +1,85 @@
+/** The answer of a service: masked at the inner node before sealing, proven at the outer node before release. */
+import { type Json, parseJson } from '../content/json.ts';
+import { isJson } from '../content/media.ts';
+import type { Tally, Walk } from '../content/walk.ts';
+import { asSallyportError, SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+
+/** What a policy says about the answers of one route to one consumer. */
+export interface ReleasePlan {
+  /** Statuses whose body is released; ascending. */
+  readonly statuses: readonly number[];
+  /** Lower-case names of the headers that may cross. */
+  readonly responseHeaders: readonly string[];
+  /** Masks what leaves the inner domain; undefined where the route answers without body. */
+  readonly release: Walk | undefined;
+  /** Proves on the far side what `release` did. */
+  readonly verify: Walk | undefined;
+}
+
+/** What a service answered. Untrusted. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly contentType?: string | undefined;
+  readonly body: Uint8Array;
+}
+
+export interface MaskedAnswer {
+  /** Regenerated JSON; empty where only the status may leave. */
+  readonly body: Buffer;
+  /** Mask id → how many values it changed. */
+  readonly rules: Record<string, number>;
+  /** Members and values that did not leave, masks aside. */
+  readonly fieldsDropped: number;
+}
+
+/** What a consumer must be able to learn from a service: the status alone crosses, without a body. */
+const plainStatuses: ReadonlySet<number> = new Set([404, 409, 410, 412, 422]);
+
+/**
+ * Errors: RESPONSE_REFUSED for a status that the route does not name, another content type, text that is
+ * not strict JSON, a granted field that breaks its schema, a document of which nothing is granted.
+ */
+export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedAnswer {
+  const { status } = answer;
+  const named = plan.statuses.includes(status);
+  if (!named && !plainStatuses.has(status)) throw refused(`a status of the route, got ${status}`);
+  // Without a schema, and with 204 (RFC 9110 §15.3.5), there is no body to release.
+  if (!named || plan.release === undefined || status === 204) {
+    return { body: Buffer.alloc(0), rules: {}, fieldsDropped: 0 };
+  }
+  if (!isJson(answer.contentType)) throw refused('JSON, got another content type');
+  const tally: Tally = { dropped: 0, rules: {} };
+  const left = plan.release(parse(answer.body, limits.upstreamBodyBytesMax), tally);
+  if (left === undefined) throw refused('a document with a granted field, got none');
+  return {
+    body: Buffer.from(JSON.stringify(left)),
+    rules: tally.rules,
+    fieldsDropped: tally.dropped,
+  };
+}
+
+/**
+ * Proves from this node's own policy that a body holds only granted fields, each fit for its schema or
+ * masked as its rule says. Returns the body regenerated. Errors: RESPONSE_REFUSED.
+ */
+export function checkRelease(plan: ReleasePlan, body: Uint8Array): Buffer {
+  if (body.length === 0) return Buffer.alloc(0);
+  if (plan.verify === undefined) throw refused('no body, got one');
+  const left = plan.verify(parse(body, limits.messageBodyBytesMax), { dropped: 0, rules: {} });
+  return Buffer.from(JSON.stringify(left));
+}
+
+function parse(body: Uint8Array, bytesMax: number): Json {
+  try {
+    return parseJson(body, bytesMax);
+  } catch (cause) {
+    throw new SallyportError('RESPONSE_REFUSED', asSallyportError(cause).message, { cause });
+  }
+}
+
+function refused(expected: string): SallyportError {
+  return new SallyportError('RESPONSE_REFUSED', `expected ${expected}`, {
+    hint: 'compare the answer of the service with response.statuses and response.schema',
+  });
+}

@@ -1,0 +1,63 @@
+/** From a route's masks and a grant's fields to the two walks of a response. */
+import { type FieldPath, fieldTree, parseField } from '../content/fields.ts';
+import type { Schema } from '../content/schema.ts';
+import { compileWalk, type FieldMask, type MaskTree, type Walk } from '../content/walk.ts';
+import { SallyportError } from '../errors.ts';
+import { compileMask, type Mask } from './transforms.ts';
+
+/** `release` masks what leaves the inner domain; `verify` checks on the far side that it did. */
+export interface ResponseWalks {
+  readonly release: Walk;
+  readonly verify: Walk;
+}
+
+/** Compiles both walks for one consumer on one route. Errors: POLICY_INVALID for a malformed field. */
+export function compileResponse(
+  schema: Schema,
+  fields: readonly string[],
+  masks: readonly Mask[],
+): ResponseWalks {
+  const rules = {
+    schema,
+    fields: fieldTree(fields.map(fieldOf)),
+    masks: maskTree(masks.map((mask) => ({ path: fieldOf(mask.field), mask: compileMask(mask) }))),
+    code: 'RESPONSE_REFUSED',
+  } as const;
+  return {
+    release: compileWalk({ ...rules, mode: 'release' }),
+    verify: compileWalk({ ...rules, mode: 'verify' }),
+  };
+}
+
+interface PlacedMask {
+  readonly path: FieldPath;
+  readonly mask: FieldMask;
+}
+
+function maskTree(placed: readonly PlacedMask[]): MaskTree | undefined {
+  if (placed.length === 0) return undefined;
+  const names = new Map<string, MaskTree>();
+  for (const { path } of placed) {
+    const name = path[0];
+    const below = typeof name === 'string' ? maskTree(under(placed, name)) : undefined;
+    if (typeof name === 'string' && below !== undefined) names.set(name, below);
+  }
+  return {
+    mask: placed.find(({ path }) => path.length === 0)?.mask,
+    names,
+    items: maskTree(under(placed, null)),
+  };
+}
+
+function under(placed: readonly PlacedMask[], step: string | null): PlacedMask[] {
+  const inside = placed.filter(({ path }) => path.length > 0 && path[0] === step);
+  return inside.map(({ path, mask }) => ({ path: path.slice(1), mask }));
+}
+
+function fieldOf(text: string): FieldPath {
+  const path = parseField(text);
+  if (path !== undefined) return path;
+  throw new SallyportError('POLICY_INVALID', 'expected a field path, got another text', {
+    hint: 'write fields as $.name, $.address.district or $.items[*].name',
+  });
+}

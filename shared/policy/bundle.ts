@@ -1,0 +1,187 @@
+/**
+ * A policy as bytes: canonical JSON (RFC 8785). The caller signs and verifies; nothing here is read
+ * before its signature holds. Equal policies are equal bytes, so a diff after apply is empty.
+ */
+import { z } from 'zod';
+import { parseJson } from '../content/json.ts';
+import { readSchema } from '../content/schema.ts';
+import { asSallyportError, SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { canonicalJson } from '../package/jcs.ts';
+import { dataLevels, methodNames, namePattern, type Policy } from './model.ts';
+
+/** What the policy authority signs. */
+export interface Bundle {
+  readonly policy: Policy;
+  /** From 1; only a higher one replaces another. */
+  readonly version: number;
+  /** Node id of the authority. */
+  readonly issuer: string;
+  readonly issuedAtMs: number;
+}
+
+/** Errors: POLICY_INVALID where it is larger than `policyBundleBytesMax`. */
+export function encodeBundle(bundle: Bundle): Uint8Array {
+  return encode({ format: bundleFormat, ...bundle });
+}
+
+/** Strict: exact members, canonical bytes, consistent references. Errors: POLICY_INVALID. */
+export function decodeBundle(bytes: Uint8Array): Bundle {
+  const { policy, version, issuer, issuedAtMs } = decode(bytes, bundleShape);
+  return { policy: asPolicy(policy), version, issuer, issuedAtMs };
+}
+
+/** A policy alone, on its way from who checked it to the authority. Errors: POLICY_INVALID. */
+export function encodePolicy(policy: Policy): Uint8Array {
+  return encode(policy);
+}
+
+/** The other half of encodePolicy, as strict as decodeBundle. Errors: POLICY_INVALID. */
+export function decodePolicy(bytes: Uint8Array): Policy {
+  return asPolicy(decode(bytes, policyShape));
+}
+
+const bundleFormat = 'sallyport-policy-1';
+
+const name = z.string().regex(namePattern);
+const ms = z.int().min(0);
+const durationMs = z.int().min(1).max(limits.callTimeoutMsMax);
+const names = z.array(z.string().max(256));
+const schema = z.unknown().refine((value) => readSchema(value).schema !== undefined);
+
+const maskShape = z.discriminatedUnion('transform', [
+  z.strictObject({
+    field: z.string(),
+    transform: z.literal('keep'),
+    first: z.int().min(0),
+    last: z.int().min(0),
+  }),
+  z.strictObject({
+    field: z.string(),
+    transform: z.enum(['drop', 'null', 'fixed', 'surname', 'email']),
+  }),
+]);
+
+const routeShape = z.strictObject({
+  name,
+  methods: z.array(z.enum(methodNames)).min(1),
+  path: z.string().max(limits.edgePathBytesMax),
+  timeoutMs: durationMs,
+  deadlineMs: durationMs,
+  idempotent: z.boolean(),
+  idempotencyKey: z.boolean(),
+  request: z.strictObject({
+    params: schema.optional(),
+    query: schema.optional(),
+    body: schema.optional(),
+    headers: names,
+  }),
+  response: z.strictObject({
+    statuses: z.array(z.int().min(200).max(299)).min(1),
+    schema: schema.optional(),
+    headers: names,
+    masks: z.array(maskShape),
+  }),
+});
+
+const serviceShape = z.strictObject({
+  name,
+  owner: name,
+  level: z.enum(dataLevels),
+  upstream: z.strictObject({
+    targets: z.array(z.strictObject({ url: z.url(), weight: z.int().min(1) })),
+    timeoutMs: durationMs,
+  }),
+  routes: z.array(routeShape),
+});
+
+const keyShape = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{12}$/),
+  type: z.literal('key'),
+  consumer: name,
+  prefix: z.string().max(32),
+  lastFour: z.string().length(4),
+  hash: z.base64url().length(43),
+  createdAtMs: ms,
+  expiresAtMs: ms.optional(),
+});
+
+/** The file of issued keys has this shape too. */
+export const credentialsShape = z.strictObject({
+  hashKey: z.union([z.literal(''), z.base64url().length(43)]),
+  keys: z.array(keyShape).max(limits.policyKeysMax),
+});
+
+const policyShape = z.strictObject({
+  services: z.array(serviceShape),
+  consumers: z
+    .array(
+      z.strictObject({ name, credentials: z.array(z.strictObject({ type: z.literal('key') })) }),
+    )
+    .max(limits.policyConsumersMax),
+  grants: z
+    .array(
+      z.strictObject({
+        consumer: name,
+        flow: z.string(),
+        fields: z.array(z.string().max(1024)),
+        untilMs: ms.optional(),
+      }),
+    )
+    .max(limits.policyGrantsMax),
+  credentials: credentialsShape,
+});
+
+const bundleShape = z.strictObject({
+  format: z.literal(bundleFormat),
+  policy: policyShape,
+  version: z.int().min(1),
+  issuer: name,
+  issuedAtMs: ms,
+});
+
+function encode(value: unknown): Uint8Array {
+  const bytes = Buffer.from(canonicalJson(value));
+  if (bytes.length <= limits.policyBundleBytesMax) return bytes;
+  throw invalid(`at most ${limits.policyBundleBytesMax} bytes, got ${bytes.length}`);
+}
+
+function decode<S extends z.ZodType>(bytes: Uint8Array, shape: S): z.infer<S> {
+  let document: unknown;
+  try {
+    document = parseJson(bytes, limits.policyBundleBytesMax);
+  } catch (cause) {
+    throw invalid(`strict JSON: ${asSallyportError(cause).message}`, cause);
+  }
+  const read = shape.safeParse(document);
+  if (!read.success) throw invalid(`the shape of a policy: ${z.prettifyError(read.error)}`);
+  if (!Buffer.from(canonicalJson(document)).equals(bytes)) throw invalid('canonical JSON');
+  return read.data;
+}
+
+/** Shape is proven; what remains are the references between the parts. */
+function asPolicy(read: z.infer<typeof policyShape>): Policy {
+  // The shape checks each schema with the very function that makes the type.
+  const policy = read as unknown as Policy;
+  const flows = policy.services.flatMap((one) =>
+    one.routes.map((route) => `${one.name}/${route.name}`),
+  );
+  const consumers = policy.consumers.map((consumer) => consumer.name);
+  const pairs = policy.grants.map((grant) => `${grant.consumer} ${grant.flow}`);
+  for (const list of [flows, consumers, pairs, policy.credentials.keys.map((key) => key.id)]) {
+    if (new Set(list).size !== list.length) throw invalid('unique names');
+  }
+  const dangling =
+    policy.grants.some(
+      ({ consumer, flow }) => !consumers.includes(consumer) || !flows.includes(flow),
+    ) || policy.credentials.keys.some(({ consumer }) => !consumers.includes(consumer));
+  if (dangling) throw invalid('references to parts of the policy');
+  return policy;
+}
+
+function invalid(expected: string, cause?: unknown): SallyportError {
+  return new SallyportError('POLICY_INVALID', `expected ${expected}`, {
+    hint: 'check the policy on the inner node and apply it again',
+    cause,
+  });
+}

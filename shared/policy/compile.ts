@@ -1,0 +1,107 @@
+/** A policy made ready for the hot path: maps instead of lists, walks instead of schemas. */
+import type { KeyObject } from 'node:crypto';
+import { everyField } from '../content/fields.ts';
+import { compilePairs, type PairsCheck } from '../content/pairs.ts';
+import type { Schema } from '../content/schema.ts';
+import { compileWalk, type Walk } from '../content/walk.ts';
+import { SallyportError } from '../errors.ts';
+import type { ReleasePlan } from '../masking/response.ts';
+import { compileResponse } from '../masking/rules.ts';
+import { hashKeyObject } from './credentials.ts';
+import type { Grant, KeyRecord, Policy, Route, Service } from './model.ts';
+import { compileRoutes, type RouteTable } from './routes.ts';
+
+export interface CompiledPolicy {
+  readonly policy: Policy;
+  /** Version of the bundle; 0 for a policy that was never applied. */
+  readonly version: number;
+  readonly routes: RouteTable<CompiledRoute>;
+  /** `consumer flow` → grant. */
+  readonly grants: ReadonlyMap<string, CompiledGrant>;
+  readonly keys: ReadonlyMap<string, CompiledKey>;
+  readonly hashKey: KeyObject | undefined;
+}
+
+export interface CompiledRoute {
+  /** `service/route`. */
+  readonly flow: string;
+  readonly service: Service;
+  readonly route: Route;
+  readonly params: PairsCheck;
+  readonly query: PairsCheck;
+  /** Undefined where the route takes no body. */
+  readonly body: Walk | undefined;
+}
+
+export interface CompiledGrant {
+  readonly grant: Grant;
+  readonly plan: ReleasePlan;
+}
+
+export interface CompiledKey {
+  readonly record: KeyRecord;
+  readonly hash: Buffer;
+}
+
+/** Compiles once per bundle. The policy comes from checkPolicy or decodeBundle. Errors: POLICY_INVALID. */
+export function compilePolicy(policy: Policy, version = 0): CompiledPolicy {
+  const compiled = policy.services.flatMap((service) =>
+    service.routes.map((route) => compileRoute(service, route)),
+  );
+  const byFlow = new Map(compiled.map((route) => [route.flow, route.route]));
+  return {
+    policy,
+    version,
+    routes: compileRoutes(
+      compiled.map((route) => ({ methods: route.route.methods, path: route.route.path, route })),
+    ),
+    grants: new Map(
+      policy.grants.map((grant) => [
+        grantKey(grant.consumer, grant.flow),
+        { grant, plan: planOf(grant, byFlow.get(grant.flow)) },
+      ]),
+    ),
+    keys: new Map(
+      policy.credentials.keys.map((record) => [
+        record.id,
+        { record, hash: Buffer.from(record.hash, 'base64url') },
+      ]),
+    ),
+    hashKey:
+      policy.credentials.hashKey === '' ? undefined : hashKeyObject(policy.credentials.hashKey),
+  };
+}
+
+/** Key of a grant; a space is in neither name. */
+export function grantKey(consumer: string, flow: string): string {
+  return `${consumer} ${flow}`;
+}
+
+function compileRoute(service: Service, route: Route): CompiledRoute {
+  const { params, query, body } = route.request;
+  return {
+    flow: `${service.name}/${route.name}`,
+    service,
+    route,
+    params: compilePairs(params),
+    query: compilePairs(query),
+    body: body === undefined ? undefined : compileBody(body),
+  };
+}
+
+function compileBody(schema: Schema): Walk {
+  const rules = { schema, fields: everyField, masks: undefined } as const;
+  return compileWalk({ ...rules, mode: 'verify', code: 'SCHEMA_REFUSED' });
+}
+
+function planOf(grant: Grant, route: Route | undefined): ReleasePlan {
+  if (route === undefined) {
+    throw new SallyportError('POLICY_INVALID', `expected a route ${grant.flow}, got none`);
+  }
+  const { statuses, headers, schema, masks } = route.response;
+  const walks =
+    schema === undefined
+      ? { release: undefined, verify: undefined }
+      : compileResponse(schema, grant.fields, masks);
+  return { statuses, responseHeaders: headers, ...walks };
+}

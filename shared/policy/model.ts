@@ -1,0 +1,127 @@
+/**
+ * The policy in normal form: the content of a bundle. Defaults are filled in, schemas are inlined, every
+ * list has one order, so that equal policies are equal bytes. docs/spec/policy.md is the norm.
+ */
+import type { Schema } from '../content/schema.ts';
+import type { Mask } from '../masking/transforms.ts';
+
+export interface Policy {
+  /** By name. */
+  readonly services: readonly Service[];
+  /** By name. */
+  readonly consumers: readonly ConsumerEntry[];
+  /** By consumer, then flow; one for each pair. */
+  readonly grants: readonly Grant[];
+  readonly credentials: Credentials;
+}
+
+/** Data levels of GB/T 43697, highest first. */
+export const dataLevels = ['core', 'important', 'general'] as const;
+export type DataLevel = (typeof dataLevels)[number];
+
+export const methodNames = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'] as const;
+export type Method = (typeof methodNames)[number];
+
+export interface Service {
+  readonly name: string;
+  /** Department that answers for the data. */
+  readonly owner: string;
+  readonly level: DataLevel;
+  readonly upstream: Upstream;
+  /** By name. */
+  readonly routes: readonly Route[];
+}
+
+export interface Upstream {
+  /** Base URLs without trailing slash; the normal path of a request is appended. */
+  readonly targets: readonly { readonly url: string; readonly weight: number }[];
+  /** How long one attempt may take. */
+  readonly timeoutMs: number;
+}
+
+export interface Route {
+  readonly name: string;
+  readonly methods: readonly Method[];
+  /** Template such as `/citizens/{id}`, its literal segments in normal form. */
+  readonly path: string;
+  /** How long a caller waits on the line for the answer. */
+  readonly timeoutMs: number;
+  /** How long after acceptance the answer is still of use; at least `timeoutMs`. */
+  readonly deadlineMs: number;
+  /** A request may be repeated after a doubt. GET always may. */
+  readonly idempotent: boolean;
+  /** The service honours Idempotency-Key, so that a repeated request has one effect. */
+  readonly idempotencyKey: boolean;
+  readonly request: {
+    readonly params?: Schema;
+    readonly query?: Schema;
+    readonly body?: Schema;
+    readonly headers: readonly string[];
+  };
+  readonly response: {
+    /** Statuses whose body is released by `schema`; ascending. */
+    readonly statuses: readonly number[];
+    readonly schema?: Schema;
+    readonly headers: readonly string[];
+    /** By field. */
+    readonly masks: readonly Mask[];
+  };
+}
+
+export interface ConsumerEntry {
+  readonly name: string;
+  readonly credentials: readonly { readonly type: 'key' }[];
+}
+
+export interface Grant {
+  readonly consumer: string;
+  /** `service/route`. */
+  readonly flow: string;
+  /** Fields of the response, in normal form and order. */
+  readonly fields: readonly string[];
+  /** First millisecond at which the grant no longer holds. */
+  readonly untilMs?: number;
+}
+
+/** Issued keys: not part of policy.yaml, merged in when the policy is applied. */
+export interface Credentials {
+  /** HMAC-SHA-256 key for the hashes, 32 bytes, base64url; empty as long as no key was issued. */
+  readonly hashKey: string;
+  /** By id. */
+  readonly keys: readonly KeyRecord[];
+}
+
+/** What remains of an API key after it was shown once. */
+export interface KeyRecord {
+  readonly id: string;
+  readonly type: 'key';
+  readonly consumer: string;
+  /** The visible start and end of the key, for people. */
+  readonly prefix: string;
+  readonly lastFour: string;
+  /** HMAC-SHA-256 of the whole key under `hashKey`, base64url. */
+  readonly hash: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs?: number;
+}
+
+export const noCredentials: Credentials = { hashKey: '', keys: [] };
+
+/** Names of services, routes, consumers and owners. */
+export const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** A policy's faults carry their place, so that all can be shown at once. */
+export interface Fault {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+  /** Such as `services[0].routes[1].path`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Names of the parameters of a path template, in order. */
+export function templateParams(path: string): string[] {
+  return [...path.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] ?? '');
+}
