@@ -130,6 +130,7 @@ export const limits = {
   directorySweepMs: 500,
   directoryStableMs: 2_000,
   directoryRefusedMax: 100,
+  directoryShownNameMax: 80,
   channelReadBytes: 256 * 1024,
   channelFullRetryMs: 200,
   moverSweepMs: 1_000,
@@ -141,9 +142,10 @@ export const limits = {
   // store
   storeCheckBytesMax: 64 * 1024 * 1024,
   // audit
-  auditEventBytesMax: 2048,
+  auditEventBytesMax: 64 * 1024,
+  auditBlockBytesMax: 8 * 1024 * 1024,
   auditTextLengthMax: 256,
-  auditRulesMax: 128,
+  auditRulesMax: 1024,
   auditCheckpointLagMax: 262_144,
   auditReplyBytesMax: 4 * 1024 * 1024,
   auditBlocksPerReplyMax: 64,

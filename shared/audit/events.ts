@@ -1,0 +1,48 @@
+/**
+ * The closed catalogue of what a node records about itself: one name, one meaning.
+ * docs/spec/audit.md says which fields go with which; the log refuses any other name.
+ */
+export const auditEvents = {
+  // the life of a node
+  start: 'the guard started',
+  stop: 'the guard stopped in good order',
+  pair: 'a peer was confirmed',
+  'key-lost': 'the key store stopped signing',
+  'key-back': 'the key store signs again',
+  'channel-up': 'a channel reached its far end',
+  'channel-down': 'a channel was interrupted',
+  checkpoint: 'the audit key signed the head of the chain',
+  // a call's journey, in its order
+  accept: 'a call came in and has an exchange of its own',
+  authenticate: 'the consumer of a call was recognised',
+  decide: 'the policy allowed a call or a release',
+  check: 'a content was found acceptable',
+  seal: 'messages were sealed into a package',
+  send: 'a package was handed to its channel',
+  collect: 'a package came from its channel',
+  open: 'a package was verified and opened',
+  call: 'an upstream was called and answered',
+  mask: 'an answer was masked before it was sealed',
+  release: 'an answer was released to its consumer',
+  deliver: 'a consumer was given the answer',
+  // what lanes do
+  receipt: 'the peer confirmed packages',
+  resend: 'a package was handed to its channel again',
+  duplicate: 'a package or message that had come before was set aside',
+  gap: 'packages are missing',
+  // how it ends otherwise
+  refuse: 'a call, message or package was refused; the code says why',
+  expire: 'an exchange ended without an answer in time',
+  'in-doubt': 'it is not known whether a request took effect',
+  forget: 'the retention time passed and ended exchanges were forgotten',
+  // policy
+  'policy-apply': 'a policy bundle came into force',
+  'policy-refuse': 'a policy bundle was refused',
+} as const satisfies Record<string, string>;
+
+export type AuditEventName = keyof typeof auditEvents;
+
+/** Narrows a name that came from a caller or from a stored line. */
+export function isAuditEventName(value: unknown): value is AuditEventName {
+  return typeof value === 'string' && Object.hasOwn(auditEvents, value);
+}

@@ -1,0 +1,63 @@
+/**
+ * One event as one line of JSON. This is the gate that keeps values out of the log: a field that
+ * AuditEvent does not have, or a field of another type, is a fault of the caller.
+ */
+import { isErrorCode, SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { AuditEvent } from '../ports.ts';
+import { isAuditEventName } from './events.ts';
+
+/** JSON of the event, without the line's end. INTERNAL where the event is not of the closed form. */
+export function lineOf(event: AuditEvent): string {
+  if (!isAuditEventName(event.event) || event.event === 'checkpoint') {
+    throw refusal('an event of the catalogue');
+  }
+  for (const [name, value] of Object.entries(event)) {
+    const fits = fields.get(name);
+    if (!fits) throw refusal('no field besides those of an audit event');
+    if (value !== undefined && !fits(value)) throw refusal(`a fitting field ${name}`);
+  }
+  const line = JSON.stringify(event);
+  if (line.length > limits.auditEventBytesMax) throw refusal('an event in its limits');
+  return line;
+}
+
+type Fits = (value: unknown) => boolean;
+
+const text: Fits = (value) =>
+  typeof value === 'string' && value.length <= limits.auditTextLengthMax;
+const number: Fits = (value) => Number.isFinite(value);
+const rules: Fits = (value) => {
+  if (typeof value !== 'object' || value === null) return false;
+  const entries = Object.entries(value);
+  return (
+    entries.length <= limits.auditRulesMax &&
+    entries.every(([rule, count]) => text(rule) && Number.isSafeInteger(count))
+  );
+};
+
+const fields = new Map<string, Fits>(
+  Object.entries({
+    event: text,
+    atMs: number,
+    exchangeId: text,
+    packageId: text,
+    lane: text,
+    sequence: number,
+    consumer: text,
+    flow: text,
+    code: isErrorCode,
+    status: number,
+    count: number,
+    bytes: number,
+    tookMs: number,
+    policyVersion: number,
+    rules,
+    actor: text,
+  } satisfies Record<keyof AuditEvent, Fits>),
+);
+
+/** Never the name or value that was refused: it may be what must not be in a log. */
+function refusal(expected: string): SallyportError {
+  return new SallyportError('INTERNAL', `expected ${expected}, got something else`);
+}

@@ -1,0 +1,144 @@
+/**
+ * The store in one SQLite file, owned by one process at a time.
+ *
+ * WAL with a synced log: a commit is durable when `write` resolves. The exclusive lock keeps every
+ * other process out and spares a lock per transaction. It is a POSIX lock, which the kernel drops when
+ * this process closes any descriptor of the file: nothing here may open the file besides SQLite.
+ */
+import { closeSync, openSync, statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import type { Store, StoreWrites } from '../port.ts';
+import { createCommits } from './commits.ts';
+import { exchanges } from './exchanges.ts';
+import { damaged, storeFault } from './fault.ts';
+import { inbound } from './inbound.ts';
+import { outbound } from './outbound.ts';
+import { records } from './records.ts';
+import { applicationId, migrations, vitalTables } from './schema.ts';
+import { createStatements } from './statements.ts';
+
+/**
+ * Opens the store, which it makes (mode 0600) if there is none, and checks it: whole if it is small,
+ * else what the node cannot do without. Besides the port's errors a write can throw what it would break:
+ * LANE_REPLAY, LANE_FORK, MESSAGE_DUPLICATE, POLICY_VERSION, AUDIT_BROKEN, INTERNAL.
+ * Errors: HOME_IN_USE, STORE_DAMAGED, STORE_FULL, STORE_FAILED.
+ */
+export function openStore(file: string): Store {
+  const db = openFile(file);
+  try {
+    claim(db);
+    migrate(db);
+    check(db, file);
+    return storeOn(db);
+  } catch (thrown) {
+    db.close();
+    throw storeFault(thrown);
+  }
+}
+
+function openFile(file: string): Database.Database {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw storeFault(thrown);
+  }
+  try {
+    return new Database(file, { timeout: 0 });
+  } catch (thrown) {
+    throw storeFault(thrown);
+  }
+}
+
+/** Takes the lock and sets the file up. The order matters: the page size only before WAL. */
+function claim(db: Database.Database): void {
+  db.pragma('locking_mode = EXCLUSIVE');
+  const id = db.pragma('application_id', { simple: true });
+  if (id !== applicationId && !isNew(db)) {
+    throw damaged('expected a store of this product, got another file');
+  }
+  db.pragma('page_size = 8192');
+  if (db.pragma('journal_mode = WAL', { simple: true }) !== 'wal') {
+    throw new SallyportError('STORE_FAILED', 'expected a write-ahead log, got none');
+  }
+  db.pragma('synchronous = FULL');
+  db.pragma('wal_autocheckpoint = 10000');
+  db.pragma('temp_store = MEMORY');
+  db.pragma('secure_delete = FAST');
+  db.pragma('cell_size_check = ON');
+  db.pragma('trusted_schema = OFF');
+  db.exec('BEGIN IMMEDIATE; COMMIT');
+}
+
+const isNew = (db: Database.Database): boolean => db.pragma('page_count', { simple: true }) === 0;
+
+function migrate(db: Database.Database): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version > migrations.length) {
+    throw new SallyportError(
+      'STORE_DAMAGED',
+      `expected a store of version ${migrations.length} or older, got ${version}`,
+      { hint: 'run the newer release that wrote this store' },
+    );
+  }
+  if (version === migrations.length) return;
+  db.transaction(() => {
+    for (const sql of migrations.slice(version)) db.exec(sql);
+    db.pragma(`application_id = ${applicationId}`);
+    db.pragma(`user_version = ${migrations.length}`);
+  })();
+}
+
+function check(db: Database.Database, file: string): void {
+  // With the log moved into the file, a file that is too short was cut.
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  const pages = Number(db.pragma('page_count', { simple: true }));
+  const expected = pages * Number(db.pragma('page_size', { simple: true }));
+  const { size } = statSync(file);
+  if (size < expected) throw damaged(`expected ${expected} bytes, got ${size}`);
+  const small = expected <= limits.storeCheckBytesMax;
+  for (const table of small ? ['*'] : vitalTables) {
+    const found = db.pragma(table === '*' ? 'quick_check(1)' : `quick_check(${table})`);
+    const [first] = found as { quick_check: string }[];
+    if (first?.quick_check !== 'ok') throw damaged('expected an intact store, got a damaged page');
+  }
+}
+
+function storeOn(db: Database.Database): Store {
+  const sql = createStatements(db);
+  const calls = exchanges(sql);
+  const leaving = outbound(sql);
+  const arriving = inbound(sql);
+  const kept = records(sql);
+  const writes: StoreWrites = {
+    ...calls.writes,
+    ...leaving.writes,
+    ...arriving.writes,
+    ...kept.writes,
+    forget(beforeMs, count) {
+      calls.forget(beforeMs, count);
+      // A package stays as long as an exchange takes its state from it.
+      leaving.forget(Math.min(beforeMs, calls.oldestWaitingMs()), count);
+      arriving.forget(beforeMs, count);
+    },
+  };
+  const commits = createCommits(db, writes, calls.pending);
+  return {
+    ...calls.reads,
+    ...leaving.reads,
+    ...arriving.reads,
+    ...kept.reads,
+    write: commits.write,
+    counts: () => ({
+      exchanges: calls.counts(),
+      ...leaving.counts(),
+      inbound: arriving.count(),
+      auditEvents: kept.auditEvents(),
+    }),
+    close() {
+      commits.close();
+      db.close();
+    },
+  };
+}

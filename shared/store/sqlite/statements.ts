@@ -1,0 +1,46 @@
+/** Prepared statements, kept for the life of the store, whose failures carry our codes. */
+import type Database from 'better-sqlite3';
+import { SallyportError } from '../../errors.ts';
+import { storeFault } from './fault.ts';
+
+export type Value = string | number | Uint8Array | null;
+
+export interface Statements {
+  /** A change. Only inside a work of `write`: INTERNAL outside. Returns how many rows it touched. */
+  change(sql: string): (...values: Value[]) => number;
+  one<Row>(sql: string): (...values: Value[]) => Row | undefined;
+  all<Row>(sql: string): (...values: Value[]) => Row[];
+}
+
+export function createStatements(db: Database.Database): Statements {
+  return {
+    change(sql) {
+      const statement = db.prepare<Value[]>(sql);
+      return (...values) => {
+        if (!db.inTransaction) {
+          throw new SallyportError(
+            'INTERNAL',
+            'expected a change inside its work, got one outside',
+          );
+        }
+        return coded(() => statement.run(...values).changes);
+      };
+    },
+    one<Row>(sql: string) {
+      const statement = db.prepare<Value[], Row>(sql);
+      return (...values) => coded(() => statement.get(...values));
+    },
+    all<Row>(sql: string) {
+      const statement = db.prepare<Value[], Row>(sql);
+      return (...values) => coded(() => statement.all(...values));
+    },
+  };
+}
+
+function coded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    throw storeFault(thrown);
+  }
+}
