@@ -94,8 +94,9 @@ function decode(content: Buffer): TrustFile {
       createdAtMs: Date.parse(createdAt),
       certificates: Object.fromEntries(certificateNames.map(der)),
     };
-    const known = nodeIdPattern.test(node) && (role === 'outer' || role === 'inner');
-    if (known && encode(trust).equals(content)) return trust;
+    const isNode = typeof node === 'string' && nodeIdPattern.test(node);
+    const isRole = role === 'outer' || role === 'inner';
+    if (isNode && isRole && encode(trust).equals(content)) return trust;
   } catch {
     // Falls through to the one refusal.
   }

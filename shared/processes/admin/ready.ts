@@ -29,9 +29,9 @@ export async function checkReady(peer: boolean, asking: Asking): Promise<Readine
   return {
     peer,
     policy: member(guard, 'policy') !== undefined && member(guard, 'policy') !== null,
-    signer: signer !== undefined,
+    signer: member(signer, 'ok') === true,
     store: store !== undefined,
-    channel: isUp(member(mover, 'send')) && isUp(member(mover, 'receive')),
+    channel: isUp(member(mover, 'out')) && isUp(member(mover, 'in')),
     edge: edge !== undefined,
   };
 }
