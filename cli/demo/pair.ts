@@ -1,0 +1,162 @@
+/** Two nodes on this machine, made and run with the same commands that an operator types. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { fingerprintOf } from '@sallyport/shared/pairing/fingerprint.ts';
+import { control } from '../control.ts';
+import { findSoftHsm, makeTokens } from './softhsm.ts';
+
+export type DemoChannel = 'link' | 'directory' | 'mixed';
+
+export interface DemoPair {
+  readonly outer: string;
+  readonly inner: string;
+  readonly hsm: 'softhsm' | 'soft';
+  /** Where consumers call. */
+  readonly url: string;
+  /** File with the certificate that a consumer trusts. */
+  readonly caFile: string;
+  readonly managementUrls: readonly [outer: string, inner: string];
+  /** Runs one verb of the command line; returns what it printed to stdout. */
+  sallyport(...args: string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** What the demo says while it works; one line a command. */
+export type Say = (text: string) => void;
+
+const cli = join(import.meta.dirname, '..', 'main.ts');
+const roles = ['outer', 'inner'] as const;
+
+export async function startPair(dir: string, channel: DemoChannel, say: Say): Promise<DemoPair> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const home = { outer: join(dir, 'outer'), inner: join(dir, 'inner') };
+  const [edge, outerAdmin, innerAdmin, toInner, toOuter] = await freePorts(5);
+  const ferry = (name: string): string => join(dir, 'ferry', name);
+  const carried = (by: 'link' | 'directory', port: number | undefined, name: string): string =>
+    by === 'link' ? `link:127.0.0.1:${port}` : `directory:${ferry(name)}`;
+  const imports = carried(channel === 'directory' ? 'directory' : 'link', toInner, 'import');
+  const exports = carried(channel === 'link' ? 'link' : 'directory', toOuter, 'export');
+  for (const name of ['import', 'export']) mkdirSync(ferry(name), { recursive: true });
+
+  const module = await findSoftHsm();
+  const tokens = module ? await makeTokens(dir, module, ['outer', 'inner']) : [];
+  const keys = (index: number): string[] => {
+    const token = tokens[index];
+    if (!token) return ['--hsm', 'soft'];
+    const { label, pinFile } = token;
+    return ['--hsm', 'pkcs11', '--module', token.module, '--token', label, '--pin-file', pinFile];
+  };
+  const sallyport = (...args: string[]): Promise<string> => {
+    say(`sallyport ${args.map((arg) => arg.replace(`${dir}/`, '')).join(' ')}`);
+    return runVerb(args);
+  };
+
+  await sallyport(
+    ...['init', '--role', 'outer', '--dir', home.outer, '--edge', `127.0.0.1:${edge}`],
+    ...['--management', `127.0.0.1:${outerAdmin}`, '--send', imports, '--receive', exports],
+    ...keys(0),
+  );
+  await sallyport(
+    ...['init', '--role', 'inner', '--dir', home.inner],
+    ...['--management', `127.0.0.1:${innerAdmin}`, '--send', exports, '--receive', imports],
+    ...keys(1),
+  );
+  for (const [one, other] of [
+    ['outer', 'inner'],
+    ['inner', 'outer'],
+  ] as const) {
+    const trust = join(dir, `${one}.trust`);
+    await sallyport('pair', 'export', '--dir', home[one], '--out', trust);
+    const fingerprint = fingerprintOf(certificateOf(home[one]));
+    await sallyport('pair', 'import', trust, '--dir', home[other], '--fingerprint', fingerprint);
+  }
+  const running = roles.map((role) => {
+    say(`sallyport run --dir ${role} &`);
+    return startNode(home[role]);
+  });
+  await Promise.all(roles.map((role, at) => untilAnswering(home[role], running[at])));
+  return {
+    ...home,
+    hsm: module ? 'softhsm' : 'soft',
+    url: `https://127.0.0.1:${edge}`,
+    caFile: join(home.outer, 'certs', 'ca.pem'),
+    managementUrls: [`http://127.0.0.1:${outerAdmin}`, `http://127.0.0.1:${innerAdmin}`],
+    sallyport,
+    async stop() {
+      await Promise.all(running.map(stopNode));
+    },
+  };
+}
+
+function startNode(dir: string): ChildProcess {
+  const args = [cli, 'run', '--dir', dir];
+  return spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+function stopNode(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
+}
+
+/** Waits until the node's guard answers; fails when the node ended instead. */
+async function untilAnswering(dir: string, child: ChildProcess | undefined): Promise<void> {
+  for (let tries = 0; tries < startTriesMax; tries += 1) {
+    if (child?.exitCode !== null) break;
+    const answers = await control(dir, 'policy-history').catch(() => undefined);
+    if (answers) return;
+    await new Promise((resolve) => setTimeout(resolve, startPollMs));
+  }
+  throw new SallyportError('NOT_READY', `the node in ${dir} did not start`, {
+    hint: `look at ${join(dir, 'log')}`,
+  });
+}
+
+const startPollMs = 50;
+const startTriesMax = 600;
+
+/** One verb as a process of its own: what the demo shows is what an operator gets. */
+function runVerb(args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    let talk = '';
+    child.stdout.on('data', (chunk) => (out += chunk));
+    child.stderr.on('data', (chunk) => (talk += chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) return resolve(out);
+      const verb = args.slice(0, 2).join(' ');
+      reject(new SallyportError('INTERNAL', `sallyport ${verb} failed:\n${talk.trim()}`));
+    });
+  });
+}
+
+const certificateOf = (dir: string): Buffer =>
+  new X509Certificate(readFileSync(join(dir, 'certs', 'ca.pem'))).raw;
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer().once('error', reject);
+          server.listen(0, '127.0.0.1', () => resolve(server));
+        }),
+    ),
+  );
+  return Promise.all(
+    servers.map((server) => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      return new Promise<number>((resolve) => server.close(() => resolve(port)));
+    }),
+  );
+}

@@ -1,0 +1,81 @@
+/**
+ * The inner node is the policy authority: it signs each version of the policy, obeys it itself and sends it
+ * to the outer node. The version only grows; what is in force is what the store holds.
+ */
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import type { ControlHeader, PolicyHeader } from '@sallyport/shared/exchange/message.ts';
+import type { Outgoing } from '@sallyport/shared/exchange/outbox.ts';
+import { newId } from '@sallyport/shared/ids.ts';
+import { signData } from '@sallyport/shared/package/cms-signed.ts';
+import { encodeMessage } from '@sallyport/shared/package/message.ts';
+import { decodePolicy, encodeBundle } from '@sallyport/shared/policy/bundle.ts';
+import type { GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
+import type { Handlers, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
+import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
+
+export interface Authority {
+  readonly handlers: Handlers;
+  /** The outer node said which version it obeys. */
+  wanted(header: ControlHeader): Taking;
+}
+
+export function authority(node: GuardContext): Authority {
+  let applying = false;
+
+  /** Body: canonical JSON of a checked policy. Errors: POLICY_INVALID, OVERLOADED, HSM_*, STORE_*. */
+  const apply = async (head: unknown, body: Buffer): Promise<Reply> => {
+    if (applying) throw new SallyportError('OVERLOADED', 'another policy is being applied');
+    applying = true;
+    try {
+      const policy = decodePolicy(body);
+      const version = (node.policy()?.version ?? 0) + 1;
+      const issuedAtMs = node.now();
+      const issuer = node.self.nodeId;
+      const bundle = await signData(encodeBundle({ policy, version, issuer, issuedAtMs }), {
+        certificate: node.self.signCertificate,
+        sign: (digest) => node.signer.sign('sign', digest),
+      });
+      const stored = { version, bundle, appliedAtMs: issuedAtMs, actor: actorOf(head) };
+      node.audit.append({
+        event: 'policy-apply',
+        atMs: issuedAtMs,
+        policyVersion: version,
+        actor: stored.actor,
+      });
+      await node.sending.enqueue({
+        ...carry(stored),
+        record: (tx) => tx.putPolicy(stored),
+      });
+      node.obey(stored);
+      return { head: { version } };
+    } finally {
+      applying = false;
+    }
+  };
+
+  return {
+    handlers: {
+      'policy-apply': apply,
+      'policy-show': () => {
+        const stored = node.store.policyBundle();
+        if (!stored) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
+        return { head: { version: stored.version }, body: stored.bundle };
+      },
+    },
+    wanted(header) {
+      const stored = node.store.policyBundle();
+      if (!stored || stored.version <= header.version) return {};
+      return { after: () => void node.sending.enqueue(carry(stored)).catch(() => {}) };
+    },
+  };
+}
+
+function carry(stored: StoredPolicy): Outgoing {
+  const header: PolicyHeader = { type: 'policy', id: newId(), version: stored.version };
+  return { message: encodeMessage({ header, body: stored.bundle }), awaitsReceipt: true };
+}
+
+function actorOf(head: unknown): string {
+  const actor = (head as { actor?: unknown } | null)?.actor;
+  return typeof actor === 'string' && /^[\w.@-]{1,64}$/.test(actor) ? actor : 'local';
+}

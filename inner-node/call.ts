@@ -1,0 +1,89 @@
+/** call: the edge speaks to the department's API; what happens to it there decides what may be repeated. */
+import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
+import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
+import type { Admitted } from './admit.ts';
+
+/** What the upstream answered, as the edge read it. Untrusted. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string | undefined;
+  readonly body: Buffer;
+}
+
+/**
+ * Calls until an answer comes, the deadline passes, or another call could do harm.
+ * Errors: UPSTREAM_*, DEADLINE_PASSED, IN_DOUBT (the edge was lost with the call on its way).
+ */
+export async function callUpstream(
+  node: GuardContext,
+  header: RequestHeader,
+  { decision, request }: Admitted,
+): Promise<UpstreamAnswer> {
+  for (;;) {
+    const leftMs = header.deadlineMs - node.now();
+    if (leftMs <= 0) throw new SallyportError('DEADLINE_PASSED', 'no answer before the deadline');
+    const startedMs = performance.now();
+    try {
+      const answer = await ask(node, header, { decision, request }, leftMs);
+      node.audit.append({
+        event: 'call',
+        atMs: node.now(),
+        exchangeId: header.id,
+        consumer: header.consumer,
+        flow: header.flow,
+        status: answer.status,
+        bytes: answer.body.length,
+        tookMs: Math.round(performance.now() - startedMs),
+      });
+      return answer;
+    } catch (thrown) {
+      const error = asSallyportError(thrown);
+      if (lost.has(error.code) && !decision.idempotent) {
+        throw new SallyportError('IN_DOUBT', 'the edge was lost during the call', { cause: error });
+      }
+      if (error.code === 'IPC_TIMEOUT') {
+        throw new SallyportError('UPSTREAM_TIMEOUT', 'the edge gave no answer', { cause: error });
+      }
+      if (error.code !== 'IPC_LOST' && error.code !== 'NOT_READY') throw error;
+      await new Promise((resolve) => setTimeout(resolve, limits.answerRetryMs));
+    }
+  }
+}
+
+async function ask(
+  node: GuardContext,
+  header: RequestHeader,
+  { decision, request }: Admitted,
+  leftMs: number,
+): Promise<UpstreamAnswer> {
+  const timeoutMs = Math.min(decision.upstream.timeoutMs, leftMs);
+  const head = {
+    id: header.id,
+    targets: decision.upstream.targets,
+    method: header.method,
+    path: header.path,
+    query: request.query,
+    headers: header.headers,
+    ...(request.body.length > 0 && { contentType: header.contentType }),
+    // A safe method needs no key; a route declared idempotent promises that its service honours one.
+    ...(decision.idempotent && !isSafe(header.method) && { idempotencyKey: header.id }),
+    timeoutMs,
+  };
+  const answer = await node.askEdge('upstream', head, request.body, timeoutMs + edgeGraceMs);
+  const { status, headers, contentType } = answer.head as UpstreamAnswer;
+  if (!Number.isInteger(status) || typeof headers !== 'object' || headers === null) {
+    throw new SallyportError('IPC_FRAME', 'expected an answer from the edge');
+  }
+  return { status, headers, contentType, body: answer.body };
+}
+
+/** The call may have reached the service, and nobody can say any more. */
+const lost: ReadonlySet<string> = new Set(['IPC_LOST', 'IPC_TIMEOUT']);
+
+const isSafe = (method: string): boolean => method === 'GET' || method === 'HEAD';
+
+/** The edge enforces the timeout itself; this much later it counts as lost. */
+const edgeGraceMs = 2_000;

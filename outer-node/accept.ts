@@ -1,0 +1,64 @@
+/**
+ * accept: what the edge took from a consumer, checked for shape. The edge parsed hostile bytes, so the
+ * guard believes nothing of it but the types that it checks here.
+ */
+
+import type { QueryPair } from '@sallyport/shared/content/path.ts';
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { isId } from '@sallyport/shared/ids.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+
+/** A consumer's call as the edge hands it over. Untrusted but well-typed. */
+export interface Call {
+  /** Minted by the edge; the exchange id. The same call may come twice when the guard restarted. */
+  readonly id: string;
+  readonly method: string;
+  /** Normal form of shared/content/path.ts. */
+  readonly path: string;
+  readonly query: readonly QueryPair[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly apiKey?: string;
+  readonly idempotencyKey?: string;
+  readonly respondAsync: boolean;
+  readonly waitMs?: number;
+  readonly traceparent?: string;
+}
+
+/** Errors: IPC_FRAME for a head of another shape, REQUEST_TOO_LARGE. */
+export function accept(head: unknown, body: Buffer): Call {
+  const call = head as Partial<Call> | null;
+  const fits =
+    typeof call === 'object' &&
+    call !== null &&
+    isId(call.id) &&
+    isText(call.method) &&
+    isText(call.path) &&
+    isPairs(call.query) &&
+    isTexts(call.headers) &&
+    isTextOrAbsent(call.apiKey) &&
+    isTextOrAbsent(call.idempotencyKey) &&
+    isTextOrAbsent(call.traceparent) &&
+    typeof call.respondAsync === 'boolean' &&
+    (call.waitMs === undefined || (Number.isFinite(call.waitMs) && call.waitMs >= 0));
+  if (!fits) throw new SallyportError('IPC_FRAME', 'expected a call, got another shape');
+  if (body.length > limits.edgeBodyBytesMax) {
+    throw new SallyportError(
+      'REQUEST_TOO_LARGE',
+      `expected at most ${limits.edgeBodyBytesMax} bytes, got ${body.length}`,
+    );
+  }
+  return { ...(call as Call), body };
+}
+
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= limits.edgeHeaderBytesMax;
+
+const isTextOrAbsent = (value: unknown): boolean => value === undefined || isText(value);
+
+const isTexts = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isText);
+
+const isPairs = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isText));

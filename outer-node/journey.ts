@@ -1,0 +1,204 @@
+/**
+ * The outer node's part of a call's journey; the only place that knows the order.
+ *
+ *   consumer ▶ accept ▶ authenticate ▶ decide ▶ check ▶ seal ▶ send ──┐ import
+ *   consumer ◀ release ◀ check ◀ open ◀ collect ◄─────────────────────┘ export
+ */
+import { createHash } from 'node:crypto';
+import { named } from '@sallyport/shared/content/headers.ts';
+import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
+import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import { encodeMessage } from '@sallyport/shared/package/message.ts';
+import { authenticate } from '@sallyport/shared/policy/authenticate.ts';
+import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
+import { checkRequest } from '@sallyport/shared/policy/request.ts';
+import type { GuardContext, Journey, Taking } from '@sallyport/shared/processes/guard/context.ts';
+import { step } from '@sallyport/shared/processes/guard/step.ts';
+import { accept, type Call } from './accept.ts';
+import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
+import { takePolicy, wantPolicy } from './obey.ts';
+import { takeResponse } from './release.ts';
+import { replyTo, showExchange, type Wait } from './reply.ts';
+
+export function outerJourney(node: GuardContext): Journey {
+  const exchanges = createExchanges(node.store);
+  return {
+    handlers: { call: (head, body) => call(node, exchanges, head, body) },
+    take(arrived): Taking {
+      const { header } = arrived;
+      switch (header.type) {
+        case 'response':
+          return takeResponse(node, exchanges, { ...arrived, header });
+        case 'policy':
+          return takePolicy(node, { ...arrived, header });
+        default:
+          throw new SallyportError('PACKAGE_MESSAGE', `expected no ${header.type} from inside`);
+      }
+    },
+    tick: (nowMs) => expire(node, exchanges, nowMs),
+    started: () => wantPolicy(node),
+    status: () => ({ waiting: exchanges.size }),
+  };
+}
+
+async function call(node: GuardContext, exchanges: Exchanges, head: unknown, body: Buffer) {
+  let about: { exchangeId?: string; consumer?: string; flow?: string } = {};
+  try {
+    const arrival = accept(head, body);
+    const { id } = arrival;
+    about = { exchangeId: id };
+    node.audit.append({ event: 'accept', atMs: node.now(), ...about, bytes: body.length });
+
+    const again = exchanges.get(id) ?? node.store.exchange(id);
+    if (again) return await replyTo(node, exchanges, again, waitOf(arrival));
+
+    const policy = node.policy();
+    if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy bundle has arrived yet');
+    const { compiled } = policy;
+    const nowMs = node.now();
+    const consumer = step(node, 'authenticate', about, () =>
+      authenticate(compiled, { apiKey: arrival.apiKey, nowMs }),
+    );
+    about = { ...about, consumer: consumer.name };
+    if (arrival.path.startsWith(exchangePath)) {
+      return showExchange(node, consumer.name, arrival.path.slice(exchangePath.length));
+    }
+    const { decision, params } = step(node, 'decide', about, () => {
+      const match = matchRoute(compiled, arrival.method, arrival.path);
+      return { decision: decide(compiled, { consumer, match, nowMs }), params: match.params };
+    });
+    about = { ...about, flow: decision.flow };
+    const digest = arrival.idempotencyKey === undefined ? undefined : digestOf(arrival);
+    const earlier = sameKey(node, exchanges, consumer.name, arrival, digest);
+    if (earlier) return await replyTo(node, exchanges, earlier, waitOf(arrival, decision));
+
+    const request = step(node, 'check', about, () =>
+      checkRequest(decision, { ...arrival, params, contentType: arrival.headers['content-type'] }),
+    );
+    const pending = await seal(node, exchanges, {
+      arrival,
+      decision,
+      consumer: consumer.name,
+      ...request,
+      ...(digest !== undefined && { digest }),
+    });
+    return await replyTo(node, exchanges, pending, waitOf(arrival, decision));
+  } catch (thrown) {
+    const error = asSallyportError(thrown);
+    node.audit.append({ event: 'refuse', atMs: node.now(), code: error.code, ...about });
+    node.flushAudit();
+    throw error;
+  }
+}
+
+const exchangePath = '/exchanges/';
+
+interface Checked {
+  readonly arrival: Call;
+  readonly decision: Decision;
+  readonly consumer: string;
+  readonly query: RequestHeader['query'];
+  readonly body: Uint8Array;
+  readonly digest?: string;
+}
+
+/** seal ▶ send: resolves when the request is in a package that is durable and on its way. */
+async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked): Promise<Pending> {
+  const { arrival, decision, consumer, digest } = checked;
+  const acceptedAtMs = node.now();
+  const deadlineMs = acceptedAtMs + decision.deadlineMs;
+  const contentType = arrival.headers['content-type'];
+  const header: RequestHeader = {
+    type: 'request',
+    id: arrival.id,
+    flow: decision.flow,
+    consumer,
+    deadlineMs,
+    method: arrival.method,
+    path: arrival.path,
+    query: checked.query,
+    headers: named(arrival.headers, decision.requestHeaders),
+    ...(checked.body.length > 0 && contentType !== undefined && { contentType }),
+    ...(arrival.traceparent !== undefined && { traceparent: arrival.traceparent }),
+  };
+  const message = encodeMessage({ header, body: checked.body });
+  const pending: Pending = {
+    id: arrival.id,
+    consumer,
+    flow: decision.flow,
+    deadlineMs,
+    requestDigest: message.digest,
+    ...(arrival.idempotencyKey !== undefined && { idempotencyKey: arrival.idempotencyKey }),
+    ...(digest !== undefined && { callDigest: digest }),
+  };
+  exchanges.open(pending);
+  try {
+    await node.sending.enqueue({
+      message,
+      awaitsReceipt: true,
+      record: (tx, { lane, sequence }) =>
+        tx.acceptExchange({ ...pending, acceptedAtMs, lane, sequence }),
+    });
+  } catch (thrown) {
+    exchanges.drop(pending.id);
+    throw thrown;
+  }
+  return pending;
+}
+
+/** The exchange that this consumer started before under the same Idempotency-Key. */
+function sameKey(
+  node: GuardContext,
+  exchanges: Exchanges,
+  consumer: string,
+  arrival: Call,
+  digest: string | undefined,
+) {
+  const key = arrival.idempotencyKey;
+  if (key === undefined) return undefined;
+  const earlier = exchanges.byKey(consumer, key) ?? node.store.idempotent(consumer, key);
+  if (earlier && earlier.callDigest !== digest) {
+    throw new SallyportError('IDEMPOTENCY_KEY_REUSED', 'expected the same request under this key');
+  }
+  return earlier;
+}
+
+/** Whatever makes two calls the same call: method, path, query and body. */
+function digestOf({ method, path, query, body }: Call): string {
+  const head = JSON.stringify([method, path, query]);
+  return createHash('sha256').update(head).update('\0').update(body).digest('hex');
+}
+
+function waitOf(arrival: Call, decision?: Decision): Wait {
+  const mostMs = decision?.timeoutMs ?? limits.edgeRequestTimeoutMs;
+  return {
+    async: arrival.respondAsync,
+    waitMs: Math.min(arrival.waitMs ?? mostMs, mostMs),
+  };
+}
+
+/** Exchanges whose answer did not come: recorded, and told to whoever still waits. */
+function expire(node: GuardContext, exchanges: Exchanges, nowMs: number): void {
+  const overdue = exchanges.overdue(nowMs - limits.deadlineGraceMs);
+  if (overdue.length > 0) {
+    for (const { id, consumer, flow } of overdue) {
+      const code = 'DEADLINE_PASSED';
+      node.audit.append({ event: 'expire', atMs: nowMs, exchangeId: id, consumer, flow, code });
+    }
+    node.store
+      .write((tx) => {
+        for (const { id } of overdue) tx.endExchange(id, 'EXPIRED', 'DEADLINE_PASSED', nowMs);
+        node.audit.drain(tx);
+      })
+      .then(
+        () => {
+          for (const { id } of overdue) {
+            exchanges.end(id, new SallyportError('DEADLINE_PASSED', 'no answer came in time'));
+          }
+        },
+        // They stay overdue and are tried again at the next tick.
+        () => {},
+      );
+  }
+}

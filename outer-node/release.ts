@@ -1,0 +1,89 @@
+/**
+ * open ▶ check ▶ release: an answer from inside, decided again on this side before a consumer sees it.
+ * The inner guard masked it; this guard trusts that as little as the inner one trusts a call.
+ */
+
+import { named } from '@sallyport/shared/content/headers.ts';
+import { jsonType } from '@sallyport/shared/content/media.ts';
+import { asSallyportError, errorTable, SallyportError } from '@sallyport/shared/errors.ts';
+import type { ResponseHeader } from '@sallyport/shared/exchange/message.ts';
+import { checkRelease } from '@sallyport/shared/masking/response.ts';
+import { planFor } from '@sallyport/shared/policy/decide.ts';
+import type { Arrived, GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
+import { step } from '@sallyport/shared/processes/guard/step.ts';
+import type { StoredAnswer } from '@sallyport/shared/store/port.ts';
+import type { Exchanges, Pending } from './exchanges.ts';
+
+/** Errors: EXCHANGE_UNKNOWN, MESSAGE_DUPLICATE, PACKAGE_MESSAGE. What it refuses ends the exchange. */
+export function takeResponse(
+  node: GuardContext,
+  exchanges: Exchanges,
+  { header, body, place }: Arrived<ResponseHeader>,
+): Taking {
+  const id = header.correlationId;
+  const pending = exchanges.get(id);
+  if (!pending) {
+    const ended = node.store.exchange(id) !== undefined;
+    throw ended
+      ? new SallyportError('MESSAGE_DUPLICATE', 'the exchange has ended already')
+      : new SallyportError('EXCHANGE_UNKNOWN', 'expected the answer to a request of this node');
+  }
+  if (header.requestDigest !== pending.requestDigest) {
+    throw new SallyportError('PACKAGE_MESSAGE', 'the answer is to another request');
+  }
+  const answer = checked(node, pending, header, body);
+  const about = { exchangeId: id, consumer: pending.consumer, flow: pending.flow };
+  node.audit.append({
+    event: 'release',
+    atMs: node.now(),
+    ...about,
+    ...place,
+    status: answer.status,
+    bytes: answer.body.length,
+    ...(answer.code && { code: answer.code }),
+    ...(header.masked && { rules: header.masked }),
+  });
+  return {
+    record: (tx) => tx.recordAnswer(id, answer),
+    after: () => exchanges.end(id, answer),
+  };
+}
+
+/** The answer as it may be released, or the refusal that takes its place. */
+function checked(
+  node: GuardContext,
+  pending: Pending,
+  header: ResponseHeader,
+  body: Buffer,
+): StoredAnswer {
+  const answeredAtMs = node.now();
+  if (header.error !== undefined) return refusal(header.error, answeredAtMs);
+  try {
+    const policy = node.policy();
+    if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy is in force');
+    const about = { exchangeId: pending.id, consumer: pending.consumer, flow: pending.flow };
+    const released = step(node, 'check', about, () => {
+      const plan = planFor(policy.compiled, pending.consumer, pending.flow);
+      return {
+        headers: named(header.headers, plan.responseHeaders),
+        body: checkRelease(plan, body),
+      };
+    });
+    return {
+      state: 'RESPONDED',
+      status: header.status,
+      ...released,
+      ...(body.length > 0 && { contentType: jsonType }),
+      answeredAtMs,
+    };
+  } catch (thrown) {
+    const { code, message } = asSallyportError(thrown);
+    node.log.warn({ id: pending.id, code, detail: message }, 'answer refused on this side');
+    return refusal('RESPONSE_REFUSED', answeredAtMs);
+  }
+}
+
+function refusal(code: keyof typeof errorTable, answeredAtMs: number): StoredAnswer {
+  const { status } = errorTable[code];
+  return { state: 'REJECTED', status, headers: {}, code, body: Buffer.alloc(0), answeredAtMs };
+}

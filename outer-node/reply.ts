@@ -1,0 +1,53 @@
+/** What a caller hears: the answer, or that it is still on its way and where to fetch it. */
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { isId } from '@sallyport/shared/ids.ts';
+import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
+import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
+import { type Ending, type Exchanges, endingOf } from './exchanges.ts';
+
+export interface Wait {
+  /** The caller asked not to wait (`Prefer: respond-async`). */
+  readonly async: boolean;
+  readonly waitMs: number;
+}
+
+/** Waits for an exchange that was accepted; 202 where the caller does not wait or the wait ran out. */
+export async function replyTo(
+  node: GuardContext,
+  exchanges: Exchanges,
+  { id, consumer, flow }: { id: string; consumer: string; flow: string },
+  wait: Wait,
+): Promise<Reply> {
+  const ending = await exchanges.wait(id, wait.async ? 0 : wait.waitMs);
+  if (ending === undefined) return stillOnItsWay(id);
+  const reply = replyWith(ending);
+  const event = { event: 'deliver', atMs: node.now(), exchangeId: id, consumer, flow };
+  node.audit.append(event);
+  return reply;
+}
+
+/** `GET /exchanges/{id}`: the answer of an earlier call, to the consumer who made it and nobody else. */
+export function showExchange(node: GuardContext, consumer: string, id: string): Reply {
+  const exchange = isId(id) ? node.store.exchange(id) : undefined;
+  if (exchange?.consumer !== consumer) {
+    throw new SallyportError('EXCHANGE_UNKNOWN', 'expected an exchange of this consumer');
+  }
+  const ending = endingOf(exchange);
+  return ending === undefined ? stillOnItsWay(id) : replyWith(ending);
+}
+
+function replyWith(ending: Ending): Reply {
+  if (ending instanceof SallyportError) throw ending;
+  if (ending.code !== undefined) {
+    throw new SallyportError(ending.code, 'the exchange ended without an answer of the service');
+  }
+  const { status, headers, contentType, body } = ending;
+  return { head: { status, headers, ...(contentType !== undefined && { contentType }) }, body };
+}
+
+function stillOnItsWay(id: string): Reply {
+  const location = `/exchanges/${id}`;
+  const body = Buffer.from(JSON.stringify({ exchange: id, state: 'waiting', location }));
+  const headers = { location, 'retry-after': '1', 'preference-applied': 'respond-async' };
+  return { head: { status: 202, headers, contentType: 'application/json' }, body };
+}

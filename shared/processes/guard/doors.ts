@@ -1,0 +1,122 @@
+/**
+ * Who may ask the guard what. Each local process says its name when it connects and gets the verbs of
+ * that name only: the mover can report files and nothing else.
+ */
+import { type ErrorCode, isErrorCode, SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import type { Store } from '../../store/port.ts';
+import type { Answer, Handlers, IpcPeer } from '../ipc/peer.ts';
+import { listen } from '../ipc/socket.ts';
+import { metricsOf } from './metrics.ts';
+
+export interface DoorOptions {
+  readonly socketPath: string;
+  /** Verbs of the node's journey: `call` for the edge, the rest for the admin process. */
+  readonly journey: Handlers;
+  readonly collected: (names: readonly string[]) => void;
+  readonly sent: (names: readonly string[]) => void;
+  readonly refused: (code: ErrorCode, detail: string) => void;
+  readonly status: () => Readonly<Record<string, unknown>>;
+  readonly store: Store;
+}
+
+export interface Doors {
+  askEdge(verb: string, head: unknown, body: Uint8Array, timeoutMs: number): Promise<Answer>;
+  tellMover(verb: string, names: string[]): void;
+  close(): Promise<void>;
+}
+
+type Caller = 'edge' | 'mover' | 'admin';
+
+export async function openDoors(options: DoorOptions): Promise<Doors> {
+  const { store } = options;
+  const callers = new Map<IpcPeer, Caller>();
+  const admin: Handlers = {
+    status: () => ({ head: options.status() }),
+    metrics: async () => ({ head: await metricsOf(options.status()) }),
+    exchanges: () => ({ head: store.recentExchanges(recentMax) }),
+    'policy-history': () => ({
+      head: store
+        .policyHistory()
+        .map(({ version, appliedAtMs, actor }) => ({ version, appliedAtMs, actor })),
+    }),
+    'audit-blocks': (head) => ({ head: blocksOf(store, head) }),
+  };
+  const { call, ...authority } = options.journey;
+  const verbs: Record<Caller, Handlers> = {
+    edge: call ? { call } : {},
+    mover: {
+      collected: (head) => options.collected(namesOf(head)),
+      sent: (head) => options.sent(namesOf(head)),
+      refused(head) {
+        const { code, detail } = (head ?? {}) as Record<string, unknown>;
+        if (isErrorCode(code)) options.refused(code, String(detail).slice(0, detailMax));
+      },
+    },
+    admin: { ...admin, ...authority },
+  };
+
+  const hello = (head: unknown, _body: Buffer, peer: IpcPeer): void => {
+    const name = (head as { process?: unknown } | null)?.process;
+    if (name !== 'edge' && name !== 'mover' && name !== 'admin') {
+      throw new SallyportError('IPC_VERB', 'expected the name of a process');
+    }
+    callers.set(peer, name);
+  };
+  const guarded = Object.fromEntries(
+    [...new Set(Object.values(verbs).flatMap(Object.keys))].map((verb) => [
+      verb,
+      (head: unknown, body: Buffer, peer: IpcPeer) => {
+        const caller = callers.get(peer);
+        const handler = caller && verbs[caller][verb];
+        if (!handler) throw new SallyportError('IPC_VERB', `${caller ?? 'stranger'} asked ${verb}`);
+        return handler(head, body, peer);
+      },
+    ]),
+  );
+  const server = await listen(
+    options.socketPath,
+    { ...guarded, hello },
+    { left: (peer) => callers.delete(peer) },
+  );
+  const find = (name: Caller): IpcPeer | undefined => {
+    let latest: IpcPeer | undefined;
+    for (const [peer, caller] of callers) if (caller === name) latest = peer;
+    return latest;
+  };
+  return {
+    askEdge(verb, head, body, timeoutMs) {
+      const edge = find('edge');
+      if (edge) return edge.request(verb, head, body, timeoutMs);
+      return Promise.reject(new SallyportError('NOT_READY', 'the edge is away'));
+    },
+    tellMover: (verb, names) => find('mover')?.notify(verb, { files: names }),
+    close: () => server.close(),
+  };
+}
+
+const recentMax = 200;
+const detailMax = 200;
+
+function namesOf(head: unknown): string[] {
+  const files = (head as { files?: unknown } | null)?.files;
+  if (!Array.isArray(files) || files.length > limits.spoolPackagesMax) {
+    throw new SallyportError('IPC_FRAME', 'expected file names');
+  }
+  return files.filter((name): name is string => typeof name === 'string');
+}
+
+/** Blocks as JSON: events in base64, so that a caller can recompute the hashes. */
+function blocksOf(store: Store, head: unknown): unknown[] {
+  const { from, count } = (head ?? {}) as { from?: unknown; count?: unknown };
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count)) {
+    throw new SallyportError('IPC_FRAME', 'expected from and count');
+  }
+  const blocks = store.auditBlocks(Number(from), Math.min(Number(count), blocksMax));
+  return blocks.map((block) => ({
+    ...block,
+    events: Buffer.from(block.events).toString('base64'),
+  }));
+}
+
+const blocksMax = 500;

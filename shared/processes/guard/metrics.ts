@@ -1,0 +1,41 @@
+/** The guard's numbers for /metrics: gauges read from its status at the moment of asking. */
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+
+const gauges: Readonly<Record<string, { path: readonly string[]; gauge: Gauge }>> = {
+  outbox: at('sallyport_guard_outbox_messages', 'messages that wait to be sealed', 'queues.outbox'),
+  inbound: at(
+    'sallyport_guard_inbound_packages',
+    'packages that wait to be opened',
+    'queues.inbound',
+  ),
+  waiting: at(
+    'sallyport_guard_exchanges_waiting',
+    'calls that wait for an answer',
+    'queues.waiting',
+  ),
+  serving: at('sallyport_guard_requests_serving', 'requests at an upstream', 'queues.serving'),
+  policy: at('sallyport_guard_policy_version', 'version of the policy in force', 'policy.version'),
+  head: at('sallyport_guard_lane_out_head', 'last sequence sent', 'lanes.out.0.head'),
+  inFlight: at(
+    'sallyport_guard_lane_out_in_flight',
+    'packages without receipt',
+    'lanes.out.0.inFlight',
+  ),
+  contiguous: at('sallyport_guard_lane_in_contiguous', 'all came up to', 'lanes.in.0.contiguous'),
+  audit: at('sallyport_guard_audit_blocks', 'blocks in the audit chain', 'audit.sequence'),
+};
+
+export function metricsOf(status: Readonly<Record<string, unknown>>): Promise<unknown> {
+  for (const { path, gauge } of Object.values(gauges)) {
+    const value = path.reduce<unknown>((part, key) => (part as never)?.[key], status);
+    if (typeof value === 'number') gauge.set(value);
+  }
+  return registry.getMetricsAsJSON();
+}
+
+function at(name: string, help: string, path: string) {
+  return { path: path.split('.'), gauge: new Gauge({ name, help, registers: [registry] }) };
+}

@@ -1,0 +1,220 @@
+/**
+ * seal ▶ send: the guard's outgoing half. One outbox per class on the node's channel, the packages in
+ * flight, and the receipts that settle them.
+ */
+import type { AuditLog } from '../../audit/log.ts';
+import { asSallyportError, SallyportError } from '../../errors.ts';
+import { zeroDigest } from '../../exchange/lane.ts';
+import type { ReceiptHeader } from '../../exchange/message.ts';
+import { createOutbox, type Outbox, type Outgoing } from '../../exchange/outbox.ts';
+import { createInFlight, type InFlight } from '../../exchange/resend.ts';
+import { newId } from '../../ids.ts';
+import { limits } from '../../limits.ts';
+import type { EncodedMessage } from '../../package/message.ts';
+import { sealPackage } from '../../package/seal.ts';
+import { type LaneName, laneKey, type Signer } from '../../ports.ts';
+import type { OutPackage, Store } from '../../store/port.ts';
+import { archive } from './archive.ts';
+import type { NodeIdentity, PeerIdentity, Sending } from './context.ts';
+import { discard, nameOf, publish, type SpoolPaths, settleStaged, stage } from './spool.ts';
+
+export interface SendingOptions {
+  readonly self: NodeIdentity;
+  readonly peer: PeerIdentity;
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly signer: Signer;
+  readonly spool: SpoolPaths;
+  /** How long a package that is sealed here stays acceptable. */
+  readonly expiresMs: number;
+  /** How long a receipt may take before the first resend. */
+  readonly resendFirstMs: number;
+  /** How long sealing waits for a lost signer. */
+  readonly signerPatienceMs: number;
+  readonly policyVersion: () => number;
+  readonly riders: () => Outgoing[];
+  readonly tellMover: (verb: 'queued' | 'resend', names: string[]) => void;
+  readonly now: () => number;
+}
+
+export interface SendingHalf extends Sending {
+  readonly lane: string;
+  readonly head: number;
+  readonly inFlight: number;
+  /** A receipt of the peer: forgets what arrived, sends again what is missing. */
+  receipt(header: ReceiptHeader): void;
+  /** The mover's report. */
+  sent(names: readonly string[]): void;
+  nudge(): void;
+  tick(nowMs: number): void;
+}
+
+/** Opens the lane where the store left it; publishes what a crash left staged. */
+export async function createSending(options: SendingOptions): Promise<SendingHalf> {
+  const { self, peer, store, audit, now } = options;
+  const laneName: LaneName = {
+    sender: self.nodeId,
+    receiver: peer.nodeId,
+    channel: self.role === 'outer' ? 'import' : 'export',
+    flowClass: 'interactive',
+  };
+  const lane = laneKey(laneName);
+  const stored = store.outLanes().find((one) => one.lane === lane);
+  const inFlight = createInFlight(options.resendFirstMs);
+  for (const place of store.unacknowledged()) inFlight.add(place, now());
+  await settleStaged(options.spool.outDir, inFlight.all().map(nameOf));
+
+  const seal = async (sequence: number, previous: string, messages: EncodedMessage[]) => {
+    const startedMs = performance.now();
+    const createdAtMs = now();
+    const manifest = {
+      packageId: newId(createdAtMs),
+      lane: laneName,
+      sequence,
+      previous,
+      createdAtMs,
+      expiresAtMs: createdAtMs + options.expiresMs,
+      policyVersion: options.policyVersion(),
+    };
+    const sealed = await patiently(options.signerPatienceMs, () =>
+      sealPackage({
+        suite: 'intl-1',
+        manifest,
+        sender: {
+          certificate: self.signCertificate,
+          sign: (digest) => options.signer.sign('sign', digest),
+        },
+        recipient: { certificate: peer.decryptCertificate },
+        messages,
+      }),
+    );
+    audit.append({
+      event: 'seal',
+      atMs: createdAtMs,
+      packageId: manifest.packageId,
+      lane,
+      sequence,
+      count: messages.length,
+      bytes: sealed.bytes.length,
+      tookMs: performance.now() - startedMs,
+    });
+    return { ...manifest, digest: sealed.digest, bytes: sealed.bytes };
+  };
+
+  const outbox: Outbox = createOutbox(stored ?? emptyLane(lane), {
+    seal,
+    riders: options.riders,
+    stage: (place, bytes) => stage(options.spool.outDir, nameOf(place), bytes),
+    commit: (work) =>
+      store.write((tx) => {
+        work(tx);
+        audit.drain(tx);
+      }),
+    discard: (place) => discard(options.spool.outDir, nameOf(place)),
+    async publish(place) {
+      inFlight.add(place, now());
+      await patiently(Number.POSITIVE_INFINITY, () =>
+        publish(options.spool.outDir, nameOf(place)).catch((cause) => {
+          throw new SallyportError('STORE_FAILED', 'cannot publish a package', { cause });
+        }),
+      );
+      options.tellMover('queued', [nameOf(place)]);
+    },
+  });
+
+  return {
+    lane,
+    enqueue(outgoing) {
+      if (outbox.queued >= limits.outboxMessagesMax) {
+        return Promise.reject(new SallyportError('OVERLOADED', 'the outbox is full'));
+      }
+      return outbox.enqueue(outgoing);
+    },
+    receipt(header) {
+      if (header.lane !== lane || header.contiguous > outbox.head) {
+        throw new SallyportError('PACKAGE_MESSAGE', 'expected a receipt for this lane');
+      }
+      settle(options, inFlight, header, lane);
+    },
+    sent(names) {
+      const nowMs = now();
+      for (const name of names) {
+        const sequence = Number(name.split('-')[1]);
+        const place = inFlight.get(sequence);
+        if (!place || nameOf(place) !== name) continue;
+        inFlight.sent(sequence, nowMs);
+        audit.append({ event: 'send', atMs: nowMs, packageId: place.packageId, lane, sequence });
+        void store.write((tx) => tx.markSent(lane, sequence, nowMs)).catch(() => {});
+      }
+    },
+    nudge: () => outbox.nudge(),
+    tick(nowMs) {
+      const late = inFlight.late(nowMs);
+      if (late.length === 0) return;
+      for (const { packageId, sequence } of late) {
+        audit.append({ event: 'resend', atMs: nowMs, packageId, lane, sequence });
+      }
+      options.tellMover('resend', late.map(nameOf));
+    },
+    get queued() {
+      return outbox.queued;
+    },
+    get head() {
+      return outbox.head;
+    },
+    get inFlight() {
+      return inFlight.size;
+    },
+  };
+}
+
+function settle(
+  options: SendingOptions,
+  inFlight: InFlight,
+  header: ReceiptHeader,
+  lane: string,
+): void {
+  const { contiguous, beyond, missing } = header;
+  const settled = inFlight.settle(contiguous, beyond);
+  const again = missing.flatMap((sequence) => inFlight.get(sequence) ?? []);
+  if (again.length > 0) options.tellMover('resend', again.map(nameOf));
+  if (settled.length === 0) return;
+  const nowMs = options.now();
+  const last = settled[settled.length - 1] as OutPackage;
+  options.audit.append({
+    event: 'receipt',
+    atMs: nowMs,
+    lane,
+    sequence: last.sequence,
+    count: settled.length,
+  });
+  options.store
+    .write((tx) => tx.acknowledgeOutbound(lane, contiguous, beyond, nowMs))
+    .then(
+      () => {
+        for (const place of settled) {
+          void archive(options.spool.outDir, nameOf(place), options.spool.archiveOutDir);
+        }
+      },
+      // The packages stay: after the next start they are sent again and settled by the next receipt.
+      () => {},
+    );
+}
+
+/** Tries again while the signer or the disk is away, up to `patienceMs`. */
+async function patiently<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
+  const untilMs = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (thrown) {
+      const error = asSallyportError(thrown);
+      if (!passing.has(error.code) || performance.now() >= untilMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, limits.signerRetryMs));
+    }
+  }
+}
+
+const passing: ReadonlySet<string> = new Set(['HSM_LOST', 'HSM_TOKEN', 'IPC_LOST', 'STORE_FAILED']);
+
+const emptyLane = (lane: string) => ({ lane, head: 0, headDigest: zeroDigest, acknowledged: 0 });
