@@ -61,6 +61,7 @@ export function openSession(
 
 /** Ends the module for the whole process; what is already gone is no fault. */
 export function finalise(module: Session['module']): void {
+  if (!isLoaded(module)) return;
   try {
     module.C_Finalize();
   } catch {
@@ -84,7 +85,7 @@ export function requireAttemptsLeft(
 
 function initialise(pkcs11: Pkcs11, module: Session['module'], path: string): void {
   try {
-    if (module.libPath !== path) module.load(path);
+    if (!isLoaded(module)) module.load(path);
     unless(pkcs11, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED, () =>
       module.C_Initialize({ flags: pkcs11.CKF_OS_LOCKING_OK }),
     );
@@ -94,6 +95,11 @@ function initialise(pkcs11: Pkcs11, module: Session['module'], path: string): vo
       cause,
     });
   }
+}
+
+/** The binding crashes the process where a library is called that loaded but is no PKCS#11 module. */
+function isLoaded(module: Session['module']): boolean {
+  return module.libPath !== undefined;
 }
 
 function findSlot(pkcs11: Pkcs11, module: Session['module'], label: string): Handle {

@@ -41,7 +41,7 @@ export async function createSoftKeystore(config: SoftConfig): Promise<void> {
   writeDurably(config.file, encodeKeystore(fileKey, []));
 }
 
-/** Opens the keystore. Errors in check order: HSM_TOKEN (no file), HSM_PIN_FILE, KEYSTORE_DAMAGED, HSM_PIN. */
+/** Opens the keystore. Errors in check order: HSM_TOKEN, HSM_PIN_FILE, KEYSTORE_DAMAGED, HSM_PIN. */
 export async function openSoft(config: SoftConfig): Promise<Hsm> {
   let fileKey: FileKey | undefined;
   const keys = new Map<string, SoftKey>();

@@ -1,7 +1,7 @@
 /** What every key store does, whatever is behind it. */
 import assert from 'node:assert/strict';
 import { createECDH, createHash, createPublicKey, verify } from 'node:crypto';
-import { chmodSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -147,7 +147,9 @@ export function hsmContract(name: string, skip: string | false, prepare: () => P
 }
 
 function pinFileOf(pin: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'sallyport-pin-')), 'pin');
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-pin-'));
+  after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'pin');
   writeFileSync(path, `${pin}\n`, { mode: 0o600 });
   return path;
 }

@@ -1,9 +1,10 @@
-/** The two requests that the signer takes, checked to the last byte before the token hears of them. */
-import { ECDH } from 'node:crypto';
+/** The two requests that the signer takes, checked before the key store hears of them. */
 import { SallyportError } from '../../errors.ts';
 import type { RuntimeKey } from './keeper.ts';
 
 export type SignerVerb = 'sign' | 'derive';
+
+const bodyBytes: Readonly<Record<SignerVerb, number>> = { sign: 32, derive: 65 };
 
 /** Which key may do what is fixed here; a running node has no use for the CA key. */
 const verbOf: Readonly<Record<RuntimeKey, SignerVerb>> = {
@@ -13,16 +14,15 @@ const verbOf: Readonly<Record<RuntimeKey, SignerVerb>> = {
 };
 
 /**
- * Head `{key}`, body a 32-byte digest (sign) or a 65-byte point on P-256 (derive).
+ * Head `{key}`, body a 32-byte digest (sign) or a 65-byte point (derive; that it is on P-256
+ * is the key store's check).
  * Errors in check order: IPC_FRAME (shape of the head), IPC_VERB (key and verb), IPC_FRAME (body).
  */
 export function readRequest(verb: SignerVerb, head: unknown, body: Buffer): RuntimeKey {
   const key = readKey(head);
   if (verbOf[key] !== verb) throw new SallyportError('IPC_VERB', `the key ${key} may not ${verb}`);
-  const isFit = verb === 'sign' ? body.length === 32 : isPoint(body);
-  if (isFit) return key;
-  const wanted = verb === 'sign' ? 'a digest of 32 bytes' : 'an uncompressed point on P-256';
-  throw new SallyportError('IPC_FRAME', `expected ${wanted}, got ${body.length} bytes`);
+  if (body.length === bodyBytes[verb]) return key;
+  throw new SallyportError('IPC_FRAME', `expected ${bodyBytes[verb]} bytes, got ${body.length}`);
 }
 
 function readKey(head: unknown): RuntimeKey {
@@ -33,14 +33,4 @@ function readKey(head: unknown): RuntimeKey {
   const { key } = head as { key: unknown };
   if (typeof key === 'string' && Object.hasOwn(verbOf, key)) return key as RuntimeKey;
   throw new SallyportError('IPC_VERB', 'expected the key sign, audit or decrypt, got another');
-}
-
-function isPoint(body: Buffer): boolean {
-  if (body.length !== 65 || body[0] !== 4) return false;
-  try {
-    ECDH.convertKey(body, 'prime256v1', undefined, undefined, 'uncompressed');
-    return true;
-  } catch {
-    return false;
-  }
 }
