@@ -121,8 +121,8 @@ export async function* readSegments(
   }
 }
 
-/** An entry whose size only its header tells. */
-async function readEntry(
+/** Content of an entry whose size only its header tells. Errors: as the tar module, PACKAGE_TRUNCATED. */
+export async function readEntry(
   source: ByteSource,
   offset: number,
   name: string,
