@@ -1,0 +1,112 @@
+/**
+ * Issued API keys, kept beside the policy in `policy/credentials.json` (mode 0600): hashes only, never a
+ * key. They take effect with the next `policy apply`, which puts them into the signed bundle.
+ */
+import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import { credentialsShape } from '@sallyport/shared/policy/bundle.ts';
+import { issueApiKey, newHashKey } from '@sallyport/shared/policy/credentials.ts';
+import { type Credentials, type KeyRecord, noCredentials } from '@sallyport/shared/policy/model.ts';
+
+/** Where a node's home keeps the file. */
+export function credentialsFile(dir: string): string {
+  return join(dir, 'policy', 'credentials.json');
+}
+
+/** The issued keys of a node; none where the file does not exist. Errors: POLICY_INVALID. */
+export async function readCredentials(dir: string): Promise<Credentials> {
+  const file = credentialsFile(dir);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    if (isMissing(cause)) return noCredentials;
+    throw damaged('a readable file', cause);
+  }
+  try {
+    return read(JSON.parse(text));
+  } catch (cause) {
+    throw damaged('credentials.json in its own form', cause);
+  }
+}
+
+/**
+ * Issues a key and remembers its record. `key` is secret: show it once. Not safe against a second caller at
+ * the same time: one process of the node does it. Errors: POLICY_INVALID, OVERLOADED at the limit of keys.
+ */
+export async function issueConsumerKey(
+  dir: string,
+  order: {
+    readonly consumer: string;
+    readonly nowMs: number;
+    readonly expiresAtMs?: number | undefined;
+  },
+): Promise<{ key: string; record: KeyRecord }> {
+  const held = await readCredentials(dir);
+  if (held.keys.length >= limits.policyKeysMax) {
+    throw new SallyportError('OVERLOADED', `expected at most ${limits.policyKeysMax} keys`, {
+      hint: 'revoke keys that nobody uses',
+    });
+  }
+  const hashKey = held.hashKey === '' ? newHashKey() : held.hashKey;
+  const issued = issueApiKey({ ...order, hashKey });
+  await writeCredentials(dir, { hashKey, keys: [...held.keys, issued.record] });
+  return issued;
+}
+
+/** Forgets a key; in force with the next apply. Returns false where there is none of that id. */
+export async function revokeConsumerKey(dir: string, id: string): Promise<boolean> {
+  const held = await readCredentials(dir);
+  const keys = held.keys.filter((record) => record.id !== id);
+  if (keys.length === held.keys.length) return false;
+  await writeCredentials(dir, { hashKey: held.hashKey, keys });
+  return true;
+}
+
+/** Whole or not at all: temporary name, fsync, rename, fsync of the folder. */
+async function writeCredentials(dir: string, credentials: Credentials): Promise<void> {
+  const file = credentialsFile(dir);
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const temporary = `${file}.tmp`;
+  await rm(temporary, { force: true });
+  const handle = await open(temporary, 'wx', 0o600);
+  try {
+    await handle.writeFile(`${JSON.stringify(credentials, null, 2)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await chmod(temporary, 0o600);
+  await rename(temporary, file);
+  const parent = await open(folder, 'r');
+  try {
+    await parent.sync();
+  } finally {
+    await parent.close();
+  }
+}
+
+function read(value: unknown): Credentials {
+  const { hashKey, keys } = credentialsShape.parse(value);
+  return {
+    hashKey,
+    keys: keys.map(({ expiresAtMs, ...key }) => ({
+      ...key,
+      ...(expiresAtMs !== undefined && { expiresAtMs }),
+    })),
+  };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function damaged(expected: string, cause: unknown): SallyportError {
+  return new SallyportError('POLICY_INVALID', `expected ${expected}, got a damaged one`, {
+    hint: 'restore policy/credentials.json from a backup, or issue the keys anew',
+    cause,
+  });
+}

@@ -1,0 +1,109 @@
+/** What a new policy changes, in lines that a person can review. Equal policies give no line. */
+import type { Policy } from './model.ts';
+
+export interface Change {
+  readonly kind: 'added' | 'removed' | 'changed';
+  /** Such as `grants/tax-bureau/citizen-registry/get-citizen`. */
+  readonly part: string;
+  /** Such as `fields + $.phone`; empty for a whole part. */
+  readonly detail: string;
+}
+
+/** Changes from `before` (undefined: no policy yet) to `after`, by part. Key hashes are never shown. */
+export function diffPolicy(before: Policy | undefined, after: Policy): Change[] {
+  const old = before === undefined ? new Map<string, Details>() : partsOf(before);
+  const fresh = partsOf(after);
+  const names = [...new Set([...old.keys(), ...fresh.keys()])].sort();
+  return names.flatMap((part): Change[] => {
+    const was = old.get(part);
+    const is = fresh.get(part);
+    if (was === undefined) return [{ kind: 'added', part, detail: '' }];
+    if (is === undefined) return [{ kind: 'removed', part, detail: '' }];
+    return detailChanges(was, is).map((detail) => ({ kind: 'changed', part, detail }));
+  });
+}
+
+/** `~ grants/tax-bureau/citizen-registry/get-citizen fields + $.phone`. */
+export function formatChange({ kind, part, detail }: Change): string {
+  const sign = { added: '+', removed: '-', changed: '~' }[kind];
+  return detail === '' ? `${sign} ${part}` : `${sign} ${part} ${detail}`;
+}
+
+/** Place within a part → its value as text; a set where the order means nothing. */
+type Details = Map<string, string | Set<string>>;
+
+function partsOf(policy: Policy): Map<string, Details> {
+  const parts = new Map<string, Details>();
+  const add = (part: string, content: object): void => {
+    const details: Details = new Map();
+    flatten(content, '', details);
+    parts.set(part, details);
+  };
+  for (const { routes, ...service } of policy.services) {
+    add(`services/${service.name}`, service);
+    for (const route of routes) {
+      const masks = Object.fromEntries(route.response.masks.map((mask) => [mask.field, mask]));
+      add(`services/${service.name}/${route.name}`, {
+        ...route,
+        response: { ...route.response, masks },
+      });
+    }
+  }
+  for (const consumer of policy.consumers) add(`consumers/${consumer.name}`, consumer);
+  for (const { hash: _, ...key } of policy.credentials.keys) {
+    add(`keys/${key.consumer}/${key.prefix}`, key);
+  }
+  for (const grant of policy.grants) add(`grants/${grant.consumer}/${grant.flow}`, grant);
+  return parts;
+}
+
+function flatten(value: unknown, at: string, details: Details): void {
+  if (Array.isArray(value)) {
+    details.set(
+      at,
+      new Set(value.map((item) => (typeof item === 'object' ? lineOf(item) : String(item)))),
+    );
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [name, item] of Object.entries(value)) {
+      flatten(item, at === '' ? name : `${at}.${name}`, details);
+    }
+  } else details.set(at, String(value));
+}
+
+function lineOf(item: unknown): string {
+  const inner: Details = new Map();
+  flatten(item, '', inner);
+  return [...inner].map(([name, value]) => `${name} ${String(value)}`).join(', ');
+}
+
+function detailChanges(was: Details, is: Details): string[] {
+  const places = [...new Set([...was.keys(), ...is.keys()])].sort();
+  return places.flatMap((at) => {
+    const before = was.get(at);
+    const after = is.get(at);
+    if (typeof before === 'string' && typeof after === 'string') {
+      return before === after ? [] : [`${at} ${before} → ${after}`];
+    }
+    if (typeof before === 'string' || typeof after === 'string') {
+      return [...gone(at, before), ...come(at, after)];
+    }
+    const old = before ?? new Set<string>();
+    const fresh = after ?? new Set<string>();
+    return [
+      ...[...old].filter((item) => !fresh.has(item)).map((item) => `${at} - ${item}`),
+      ...[...fresh].filter((item) => !old.has(item)).map((item) => `${at} + ${item}`),
+    ];
+  });
+}
+
+function gone(at: string, value: string | Set<string> | undefined): string[] {
+  return value === undefined
+    ? []
+    : [`${at} - ${typeof value === 'string' ? value : [...value].join(', ')}`];
+}
+
+function come(at: string, value: string | Set<string> | undefined): string[] {
+  return value === undefined
+    ? []
+    : [`${at} + ${typeof value === 'string' ? value : [...value].join(', ')}`];
+}

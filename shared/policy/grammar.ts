@@ -1,0 +1,176 @@
+/** The words of policy.yaml: which keys there are, what they hold, and what they default to. */
+import { z } from 'zod';
+import { limits } from '../limits.ts';
+import { dataLevels, methodNames, namePattern } from './model.ts';
+import type { SourcePath } from './source.ts';
+
+const name = z.string().regex(namePattern, 'expected a name of a-z, 0-9 and hyphens, at most 63');
+const durationMs = z.int().min(1).max(limits.callTimeoutMsMax);
+const schemaFile = z.string().min(1).max(200);
+
+/** Headers that frame or authenticate a message belong to the gateway, never to a route. */
+const reservedHeaders =
+  /^(?:authorization|connection|content-.*|cookie|set-cookie|date|expect|forwarded|host|idempotency-key|keep-alive|prefer|proxy-.*|te|trailer|transfer-encoding|upgrade|via|x-api-key|x-forwarded-.*|sallyport-.*)$/;
+const headers = z
+  .array(
+    z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'expected a header name in lower case')
+      .refine(
+        (text) => !reservedHeaders.test(text),
+        'expected a header that is not the gateway’s own',
+      ),
+  )
+  .max(32)
+  .default([]);
+
+const plainMask = z.strictObject({
+  field: z.string(),
+  transform: z.enum(['drop', 'null', 'fixed', 'surname', 'email']),
+});
+const keepMask = z.strictObject({
+  field: z.string(),
+  transform: z.literal('keep'),
+  first: z.int().min(0).max(32).default(0),
+  last: z.int().min(0).max(32).default(0),
+});
+
+/** One route. */
+export const routeShape = z.strictObject({
+  name,
+  match: z.strictObject({
+    methods: z.array(z.enum(methodNames)).min(1),
+    path: z.string().max(limits.edgePathBytesMax),
+  }),
+  timeoutMs: durationMs.default(10_000),
+  deadlineMs: durationMs.optional(),
+  idempotent: z.boolean().default(false),
+  idempotencyKey: z.boolean().default(false),
+  request: z
+    .strictObject({
+      params: schemaFile.optional(),
+      query: schemaFile.optional(),
+      body: schemaFile.optional(),
+      headers,
+    })
+    .prefault({}),
+  response: z
+    .strictObject({
+      statuses: z.array(z.int().min(200).max(299)).min(1).default([200]),
+      schema: schemaFile.optional(),
+      headers,
+      masks: z.array(z.discriminatedUnion('transform', [plainMask, keepMask])).default([]),
+    })
+    .prefault({}),
+});
+
+/** One service; its routes are read one by one. */
+export const serviceShape = z.strictObject({
+  name,
+  owner: name,
+  level: z.enum(dataLevels),
+  upstream: z.strictObject({
+    targets: z
+      .array(
+        z.strictObject({
+          url: z
+            .string()
+            .refine(isBaseUrl, 'expected an http or https URL without user, query and fragment'),
+          weight: z.int().min(1).max(1000).default(1),
+        }),
+      )
+      .min(1)
+      .max(64),
+    timeoutMs: durationMs.default(5_000),
+  }),
+  routes: z.array(z.unknown()).min(1),
+});
+
+/** One consumer. */
+export const consumerShape = z.strictObject({
+  name,
+  credentials: z.array(z.strictObject({ type: z.literal('key') })).min(1),
+});
+
+/** One grant, for one or more routes. */
+export const grantShape = z.strictObject({
+  consumer: name,
+  routes: z.array(z.string()).min(1),
+  fields: z.array(z.string()).default([]),
+  until: z.string().optional(),
+});
+
+/** The whole file; the parts are read one by one, so that one fault does not hide others. */
+export const fileShape = z.strictObject({
+  services: z.array(z.unknown()).default([]),
+  consumers: z.array(z.unknown()).max(limits.policyConsumersMax).default([]),
+  grants: z.array(z.unknown()).max(limits.policyGrantsMax).default([]),
+});
+
+export type RouteText = z.infer<typeof routeShape>;
+export type ServiceText = z.infer<typeof serviceShape>;
+export type ConsumerText = z.infer<typeof consumerShape>;
+export type GrantText = z.infer<typeof grantShape>;
+
+/** First millisecond after `until`: a date counts to its end in UTC. Undefined where the text is no date. */
+export function untilMs(text: string): number | undefined {
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  if (!day && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})$/.test(text))
+    return undefined;
+  const ms = Date.parse(day ? `${text}T00:00:00Z` : text);
+  const real = new Date(Date.parse(`${text.slice(0, 10)}T00:00:00Z`));
+  // Date.parse takes 30 February for 2 March.
+  if (Number.isNaN(ms) || Number.isNaN(real.getTime())) return undefined;
+  if (!real.toISOString().startsWith(text.slice(0, 10))) return undefined;
+  return day ? ms + 86_400_000 : ms;
+}
+
+/** A copy without the keys that a shape does not know, so that the rest can be checked further. */
+export function withoutUnknown(value: unknown, error: z.ZodError): unknown {
+  const copy: unknown = structuredClone(value);
+  for (const issue of error.issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const holder: unknown = issue.path.reduce<unknown>(
+      (inner, step) =>
+        typeof inner === 'object' && inner !== null ? Reflect.get(inner, step) : inner,
+      copy,
+    );
+    if (typeof holder !== 'object' || holder === null) continue;
+    for (const key of issue.keys) Reflect.deleteProperty(holder, key);
+  }
+  return copy;
+}
+
+/** Each issue of a shape as a place and a text in the words of the house. */
+export function shapeFaults(error: z.ZodError): { path: SourcePath; message: string }[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.filter((step) => typeof step !== 'symbol');
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ path: [...path, key], message: `unknown key "${key}"` }));
+    }
+    return [{ path, message: reason(issue) }];
+  });
+}
+
+function reason(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${issue.expected}, got ${/received (\w+)/.exec(issue.message)?.[1] ?? 'another type'}`;
+    case 'invalid_value':
+      return `expected ${issue.values.join(' or ')}`;
+    case 'invalid_union':
+      return 'expected a transform of drop, null, fixed, keep, surname or email';
+    case 'too_small':
+      return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' items' : ''}`;
+    case 'too_big':
+      return `expected at most ${issue.maximum}${issue.origin === 'array' ? ' items' : ''}`;
+    default:
+      return issue.message;
+  }
+}
+
+function isBaseUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === '';
+}

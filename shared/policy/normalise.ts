@@ -1,0 +1,104 @@
+/** A checked draft in normal form: one grant for each pair, one order, schemas in place of file names. */
+import { type FieldPath, formatField, parseField } from '../content/fields.ts';
+import { type Schema, schemaAt } from '../content/schema.ts';
+import type { Mask } from '../masking/transforms.ts';
+import type { Draft, DraftService } from './check.ts';
+import { type GrantText, type RouteText, untilMs } from './grammar.ts';
+import { type Grant, noCredentials, type Policy, type Route, type Service } from './model.ts';
+
+/** Only for drafts without faults. */
+export function normalisePolicy(draft: Draft): Policy {
+  const services = draft.services.map((service) => serviceOf(service, draft.schemas));
+  const schemas = new Map<string, Schema | undefined>();
+  for (const service of services) {
+    for (const route of service.routes)
+      schemas.set(`${service.name}/${route.name}`, route.response.schema);
+  }
+  return {
+    services: services.toSorted(by((service) => service.name)),
+    consumers: draft.consumers.map(({ value }) => value).toSorted(by((consumer) => consumer.name)),
+    grants: draft.grants
+      .flatMap(({ value }) => value.routes.map((flow) => grantOf(value, flow, schemas.get(flow))))
+      .toSorted(by((grant) => `${grant.consumer} ${grant.flow}`)),
+    credentials: noCredentials,
+  };
+}
+
+/** The fields of a list that a route's schema knows; a grant for several routes names the fields of all. */
+export function knownFields(fields: readonly string[], schema: Schema | undefined): FieldPath[] {
+  if (schema === undefined) return [];
+  return fields.flatMap((field) => {
+    const path = parseField(field);
+    return path !== undefined && schemaAt(schema, path) !== undefined ? [path] : [];
+  });
+}
+
+function serviceOf({ value, routes }: DraftService, schemas: Draft['schemas']): Service {
+  return {
+    name: value.name,
+    owner: value.owner,
+    level: value.level,
+    upstream: {
+      targets: value.upstream.targets
+        .map(({ url, weight }) => ({ url: baseUrl(url), weight }))
+        .toSorted(by((target) => target.url)),
+      timeoutMs: value.upstream.timeoutMs,
+    },
+    routes: routes
+      .map((route) => routeOf(route.value, schemas))
+      .toSorted(by((route) => route.name)),
+  };
+}
+
+function routeOf(text: RouteText, schemas: Draft['schemas']): Route {
+  const schema = (key: string, file: string | undefined): Record<string, Schema> => {
+    const read = file === undefined ? undefined : schemas.get(file);
+    return read === undefined ? {} : { [key]: read };
+  };
+  const { request, response } = text;
+  return {
+    name: text.name,
+    methods: text.match.methods.toSorted(),
+    path: text.match.path,
+    timeoutMs: text.timeoutMs,
+    deadlineMs: text.deadlineMs ?? text.timeoutMs,
+    idempotent: text.idempotent || text.idempotencyKey,
+    idempotencyKey: text.idempotencyKey,
+    request: {
+      ...schema('params', request.params),
+      ...schema('query', request.query),
+      ...schema('body', request.body),
+      headers: request.headers.toSorted(),
+    },
+    response: {
+      statuses: response.statuses.toSorted((a, b) => a - b),
+      ...schema('schema', response.schema),
+      headers: response.headers.toSorted(),
+      masks: response.masks.map(maskOf).toSorted(by((mask) => mask.field)),
+    },
+  };
+}
+
+function maskOf(mask: Mask): Mask {
+  return { ...mask, field: formatField(parseField(mask.field) ?? []) };
+}
+
+function grantOf(text: GrantText, flow: string, schema: Schema | undefined): Grant {
+  const until = text.until === undefined ? undefined : untilMs(text.until);
+  return {
+    consumer: text.consumer,
+    flow,
+    fields: knownFields(text.fields, schema).map(formatField).toSorted(),
+    ...(until === undefined ? {} : { untilMs: until }),
+  };
+}
+
+/** Origin and path without a trailing slash. */
+function baseUrl(text: string): string {
+  const { origin, pathname } = new URL(text);
+  return origin + pathname.replace(/\/+$/, '');
+}
+
+function by<T>(key: (item: T) => string): (a: T, b: T) => number {
+  return (a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0);
+}
