@@ -1,12 +1,20 @@
 /** How much a spool may hold, and whether one more package fits. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 
 export interface SpoolBounds {
   readonly packageBytesMax: number;
   readonly spoolPackagesMax: number;
   readonly spoolBytesMax: number;
+}
+
+/** CHANNEL_FRAME for a size that no package has: the far end would refuse it for ever. */
+export function checkSize(bytes: number, bounds: SpoolBounds = limits): void {
+  const bytesMax = Math.min(bounds.packageBytesMax, bounds.spoolBytesMax);
+  if (bytes >= 1 && bytes <= bytesMax) return;
+  throw new SallyportError('CHANNEL_FRAME', `expected 1 to ${bytesMax} bytes, got ${bytes}`);
 }
 
 export interface SpoolRoom {

@@ -30,7 +30,7 @@ export interface Deposit {
 }
 
 const namePattern = /^(interactive|bulk)-([0-9]{12})-([0-9a-f]{32})\.stp$/;
-const temporaryPattern = /^\..+\.tmp$/;
+const temporaryPattern = /^\.(.+)\.[0-9a-f]{8}\.tmp$/;
 
 /** The file name of a package in a spool. */
 export function spoolName({ flowClass, sequence, packageId }: SpoolName): string {
@@ -59,10 +59,11 @@ export function bySpoolOrder(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/** Removes what a crash left unfinished. Only for the one process that writes into `dir`, at start. */
+/** Removes what a crash left unfinished. For the one process that deposits into `dir`, at start. */
 export async function cleanSpool(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
-    if (temporaryPattern.test(name)) await rm(join(dir, name), { force: true });
+    const [, finalName = ''] = temporaryPattern.exec(name) ?? [];
+    if (parseSpoolName(finalName)) await rm(join(dir, name), { force: true });
   }
 }
 

@@ -9,6 +9,7 @@
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { FlowClass } from '../../ports.ts';
+import { checkSize, type SpoolBounds } from '../room.ts';
 import { parseSpoolName } from '../spool.ts';
 
 export type LinkFrame =
@@ -46,7 +47,7 @@ export function encodePart(flowClass: FlowClass, length: number): Buffer {
 }
 
 /** Cuts the stream into frames. Holds at most one frame; refuses a length before it is buffered. */
-export function createLinkReader(packageBytesMax: number): (chunk: Buffer) => LinkFrame[] {
+export function createLinkReader(bounds: SpoolBounds): (chunk: Buffer) => LinkFrame[] {
   let parts: Buffer[] = [];
   let held = 0;
   let wanted = fixedBytes;
@@ -60,7 +61,7 @@ export function createLinkReader(packageBytesMax: number): (chunk: Buffer) => Li
       parts = [joined];
       wanted = fixedBytes + readLength(joined);
       if (held < wanted) break;
-      frames.push(decode(joined.subarray(0, wanted), packageBytesMax));
+      frames.push(decode(joined.subarray(0, wanted), bounds));
       held -= wanted;
       parts = held === 0 ? [] : [joined.subarray(wanted)];
       wanted = fixedBytes;
@@ -90,7 +91,7 @@ function readLength(bytes: Buffer): number {
   return length;
 }
 
-function decode(frame: Buffer, packageBytesMax: number): LinkFrame {
+function decode(frame: Buffer, bounds: SpoolBounds): LinkFrame {
   const flowClass = frame.readUInt8(3) === 0 ? 'interactive' : 'bulk';
   const payload = frame.subarray(fixedBytes);
   if (frame.readUInt8(2) === partKind) return { kind: 'part', flowClass, bytes: payload };
@@ -99,9 +100,7 @@ function decode(frame: Buffer, packageBytesMax: number): LinkFrame {
   if (parseSpoolName(name)?.flowClass !== flowClass) {
     throw refusal('the name of a package of this class', 'another name');
   }
-  if (size < 1n || size > BigInt(packageBytesMax)) {
-    throw refusal(`a package of 1 to ${packageBytesMax} bytes`, `${size}`);
-  }
+  checkSize(Number(size), bounds);
   return { kind: 'head', flowClass, name, size: Number(size) };
 }
 

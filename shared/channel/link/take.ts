@@ -41,9 +41,7 @@ export async function takePackages(taking: Taking): Promise<void> {
     failure ??= error;
     socket.destroy(error);
   });
-  const read = createLinkReader(
-    Math.min(taking.bounds.packageBytesMax, taking.bounds.spoolBytesMax),
-  );
+  const read = createLinkReader(taking.bounds);
 
   const take = async (frame: LinkFrame): Promise<void> => {
     const open = arriving.get(frame.flowClass);

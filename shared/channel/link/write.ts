@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
+import { checkSize } from '../room.ts';
 import { parseSpoolName } from '../spool.ts';
 import { encodeHead, encodePart } from './frame.ts';
 
@@ -20,6 +21,7 @@ export async function writePackage(socket: TLSSocket, file: string): Promise<num
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { size } = await handle.stat();
+    checkSize(size);
     let start: Buffer[] = [encodeHead(flowClass, name, size)];
     for (let left = size; left > 0; ) {
       const part = await readPart(handle, Math.min(left, limits.linkPartBytesMax));
