@@ -1,9 +1,9 @@
 /** Two nodes on this machine, made and run with the same commands that an operator types. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { X509Certificate } from 'node:crypto';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { fingerprintOf } from '@sallyport/shared/pairing/fingerprint.ts';
 import { control } from '../control.ts';

@@ -68,7 +68,8 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
       verb,
       (head: unknown, body: Buffer, peer: IpcPeer) => {
         const caller = callers.get(peer);
-        const handler = caller && verbs[caller][verb];
+        const handler =
+          caller && Object.hasOwn(verbs[caller], verb) ? verbs[caller][verb] : undefined;
         if (!handler) throw new SallyportError('IPC_VERB', `${caller ?? 'stranger'} asked ${verb}`);
         return handler(head, body, peer);
       },

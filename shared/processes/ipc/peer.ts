@@ -84,9 +84,9 @@ export function createPeer(
   sweeper.unref();
 
   const serve = async (frame: Frame): Promise<void> => {
-    const { verb, value } = readVerb(frame.head);
     try {
-      const handler = handlers[verb];
+      const { verb, value } = readVerb(frame.head);
+      const handler = Object.hasOwn(handlers, verb) ? handlers[verb] : undefined;
       if (!handler) throw new SallyportError('IPC_VERB', `expected a known verb, got ${verb}`);
       const reply = await handler(value, frame.body, peer);
       if (frame.kind === 'request') {

@@ -1,0 +1,156 @@
+/**
+ * `sallyport demo`: two nodes on this machine, a real API behind the inner one, and calls that cross. All of
+ * it is done with the commands that an operator types, which are printed as they run.
+ */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { type Command, Option } from 'commander';
+import { type DemoAnswer, makeCall } from './demo/call.ts';
+import { packagesOf } from './demo/packages.ts';
+import { type DemoChannel, type DemoPair, startPair } from './demo/pair.ts';
+import { ownApi, type Scene, sampleApi } from './demo/scene.ts';
+import { callText, comparison } from './demo/show.ts';
+import { eventsOf, type Hop, traceOf } from './demo/trace.ts';
+import { paint, result, resultJson } from './print.ts';
+
+interface DemoOptions {
+  readonly dir?: string;
+  readonly channel: DemoChannel;
+  readonly once?: boolean;
+  readonly json?: boolean;
+  readonly upstream?: string;
+  readonly openapi?: string;
+}
+
+export function register(program: Command): void {
+  program
+    .command('demo')
+    .description('run both nodes here, with an example API, and watch calls cross')
+    .option('--dir <dir>', 'directory for both nodes (default: a temporary one)')
+    .addOption(
+      new Option('--channel <kind>', 'what carries the packages')
+        .choices(['link', 'directory', 'mixed'])
+        .default('link'),
+    )
+    .option('--once', 'make the calls, then stop')
+    .option('--json', 'print one JSON object, then stop')
+    .option('--upstream <url>', 'put this API behind the inner node instead')
+    .option('--openapi <file>', 'its OpenAPI document: a policy is made of it')
+    .action(demo);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  if ((options.upstream === undefined) !== (options.openapi === undefined)) {
+    throw new SallyportError('USAGE', '--upstream and --openapi belong together');
+  }
+  const dir = resolve(options.dir ?? mkdtempSync(join(tmpdir(), 'sallyport-demo-')));
+  const quiet = options.json === true;
+  const say = (text: string): void => {
+    if (!quiet) result(text);
+  };
+  say(paint('bold', `Sallyport demo in ${dir}`));
+  const pair = await startPair(dir, options.channel, (command) =>
+    say(paint('dim', `$ ${command}`)),
+  );
+  let scene: Scene | undefined;
+  try {
+    scene =
+      options.upstream !== undefined && options.openapi !== undefined
+        ? await ownApi(dir, pair, { upstream: options.upstream, openapi: options.openapi, say })
+        : await sampleApi(dir, pair);
+    const answers = await callAll(pair, scene);
+    const [outer, inner] = await settledEvents(pair, answers);
+    const traced = answers.map((answer) => ({
+      answer,
+      hops: traceOf(answer.exchange, outer, inner),
+    }));
+    if (quiet) return printJson(pair, options.channel, traced);
+    for (const { answer, hops } of traced) say(`\n${callText(answer, hops)}`);
+    if (scene.source) {
+      say(`${paint('bold', 'The same record')}, at its source and as each consumer gets it:\n`);
+      say(`${comparison(scene.source, readersOf(answers, scene))}\n`);
+    }
+    sayHow(pair, scene, options.channel, say);
+    if (options.once !== true) await untilStopped(say);
+  } finally {
+    await pair.stop();
+    await scene?.close();
+  }
+}
+
+async function callAll(pair: DemoPair, scene: Scene): Promise<DemoAnswer[]> {
+  const answers: DemoAnswer[] = [];
+  for (const call of scene.calls) {
+    const key = scene.keys[call.consumer] ?? '';
+    answers.push(await makeCall({ url: pair.url, caFile: pair.caFile, key }, call));
+  }
+  return answers;
+}
+
+/** Both audit logs, once the events of the last answer are in them. */
+async function settledEvents(pair: DemoPair, answers: readonly DemoAnswer[]) {
+  const last = answers.at(-1)?.exchange;
+  for (let tries = 0; ; tries += 1) {
+    const outer = await eventsOf(pair.outer);
+    const known = outer.some(({ exchangeId, event }) => exchangeId === last && endings.has(event));
+    if (known || tries === settleTriesMax) return [outer, await eventsOf(pair.inner)] as const;
+    await new Promise((done) => setTimeout(done, settlePollMs));
+  }
+}
+
+const endings: ReadonlySet<string> = new Set(['deliver', 'refuse']);
+const settleTriesMax = 40;
+const settlePollMs = 50;
+
+const readersOf = (answers: readonly DemoAnswer[], { sourcePath }: Scene) =>
+  answers
+    .filter(({ path, status }) => path === sourcePath && status === 200)
+    .map(({ consumer, answer }) => ({ name: consumer, record: answer }));
+
+function printJson(
+  pair: DemoPair,
+  channel: DemoChannel,
+  traced: readonly { answer: DemoAnswer; hops: readonly Hop[] }[],
+): void {
+  const calls = traced.map(({ answer: { answer, ...rest }, hops }) => ({
+    ...rest,
+    body: answer,
+    journey: hops,
+  }));
+  const ok = calls.every(({ status }) => status > 0 && status < 500);
+  resultJson({ ok, hsm: pair.hsm, channel, calls, packages: packagesOf(pair) });
+  if (!ok) process.exitCode = 1;
+}
+
+function sayHow(pair: DemoPair, scene: Scene, channel: DemoChannel, say: (text: string) => void) {
+  const [latest] = packagesOf(pair).slice(-1);
+  const [call] = scene.calls;
+  const hsm = pair.hsm === 'softhsm' ? 'SoftHSM 2' : 'the soft keystore, which is no HSM';
+  say(`${paint('bold', 'Keys')} in ${hsm}; packages over ${channel}.`);
+  if (call) {
+    const key = scene.keys[call.consumer];
+    const command = `curl --cacert ${pair.caFile} -H 'Authorization: Bearer ${key}' ${pair.url}${call.path}`;
+    say(`\n${paint('bold', 'Try it yourself:')}\n  ${command}`);
+  }
+  if (latest !== undefined) {
+    say(`\n${paint('bold', 'Look at what crossed')} (no key of ours is needed to verify it):`);
+    say(`  bin/sallyport package verify --home ${pair.inner} ${latest}`);
+    say(`  tar -xOf ${latest} manifest.p7m | openssl cms -verify -binary -inform DER \\`);
+    say(`    -CAfile ${caOf(pair, latest)} -purpose any`);
+  }
+  say(`\n${paint('bold', 'And the nodes:')}`);
+  for (const dir of [pair.outer, pair.inner]) say(`  bin/sallyport status --dir ${dir}`);
+}
+
+const caOf = (pair: DemoPair, file: string): string =>
+  join(file.startsWith(pair.outer) ? pair.outer : pair.inner, 'certs', 'ca.pem');
+
+function untilStopped(say: (text: string) => void): Promise<void> {
+  say(paint('dim', '\nBoth nodes stay up. Ctrl-C stops them.'));
+  return new Promise((done) => {
+    process.once('SIGINT', () => done());
+    process.once('SIGTERM', () => done());
+  });
+}
