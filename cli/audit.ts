@@ -1,0 +1,164 @@
+/** `sallyport audit`: checks and shows the audit chain of a node, running or stopped. */
+import { existsSync, readFileSync } from 'node:fs';
+import { readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import {
+  type AuditVerdict,
+  createAuditVerifier,
+  type VerifyOptions,
+} from '@sallyport/shared/audit/verify.ts';
+import { homePaths } from '@sallyport/shared/config/home.ts';
+import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import type { AuditBlock } from '@sallyport/shared/store/port.ts';
+import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
+import type { Command } from 'commander';
+import { control } from './control.ts';
+import { result, resultJson, tell } from './print.ts';
+
+/** Blocks from a sequence on, some of them; none after the last. */
+type BlockSource = (from: number) => Promise<AuditBlock[]>;
+
+interface VerifyFlags {
+  readonly dir: string;
+  readonly certificate?: string;
+  readonly json?: boolean;
+}
+
+interface ShowFlags {
+  readonly dir: string;
+  readonly last: number;
+  readonly exchange?: string;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  const audit = program.command('audit').description('check and show what the node recorded');
+  audit
+    .command('verify')
+    .description('recompute the chain of the audit log and check its signed checkpoints')
+    .requiredOption('--dir <dir>', 'home of the node')
+    .option('--certificate <file>', "the audit key's certificate, kept apart from the node")
+    .option('--json', 'as JSON')
+    .action((flags: VerifyFlags) => withBlocks(flags.dir, (blocks) => verify(flags, blocks)));
+  audit
+    .command('show')
+    .description('show the events of the audit log, oldest first')
+    .requiredOption('--dir <dir>', 'home of the node')
+    .option('--last <count>', 'at most so many, the newest', readCount, 50)
+    .option('--exchange <id>', 'those of one exchange')
+    .option('--json', 'one JSON object a line')
+    .action((flags: ShowFlags) => withBlocks(flags.dir, (blocks) => show(flags, blocks)));
+}
+
+/** Errors: AUDIT_BROKEN, CERTIFICATE_REFUSED, and those of the source. */
+async function verify(flags: VerifyFlags, blocks: BlockSource): Promise<void> {
+  const verifier = createAuditVerifier(certificateOf(flags));
+  await eachBlock(blocks, (block) => verifier.add(block));
+  const verdict = verifier.verdict();
+  if (flags.json === true) resultJson(verdict);
+  else result(verdictText(verdict));
+  if (!verdict.firstFault) return;
+  const { sequence, what } = verdict.firstFault;
+  throw new SallyportError('AUDIT_BROKEN', `block ${sequence}: ${what}`, {
+    hint: 'stop the node and keep its data directory as evidence; docs/spec/audit.md explains the fault',
+  });
+}
+
+function certificateOf({ dir, certificate }: VerifyFlags): VerifyOptions {
+  const own = homePaths(dir).certificate('audit');
+  const file = certificate ?? (existsSync(own) ? own : undefined);
+  if (file === undefined) {
+    tell('no certificate of the audit key, so the signatures of checkpoints are not checked');
+    return {};
+  }
+  try {
+    return { auditCertificate: readFileSync(file) };
+  } catch (cause) {
+    throw new SallyportError('CERTIFICATE_REFUSED', `cannot read ${file}`, { cause });
+  }
+}
+
+function verdictText(verdict: AuditVerdict): string {
+  const { ok, blocks, events, checkpoints, signedThrough } = verdict;
+  const counted = `${blocks} blocks, ${events} events, ${checkpoints} checkpoints`;
+  const state = ok ? 'intact' : 'BROKEN after';
+  const unsigned = signedThrough < blocks ? `, ${blocks - signedThrough} blocks after it` : '';
+  const signed =
+    signedThrough > 0 ? `signed through block ${signedThrough}` : 'no signature checked';
+  return `${state}: ${counted}\n${signed}${unsigned}`;
+}
+
+async function show({ last, exchange, json }: ShowFlags, blocks: BlockSource): Promise<void> {
+  const lines: string[] = [];
+  await eachBlock(blocks, (block) => {
+    const events = Buffer.from(block.events).toString('utf8').trimEnd().split('\n');
+    const wanted = exchange === undefined ? events : events.filter((line) => isOf(line, exchange));
+    lines.push(...wanted.slice(-last));
+    lines.splice(0, lines.length - last);
+    return true;
+  });
+  for (const line of lines) result(json === true ? line : eventText(line));
+}
+
+const isOf = (line: string, exchange: string): boolean =>
+  line.includes(exchange) && JSON.parse(line).exchangeId === exchange;
+
+function eventText(line: string): string {
+  const { event, atMs, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const about = Object.entries(rest).map(
+    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
+  );
+  const at = new Date(Number(atMs)).toISOString();
+  return `${at}  ${String(event).padEnd(12)}  ${about.join(' ')}`.trimEnd();
+}
+
+async function eachBlock(blocks: BlockSource, take: (block: AuditBlock) => boolean): Promise<void> {
+  for (let from = 1; ; ) {
+    const page = await blocks(from);
+    for (const block of page) if (!take(block)) return;
+    const next = (page[page.length - 1]?.sequence ?? 0) + 1;
+    if (next <= from) return;
+    from = next;
+  }
+}
+
+/** From the node if it runs, else from its store, which is held only as long as `work` takes. */
+async function withBlocks(
+  dir: string,
+  work: (blocks: BlockSource) => Promise<void>,
+): Promise<void> {
+  const count = limits.auditBlocksPerReplyMax;
+  const ask: BlockSource = async (from) =>
+    readAuditBlocks(await control(dir, 'audit-blocks', { from, count }));
+  try {
+    await ask(1);
+  } catch (thrown) {
+    if (asSallyportError(thrown).code !== 'NODE_NOT_RUNNING') throw thrown;
+    return withStoredBlocks(dir, work);
+  }
+  await work(ask);
+}
+
+async function withStoredBlocks(
+  dir: string,
+  work: (blocks: BlockSource) => Promise<void>,
+): Promise<void> {
+  const file = homePaths(dir).database;
+  if (!existsSync(file)) {
+    throw new SallyportError('HOME_MISSING', 'expected a store in the home of the node, got none', {
+      hint: 'a node makes its store when it first runs',
+    });
+  }
+  const store = openStore(file);
+  try {
+    await work(async (from) => store.auditBlocks(from, limits.auditBlocksPerReplyMax));
+  } finally {
+    store.close();
+  }
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new SallyportError('USAGE', `expected --last with a positive number, got ${text}`);
+}

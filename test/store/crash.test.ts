@@ -1,0 +1,72 @@
+/** kill -9 at random moments: what a promise said is there, and the audit chain tells of it. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
+import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
+
+/** Runs the writer on `file` for `forMs` after it is ready, kills it, returns all that it promised. */
+function killedWriter(file: string, forMs: number): Promise<string[]> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  return new Promise((resolve, reject) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (said === '') setTimeout(() => child.kill('SIGKILL'), forMs);
+      said += text;
+    });
+    child.on('error', reject);
+    child.on('close', (_code, signal) => {
+      if (signal !== 'SIGKILL') return reject(new Error(`the writer ended by itself: ${said}`));
+      resolve(said.slice(0, said.lastIndexOf('\n')).split('\n').slice(1));
+    });
+  });
+}
+
+/** A small generator with a seed (mulberry32), so that a failing run can be run again. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+test('nothing that was promised is lost, though the process is killed twenty times', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'sallyport-crash-'));
+  const file = join(dir, 'store.db');
+  const next = random(1);
+  const promised = { accepted: new Set<string>(), answered: new Set<string>() };
+  try {
+    for (let round = 0; round < 20; round += 1) {
+      for (const line of await killedWriter(file, next() * 40)) {
+        const [what, id] = line.split(' ') as [keyof typeof promised, string];
+        promised[what].add(id);
+      }
+      const store = openStore(file);
+      const [lane] = store.outLanes();
+      const { ok, events } = verifyAudit(store.auditBlocks(1, 1_000_000));
+      const { exchanges, auditEvents, unacknowledged } = store.counts();
+      for (const id of promised.accepted) assert.ok(store.exchange(id), `${id} round ${round}`);
+      for (const id of promised.answered) {
+        assert.equal(store.exchange(id)?.state, 'RESPONDED', `${id} round ${round}`);
+      }
+      const { SEALED = 0, RESPONDED = 0 } = exchanges;
+      assert.equal(SEALED + RESPONDED, 3 * (lane?.head ?? 0));
+      assert.equal(unacknowledged, lane?.head ?? 0);
+      assert.equal(ok, true);
+      assert.equal(auditEvents, events);
+      assert.equal(events, SEALED + 2 * RESPONDED);
+      store.close();
+    }
+    assert.ok(promised.accepted.size > 50 && promised.answered.size > 50);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
