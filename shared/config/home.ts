@@ -32,6 +32,8 @@ export function homePaths(dir: string) {
     spoolOut: at('spool', 'out'),
     spoolIn: at('spool', 'in'),
     spoolRefused: at('spool', 'refused'),
+    archiveOut: at('archive', 'out'),
+    archiveIn: at('archive', 'in'),
     lock: at('run', 'lock.db'),
     processes: at('run', 'processes.json'),
     log: (process: ProcessName) => at('log', `${process}.log`),
@@ -56,6 +58,9 @@ export const homeDirs: readonly string[] = [
   'spool/out',
   'spool/in',
   'spool/refused',
+  'archive',
+  'archive/out',
+  'archive/in',
   'run',
   'log',
 ];
