@@ -35,6 +35,16 @@ const keepMask = z.strictObject({
   last: z.int().min(0).max(32).default(0),
 });
 
+/** YAML reads `transform: null` as no value; it means the transform of that name. */
+const mask = z.preprocess(
+  (value) => {
+    const isNull =
+      typeof value === 'object' && value !== null && Reflect.get(value, 'transform') === null;
+    return isNull ? { ...value, transform: 'null' } : value;
+  },
+  z.discriminatedUnion('transform', [plainMask, keepMask]),
+);
+
 /** One route. */
 export const routeShape = z.strictObject({
   name,
@@ -59,7 +69,7 @@ export const routeShape = z.strictObject({
       statuses: z.array(z.int().min(200).max(299)).min(1).default([200]),
       schema: schemaFile.optional(),
       headers,
-      masks: z.array(z.discriminatedUnion('transform', [plainMask, keepMask])).default([]),
+      masks: z.array(mask).default([]),
     })
     .prefault({}),
 });

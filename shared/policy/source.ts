@@ -35,7 +35,11 @@ export interface SourceDocument {
 }
 
 /** Reads YAML 1.2 without aliases and tags. Never throws: what is wrong is in `faults`. */
-export function readDocument(file: string, text: string): SourceDocument {
+export function readDocument(
+  file: string,
+  text: string,
+  bytesMax: number = limits.policyFileBytesMax,
+): SourceDocument {
   const lines = new LineCounter();
   const fault = (offset: number, path: SourcePath, message: string): Fault => {
     const { line, col } = lines.linePos(offset);
@@ -47,8 +51,8 @@ export function readDocument(file: string, text: string): SourceDocument {
       message,
     };
   };
-  if (Buffer.byteLength(text) > limits.policyFileBytesMax) {
-    const tooLarge = fault(0, [], `expected at most ${limits.policyFileBytesMax} bytes`);
+  if (Buffer.byteLength(text) > bytesMax) {
+    const tooLarge = fault(0, [], `expected at most ${bytesMax} bytes`);
     return { value: undefined, faults: [tooLarge], faultAt: () => tooLarge };
   }
   try {
