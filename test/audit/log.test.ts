@@ -135,6 +135,7 @@ test('an event that is not of the closed form is refused, and the refusal does n
     { event: 'checkpoint', atMs: 1 },
     { event: 'seal', atMs: 1, body: secret },
     { event: 'seal', atMs: 1, [secret]: 1 },
+    { event: 'seal', atMs: 1, constructor: secret },
     { event: 'seal', atMs: 1, count: secret },
     { event: 'seal', atMs: 1, code: secret },
     { event: 'seal', atMs: 1, consumer: { secret } },
