@@ -45,6 +45,8 @@ export const limits = {
   policyKeysMax: 20_000,
   policySchemaFilesMax: 2_000,
   policyFaultsMax: 200,
+  openApiBytesMax: 4 * 1024 * 1024,
+  openApiRoutesMax: 500,
   callTimeoutMsMax: 3_600_000,
   // package
   packageBytesMax: 64 * 1024 * 1024 * 1024,
