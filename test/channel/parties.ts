@@ -20,6 +20,7 @@ export const inner = withCa('inner-1 CA', (ca) => ({
   otherNode: ca.issue({ cn: 'inner-2' }),
   expired: ca.issue({ cn: 'inner-1', days: -1 }),
   clientOnly: ca.issue({ cn: 'inner-1', usage: 'clientAuth' }),
+  anyUse: ca.issue({ cn: 'inner-1', usage: '' }),
 }));
 
 /** A CA of the same name and with the same subject names, but another key. */

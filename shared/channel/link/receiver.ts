@@ -3,6 +3,7 @@
  * of application data is ever written here; TLS's own handshake and closure are all that goes back.
  */
 import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { asSallyportError, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
@@ -29,6 +30,8 @@ export async function createLinkReceiver(
   await cleanSpool(sink.spoolDir);
   const room = createSpoolRoom(sink.spoolDir, bounds);
   const counted = { packages: 0, bytes: 0, lastMs: undefined as number | undefined };
+  /** All of them, those that still shake hands too. */
+  const connections = new Set<Socket>();
   let current: TLSSocket | undefined;
   let taking: Promise<void> = Promise.resolve();
   let detail = 'no connection yet';
@@ -70,6 +73,10 @@ export async function createLinkReceiver(
     handshakeTimeout: limits.linkHandshakeTimeoutMs,
   });
   server.maxConnections = limits.linkConnectionsMax;
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   server.on('tlsClientError', (cause, socket) => refuse(handshakeFailed(cause, socket)));
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {}); // the reader of the socket reports it
@@ -104,9 +111,9 @@ export async function createLinkReceiver(
     status,
     async close() {
       const ended = new Promise((resolve) => server.close(resolve));
-      current?.destroy();
-      await taking;
+      for (const socket of connections) socket.destroy();
       await ended;
+      await taking;
     },
   };
 }

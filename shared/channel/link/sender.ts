@@ -59,7 +59,7 @@ export function createLinkSender(options: LinkSenderOptions): ChannelSender {
       }
     });
     fresh.on('error', (cause) => {
-      failure ??= describe(cause, options);
+      failure ??= describe(cause, fresh, options);
     });
     fresh.once('close', () => lost(failure));
     // The far end has nothing to say: what it says is not taken, only its end is seen.
@@ -162,10 +162,16 @@ function dial({ host, port, identity, peer }: LinkSenderOptions): TLSSocket {
 }
 
 /** A failure of the socket in our words: what TLS refused is the peer's fault, all else the way's. */
-function describe(cause: Error, { host, port }: LinkSenderOptions): SallyportError {
+function describe(
+  cause: Error,
+  socket: TLSSocket,
+  { host, port }: LinkSenderOptions,
+): SallyportError {
   if (cause instanceof SallyportError) return cause;
   const code = (cause as NodeJS.ErrnoException).code ?? 'no code';
   const message = `expected a link to ${host}:${port}, got ${code}`;
-  if (/CERT|SSL|TLS|ISSUER|SIGNATURE|CHAIN/.test(code)) return peerRefused(message, cause);
-  return new SallyportError('CHANNEL_LOST', message, { cause });
+  const refused = socket.authorizationError || /^(ERR_SSL|ERR_TLS|EPROTO)/.test(code);
+  return refused
+    ? peerRefused(message, cause)
+    : new SallyportError('CHANNEL_LOST', message, { cause });
 }
