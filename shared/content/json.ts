@@ -176,7 +176,7 @@ function isExact(token: string, value: number): boolean {
 
 /** A decimal literal as `digits` × 10^`exponent` without leading or trailing zeros; the sign is left out. */
 function decimalOf(literal: string): string {
-  const [mantissa = '', exponent = '0'] = literal.toLowerCase().replace('-', '').split('e');
+  const [mantissa = '', exponent = '0'] = literal.toLowerCase().replace(/^-/, '').split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');
   const significant = (whole + fraction).replace(/^0+/, '');
   const digits = significant.replace(/0+$/, '');

@@ -117,9 +117,9 @@ function compileObject(
   rules: WalkRules,
   place: Place,
 ): (value: JsonObject, tally: Tally) => Json | undefined {
+  const { whole, names } = place.fields;
+  if (!whole && names.size === 0) return (_, tally) => leaveOut(rules, place, tally);
   const members = membersOf(rules, place);
-  if (members.length === 0 && !place.fields.whole)
-    return (_, tally) => leaveOut(rules, place, tally);
   return (value, tally) => {
     const rebuilt: Record<string, Json> = {};
     let known = 0;
