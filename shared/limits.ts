@@ -148,7 +148,7 @@ export const limits = {
   auditBlockBytesMax: 8 * 1024 * 1024,
   auditTextLengthMax: 256,
   auditRulesMax: 1024,
-  auditCheckpointLagMax: 262_144,
+  auditCheckpointLagMax: 65_536,
   auditReplyBytesMax: 4 * 1024 * 1024,
   auditBlocksPerReplyMax: 64,
   auditEventsPerBlockMax: 8192,

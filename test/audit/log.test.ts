@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { signDigest } from '@sallyport/hsm/soft/ecdsa.ts';
+import { noHash } from '@sallyport/shared/audit/chain.ts';
 import { auditEvents } from '@sallyport/shared/audit/events.ts';
 import { type AuditLog, createAuditLog } from '@sallyport/shared/audit/log.ts';
 import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
@@ -246,6 +247,19 @@ test('a signer that is away makes no checkpoint and harms nothing', async () => 
   await assert.rejects(away, codeIs('HSM_LOST'));
   assert.equal(log.pending, 0);
   store.close();
+});
+
+test('a checkpoint whose signature took too long for a verifier is dropped', async () => {
+  let sequence = 1;
+  const log = createAuditLog({ head: () => ({ sequence, hash: noHash }), now: () => 1 });
+  const slow = (blocks: number) => async () => {
+    sequence += blocks;
+    return Buffer.alloc(64);
+  };
+  await log.checkpoint(slow(limits.auditCheckpointLagMax));
+  assert.equal(log.pending, 0);
+  await log.checkpoint(slow(limits.auditCheckpointLagMax - 1));
+  assert.equal(log.pending, 1);
 });
 
 test('every event of the catalogue has a name in kebab case and a meaning', () => {

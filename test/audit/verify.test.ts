@@ -152,6 +152,22 @@ test('a checkpoint of no block, or behind the one before, is found', () => {
   assert.match(faultOf([a, b, behind])?.what ?? '', /goes behind/);
 });
 
+test('a checkpoint may lag behind its block, but only so far', () => {
+  const blocks: AuditBlock[] = [];
+  let head = start;
+  for (let n = 1; n <= limits.auditCheckpointLagMax; n += 1) {
+    const block = blockAfter(head, n, [line(n)]);
+    blocks.push(block);
+    head = block;
+  }
+  const first = blocks[0] as AuditBlock;
+  const inReach = blockAfter(head, 1, [checkpointLine(first)]);
+  assert.equal(faultOf([...blocks, inReach]), undefined);
+  const next = blockAfter(head, 1, [line(1)]);
+  const tooFar = blockAfter(next, 1, [checkpointLine(first)]);
+  assert.equal(faultOf([...blocks, next, tooFar])?.sequence, tooFar.sequence);
+});
+
 test('a chain cut at its end still verifies: the first form cannot see it', () => {
   const cut = verifyAudit(chain().slice(0, 4), { auditCertificate });
   assert.equal(cut.ok, true);

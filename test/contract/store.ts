@@ -422,6 +422,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
       });
       await assert.rejects(refused, codeIs('STORE_FAILED'));
       assert.equal(store.exchange(one.id), undefined);
+      await store.write((tx) => tx.recordInbound(inPackage(1)));
       assert.deepEqual(store.counts().exchanges, {});
     },
   );

@@ -18,6 +18,7 @@ import { after, test } from 'node:test';
 import { createAuditLog } from '@sallyport/shared/audit/log.ts';
 import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
+import { limits } from '@sallyport/shared/limits.ts';
 import { storeFault } from '@sallyport/shared/store/sqlite/fault.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import Database from 'better-sqlite3';
@@ -143,6 +144,33 @@ test('a damaged header or page is refused', () => {
   }
 });
 
+test('a store too large to be read through at start is checked where it matters', async () => {
+  const large = at('large.db');
+  const store = openStore(large);
+  const body = Buffer.alloc(limits.edgeBodyBytesMax, 'b');
+  for (let bytes = 0; bytes <= limits.storeCheckBytesMax; bytes += body.length) {
+    const one = newExchange(1);
+    await store.write((tx) => {
+      tx.acceptExchange(one);
+      tx.recordAnswer(one.id, { ...answer, body });
+    });
+  }
+  await store.write((tx) => tx.appendOutbound(outPackage(1)));
+  store.close();
+  const db = new Database(large, { readonly: true });
+  const root = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'out_lane'").pluck();
+  const offset = (Number(root.get()) - 1) * 8192;
+  db.close();
+  openStore(large).close();
+
+  const bytes = readFileSync(large);
+  writeFileSync(large, bytes.subarray(0, bytes.length - 8192));
+  assert.throws(() => openStore(large), codeIs('STORE_DAMAGED'));
+  bytes.fill(0xa5, offset, offset + 64);
+  writeFileSync(large, bytes);
+  assert.throws(() => openStore(large), codeIs('STORE_DAMAGED'));
+});
+
 test('a log torn in its last commit opens with all commits before it', async () => {
   const live = at('torn-live.db');
   const store = openStore(live);
@@ -222,6 +250,17 @@ test('a full disk refuses, loses nothing, and is forgotten once there is room', 
       assert.ok(result.status === 'rejected' && codeIs('STORE_FULL')(result.reason));
     }
     assert.equal(log.pending, 3, 'events of refused commits wait');
+    const huge = newExchange(1);
+    const more = await Promise.allSettled([
+      store.write((tx) => {
+        tx.acceptExchange(huge);
+        tx.recordAnswer(huge.id, { ...answer, body: Buffer.alloc(32 * 1024 * 1024) });
+      }),
+      store.write((tx) => tx.recordInbound(inPackage(1))),
+    ]);
+    for (const result of more) {
+      assert.ok(result.status === 'rejected' && codeIs('STORE_FULL')(result.reason));
+    }
     for (const id of kept) assert.equal(store.exchange(id)?.state, 'RESPONDED');
     assert.deepEqual(store.counts().exchanges, { RESPONDED: kept.length });
 
