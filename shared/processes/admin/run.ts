@@ -38,16 +38,24 @@ export async function runAdmin(options: AdminOptions & { readonly log: Log }): P
       ]),
     ),
   };
-  const server = await listenHttp(config.management, {
-    ready: () => checkReady(peer !== undefined, asking),
-    metrics: createMetrics(dir, asking),
-  });
-  const control = await listen(socketPath(dir, 'admin'), handlers);
-  return {
-    async close() {
-      asking.close();
-      server.closeAllConnections();
-      await Promise.all([control.close(), new Promise((done) => server.close(done))]);
-    },
+  const opened: (() => Promise<unknown>)[] = [async () => asking.close()];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((end) => end()));
   };
+  try {
+    const server = await listenHttp(config.management, {
+      ready: () => checkReady(peer !== undefined, asking),
+      metrics: createMetrics(dir, asking),
+    });
+    opened.push(() => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    });
+    const socket = await listen(socketPath(dir, 'admin'), handlers);
+    opened.push(socket.close);
+    return { close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
 }
