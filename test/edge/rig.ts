@@ -165,6 +165,7 @@ async function rawTo(port: number, text: string, ms = 2_000): Promise<string> {
   socket.on('data', (chunk: Buffer) => {
     got += chunk.toString('latin1');
   });
+  await once(socket, 'secureConnect');
   socket.on('error', () => {});
   socket.write(Buffer.from(text, 'latin1'));
   await Promise.race([once(socket, 'close'), pause(ms)]);

@@ -44,15 +44,18 @@ interface Call extends BodyHolder {
 
 const noBody: Buffer = Buffer.alloc(0);
 
-/** Answers the calls of `server`; everything that can go wrong in one ends in one problem and one log line. */
+/** Answers the calls of `server`; what goes wrong in one ends in one problem and one log line. */
 export function acceptCalls(parts: AcceptorParts): Acceptor {
   const { server, guard, bounds, metrics, log } = parts;
   const calls = new Set<Call>();
+  /** Connections whose last answer is written: what was pipelined behind it must not be read. */
+  const ending = new WeakSet<Duplex>();
   const budget: BodyBudget = { bytes: 0, bytesMax: bounds.edgeBodiesBytesMax };
   let stopping = false;
   let onIdle = (): void => {};
 
   const begin = (req: IncomingMessage, res: ServerResponse): void => {
+    if (ending.has(req.socket)) return;
     const startedMs = Date.now();
     const id = newId(startedMs);
     const call: Call = { id, req, res, startedMs, stage: 'reading', drop: undefined, bodyBytes: 0 };
@@ -109,6 +112,7 @@ export function acceptCalls(parts: AcceptorParts): Acceptor {
   /** What was not read to its end, or not understood, leaves a connection that nothing may follow on. */
   const refuse = (call: Call, code: ErrorCode, extra?: Readonly<Record<string, string>>): void => {
     const close = stopping || code === 'REQUEST_MALFORMED' || !isRead(call);
+    if (close) ending.add(call.req.socket);
     const bytes = writeProblem(call.res, call.id, code, close, extra);
     answered(call, errorTable[code].status, code, bytes);
   };

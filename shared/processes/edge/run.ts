@@ -67,17 +67,22 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
   });
   log.info({ listening: address?.url, upstream: upstream !== undefined }, 'edge started');
 
+  const stop = async (): Promise<void> => {
+    server?.close();
+    await within(Promise.all([acceptor?.stop(), upstream?.close()]), limits.stopGraceMs);
+    // One turn for answers that were handed to a socket in this one.
+    await turn();
+    guard.close();
+    server?.closeAllConnections();
+    await Promise.all([upstream?.destroy(), control.close()]);
+    log.info('edge stopped');
+  };
+  let stopped: Promise<void> | undefined;
   return {
     address,
-    async close() {
-      server?.close();
-      await within(Promise.all([acceptor?.stop(), upstream?.close()]), limits.stopGraceMs);
-      // One turn for answers that were handed to a socket in this one.
-      await turn();
-      guard.close();
-      server?.closeAllConnections();
-      await Promise.all([upstream?.destroy(), control.close()]);
-      log.info('edge stopped');
+    close() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
