@@ -105,6 +105,18 @@ test('a file that is no store of ours is refused and left as it is', () => {
   }
 });
 
+test('a store whose making was interrupted is made anew', () => {
+  const file = at('interrupted.db');
+  const db = new Database(file);
+  db.pragma('page_size = 8192');
+  db.pragma('journal_mode = WAL');
+  db.close();
+  assert.ok(statSync(file).size > 0);
+  const store = openStore(file);
+  assert.deepEqual(store.outLanes(), []);
+  store.close();
+});
+
 test('a store of a newer release is refused with what to do', () => {
   const file = copyOf('newer.db');
   const db = new Database(file);
@@ -274,6 +286,6 @@ test('a full disk refuses, loses nothing, and is forgotten once there is room', 
     for (const id of kept) assert.equal(reopened.exchange(id)?.answer?.body.length, 8192);
     reopened.close();
   } finally {
-    execFileSync('umount', [mounts]);
+    execFileSync('umount', ['-l', mounts]);
   }
 });
