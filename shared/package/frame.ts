@@ -4,18 +4,18 @@
  *   salt (16) │ u32 header length │ u64 body length │ header │ body        leaf = H(0x00 ‖ salt ‖ H(message))
  *              ╰────────────────────── message ──────────────────╯
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
 import type { MessageHeader } from '../exchange/message.ts';
-import { leafHash, treeRoot } from './merkle.ts';
+import { leafPrefix, treeRoot } from './merkle.ts';
 import { decodeHeader, lengthsBytes, readLengths } from './message.ts';
 import type { Suite } from './suites.ts';
 
 export const saltBytes = 16;
 
-/** Leaf of a message in the message tree. The salt keeps a digest from being guessed from the message. */
+/** Leaf in the message tree. The salt keeps a leaf from telling whether a guessed message is there. */
 export function messageLeaf(salt: Uint8Array, digest: Buffer, suite: Suite): Buffer {
-  return leafHash(suite.hash.name, salt, digest);
+  return hash(suite.hash.name, Buffer.concat([leafPrefix, salt, digest]), 'buffer');
 }
 
 /** What a reader meets, in order: message, body*, end, message, … */
@@ -39,6 +39,7 @@ export interface FrameReader {
   finish(): readonly Buffer[];
 }
 
+/** A message that lies across segments. */
 interface OpenMessage {
   readonly salt: Buffer;
   readonly hash: Hash;
@@ -50,40 +51,51 @@ export function createFrameReader(
   suite: Suite,
 ): FrameReader {
   const leaves: Buffer[] = [];
-  let held: Buffer = Buffer.alloc(0);
+  const none = Buffer.alloc(0);
+  let held: Buffer = none;
   let open: OpenMessage | undefined;
   let contentLeft = expected.contentBytes;
 
+  const end = (salt: Buffer, digest: Buffer): FramePart => {
+    const index = leaves.push(messageLeaf(salt, digest, suite)) - 1;
+    return { part: 'end', index, digest: digest.toString('hex') };
+  };
+
   function* push(plain: Buffer): Generator<FramePart> {
-    let rest = held.length === 0 ? plain : Buffer.concat([held, plain]);
-    held = rest.subarray(rest.length);
-    while (rest.length > 0) {
-      if (!open) {
-        const head = readHead(rest, contentLeft);
-        if (!head) {
-          held = rest;
-          return;
-        }
-        if (leaves.length === expected.messageCount) throw refused('no message beyond the count');
-        rest = rest.subarray(head.bytes);
-        contentLeft -= head.bytes + head.part.bodyBytes;
-        const hash = createHash(suite.hash.name).update(head.part.head);
-        open = { salt: head.part.salt, hash, left: head.part.bodyBytes };
-        yield { ...head.part, index: leaves.length };
-      }
-      if (open.left > 0 && rest.length > 0) {
-        const bytes = rest.subarray(0, open.left);
-        rest = rest.subarray(bytes.length);
-        open.left -= bytes.length;
-        open.hash.update(bytes);
-        yield { part: 'body', bytes };
-      }
-      if (open.left === 0) {
-        const digest = open.hash.digest();
-        const index = leaves.push(messageLeaf(open.salt, digest, suite)) - 1;
+    const bytes = held.length === 0 ? plain : Buffer.concat([held, plain]);
+    held = none;
+    let at = 0;
+    while (at < bytes.length) {
+      if (open) {
+        const piece = bytes.subarray(at, at + open.left);
+        at += piece.length;
+        open.left -= piece.length;
+        open.hash.update(piece);
+        yield { part: 'body', bytes: piece };
+        if (open.left > 0) return;
+        yield end(open.salt, open.hash.digest());
         open = undefined;
-        yield { part: 'end', index, digest: digest.toString('hex') };
+        continue;
       }
+      const head = readHead(bytes.subarray(at), contentLeft);
+      if (!head) {
+        held = bytes.subarray(at);
+        return;
+      }
+      if (leaves.length === expected.messageCount) throw refused('no message beyond the count');
+      const { salt, bodyBytes } = head;
+      const start = at + saltBytes;
+      at = start + head.head.length;
+      contentLeft -= saltBytes + head.head.length + bodyBytes;
+      yield { part: 'message', index: leaves.length, ...head };
+      if (bodyBytes > bytes.length - at) {
+        open = { salt, hash: createHash(suite.hash.name).update(head.head), left: bodyBytes };
+        continue;
+      }
+      const body = bytes.subarray(at, at + bodyBytes);
+      at += bodyBytes;
+      if (bodyBytes > 0) yield { part: 'body', bytes: body };
+      yield end(salt, hash(suite.hash.name, bytes.subarray(start, at), 'buffer'));
     }
   }
 
@@ -98,11 +110,10 @@ export function createFrameReader(
   return { push, finish };
 }
 
+type FrameHead = Omit<Extract<FramePart, { part: 'message' }>, 'part' | 'index'>;
+
 /** The head of a frame, or nothing where more bytes are needed. */
-function readHead(
-  bytes: Buffer,
-  contentLeft: number,
-): { part: Extract<FramePart, { part: 'message' }>; bytes: number } | undefined {
+function readHead(bytes: Buffer, contentLeft: number): FrameHead | undefined {
   const headerStart = saltBytes + lengthsBytes;
   if (bytes.length < headerStart) return undefined;
   const lengths = bytes.subarray(saltBytes, headerStart);
@@ -111,9 +122,12 @@ function readHead(
   if (end + bodyBytes > contentLeft) throw refused('a message inside the content');
   if (bytes.length < end) return undefined;
   const header = decodeHeader(bytes.subarray(headerStart, end));
-  const salt = bytes.subarray(0, saltBytes);
-  const head = bytes.subarray(saltBytes, end);
-  return { part: { part: 'message', index: 0, header, head, salt, bodyBytes }, bytes: end };
+  return {
+    header,
+    head: bytes.subarray(saltBytes, end),
+    salt: bytes.subarray(0, saltBytes),
+    bodyBytes,
+  };
 }
 
 function refused(expected: string): SallyportError {

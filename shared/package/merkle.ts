@@ -1,7 +1,8 @@
 /** Merkle tree hash and inclusion proofs of RFC 9162 §2.1. */
 import { createHash, hash } from 'node:crypto';
 
-const leafPrefix = Buffer.from([0]);
+/** First byte of what a leaf hashes, where a caller hashes it at once. */
+export const leafPrefix: Buffer = Buffer.from([0]);
 const nodePrefix = Buffer.from([1]);
 
 /** H(0x00 ‖ parts in order). */
@@ -57,28 +58,31 @@ export function inclusionPath(
 
 /** True if the path leads from the leaf at `index` of `count` to the root (RFC 9162 §2.1.3.2). */
 export function verifyInclusion(
-  hashName: string,
+  { name, bytes }: { readonly name: string; readonly bytes: number },
   proof: { leaf: Buffer; index: number; count: number; path: readonly Buffer[]; root: Buffer },
 ): boolean {
-  const { index, count } = proof;
-  const inRange = Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count;
-  if (!inRange || count > 2 ** 31) return false;
+  const { leaf, index, count, path, root } = proof;
+  const isInside = Number.isInteger(index) && index >= 0 && index < count && count <= leavesMax;
+  if (!isInside || [leaf, root, ...path].some((one) => one.length !== bytes)) return false;
   let position = index;
   let last = count - 1;
-  let current = proof.leaf;
-  for (const sibling of proof.path) {
+  let current = leaf;
+  for (const sibling of path) {
     if (last === 0) return false;
     if (position % 2 === 1 || position === last) {
-      current = nodeHash(hashName, sibling, current);
+      current = nodeHash(name, sibling, current);
       while (position % 2 === 0 && position !== 0) {
         position >>>= 1;
         last >>>= 1;
       }
     } else {
-      current = nodeHash(hashName, current, sibling);
+      current = nodeHash(name, current, sibling);
     }
     position >>>= 1;
     last >>>= 1;
   }
-  return last === 0 && current.equals(proof.root);
+  return last === 0 && current.equals(root);
 }
+
+/** Shifts work on 32 bits. */
+const leavesMax = 2 ** 31;

@@ -34,8 +34,8 @@ export interface OpenOptions {
   /** The one lane that this package may be on. */
   readonly lane: LaneName;
   /**
-   * Sequence, chain and suite policy: throws to refuse. Runs after signature and binding, before the rest
-   * of the package is read. `digest` is the SHA-256 (hex) of manifest.p7m.
+   * Sequence, chain and suite policy: throws to refuse. Runs after signature and binding, before
+   * the rest of the package is read. `digest` is the SHA-256 (hex) of manifest.p7m.
    */
   readonly check: (manifest: Manifest & { readonly digest: string }) => void;
   readonly nowMs: number;
@@ -64,20 +64,53 @@ export type PackagePart =
   | FramePart;
 
 /**
- * Opens a package of any size, one segment in memory at a time. Each part is authentic when it is yielded;
- * the package is whole only when the generator returns (the leaves of its messages), so nothing may be
- * released before. Errors in check order: those of verifyManifest, PACKAGE_RECEIVER, PACKAGE_LANE,
- * PACKAGE_FROM_FUTURE, PACKAGE_EXPIRED, those of `check`, of verifyParts, PACKAGE_KEYS, those of `derive`, PACKAGE_DECRYPT,
- * PACKAGE_SEGMENTS, PACKAGE_MESSAGE.
+ * Opens a package of any size, one segment in memory at a time. Each part is authentic when it is
+ * yielded; the package is whole only when the generator returns (the leaves of its messages), so
+ * nothing may take effect before. Errors in check order: those of verifyManifest, PACKAGE_RECEIVER,
+ * PACKAGE_LANE, PACKAGE_FROM_FUTURE, PACKAGE_EXPIRED, those of `check`, those of verifyParts,
+ * PACKAGE_KEYS, those of `derive`, PACKAGE_DECRYPT, PACKAGE_SEGMENTS, PACKAGE_MESSAGE.
  */
 export async function* openPackageStream(
   source: ByteSource,
   options: OpenOptions,
 ): AsyncGenerator<PackagePart, readonly Buffer[]> {
+  const verified = await admit(source, options);
+  yield { part: 'manifest', verified };
+  const frames = createFrameReader(verified.manifest, verified.suite);
+  for await (const plain of decrypt(source, verified, options)) yield* frames.push(plain);
+  return frames.finish();
+}
+
+/** Opens a batch into memory. Errors: as openPackageStream; PACKAGE_TOO_LARGE after `check`. */
+export async function openPackage(source: ByteSource, options: OpenOptions): Promise<Opened> {
+  const verified = await admit(source, options);
+  const { manifest, manifestFile, digest, suite } = verified;
+  expectSmall(manifest);
+  const frames = createFrameReader(manifest, suite);
+  const messages: OpenedMessage[] = [];
+  let open: Extract<FramePart, { part: 'message' }> | undefined;
+  let chunks: Buffer[] = [];
+  for await (const plain of decrypt(source, verified, options)) {
+    for (const part of frames.push(plain)) {
+      if (part.part === 'message') {
+        open = part;
+        chunks = [];
+      } else if (part.part === 'body') chunks.push(part.bytes);
+      else if (open) {
+        const { header, head, salt } = open;
+        messages.push({ header, body: join(chunks), digest: part.digest, head, salt });
+      }
+    }
+  }
+  return { manifest, manifestFile, digest, messages, leaves: frames.finish() };
+}
+
+/** All that decides whether the package is for us and may come now. */
+async function admit(source: ByteSource, options: OpenOptions): Promise<VerifiedManifest> {
   const verified = await verifyManifest(source, options.trust);
   const { manifest, suite, digest } = verified;
-  const self = readCertificate(options.self.certificate, suite);
-  if (manifest.lane.receiver !== options.self.nodeId || manifest.receiverKeyId !== self.keyId) {
+  const { keyId } = readCertificate(options.self.certificate, suite);
+  if (manifest.lane.receiver !== options.self.nodeId || manifest.receiverKeyId !== keyId) {
     throw new SallyportError('PACKAGE_RECEIVER', 'expected a package for this node and its key', {
       hint: 'the package is for another node, or was sealed for a key that was replaced',
     });
@@ -89,46 +122,23 @@ export async function* openPackageStream(
   }
   expectFresh(manifest, options.nowMs);
   options.check({ ...manifest, digest });
-  yield { part: 'manifest', verified };
+  return verified;
+}
+
+/** Verifies the rest of the package, then yields the plaintext of each segment. */
+async function* decrypt(
+  source: ByteSource,
+  verified: VerifiedManifest,
+  { self }: OpenOptions,
+): AsyncGenerator<Buffer> {
+  const { manifest, suite } = verified;
   const { keys, segmentsStart } = await verifyParts(source, verified);
-  const kek = await openKey(keys, self, options.self.derive, suite);
-  const frames = createFrameReader(manifest, suite);
+  const kek = await openKey(keys, readCertificate(self.certificate, suite), self.derive, suite);
   let index = 0;
   for await (const file of readSegments(source, verified, segmentsStart)) {
     const { id, plainBytes } = segmentAt(manifest, index, suite);
-    const plain = openSegment(file, segmentKek(kek, id, suite), id, plainBytes, suite);
-    yield* frames.push(plain);
+    yield openSegment(file, segmentKek(kek, id, suite), id, plainBytes, suite);
     index += 1;
-  }
-  return frames.finish();
-}
-
-/** Opens a batch into memory. Errors: as openPackageStream, and PACKAGE_TOO_LARGE before any key is used. */
-export async function openPackage(source: ByteSource, options: OpenOptions): Promise<Opened> {
-  const parts = openPackageStream(source, options);
-  const messages: OpenedMessage[] = [];
-  let verified: VerifiedManifest | undefined;
-  let open: Extract<FramePart, { part: 'message' }> | undefined;
-  let chunks: Buffer[] = [];
-  for (;;) {
-    const next = await parts.next();
-    if (next.done) {
-      if (!verified) throw new SallyportError('INTERNAL', 'expected a manifest before the end');
-      const { manifest, manifestFile, digest } = verified;
-      return { manifest, manifestFile, digest, messages, leaves: next.value };
-    }
-    const part = next.value;
-    if (part.part === 'manifest') {
-      verified = part.verified;
-      expectSmall(verified.manifest);
-    } else if (part.part === 'message') {
-      open = part;
-      chunks = [];
-    } else if (part.part === 'body') chunks.push(part.bytes);
-    else if (open) {
-      const { header, head, salt } = open;
-      messages.push({ header, body: join(chunks), digest: part.digest, head, salt });
-    }
   }
 }
 

@@ -57,7 +57,7 @@ export function verifyProof(
   const manifest = decodeManifest(verifySigned(proof.manifestFile, certificate));
   const suite = suiteOf(manifest.suite);
   const digest = messageDigest(proof.head, proof.body, suite);
-  const isIncluded = verifyInclusion(suite.hash.name, {
+  const isIncluded = verifyInclusion(suite.hash, {
     leaf: messageLeaf(proof.salt, Buffer.from(digest, 'hex'), suite),
     index: proof.index,
     count: manifest.messageCount,

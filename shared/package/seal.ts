@@ -37,11 +37,11 @@ export interface SealOptions {
   readonly segmentBytes?: number;
 }
 
-/** A message whose body is too large for memory. `body` must yield exactly `bodyBytes`. */
+/** A message whose body is too large for memory. `body` opens it; it must yield exactly `bodyBytes`. */
 export interface StreamedMessage {
   readonly head: Buffer;
   readonly bodyBytes: number;
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: () => AsyncIterable<Uint8Array>;
 }
 
 export interface Sealed {
@@ -176,7 +176,7 @@ async function putBody(
   }
   const digest = createHash(suite.hash.name).update(message.head);
   let left = message.bodyBytes;
-  for await (const chunk of message.body) {
+  for await (const chunk of message.body()) {
     left -= chunk.length;
     if (left < 0) break;
     digest.update(chunk);
