@@ -1,21 +1,38 @@
-/** The `sallyport` command. One verb, one file; this one only puts them together. */
+/**
+ * The `sallyport` command. One verb, one file; this one only puts them together. A verb is loaded when
+ * it is asked for, so that `status` does not wait for what `demo` needs.
+ */
 import { Command, CommanderError } from 'commander';
-import { register as init } from './init.ts';
-import { register as pair } from './pair.ts';
 import { exitCodes, tell, tellError } from './print.ts';
-import { register as run } from './run.ts';
-import { register as status } from './status.ts';
-import { register as version } from './version.ts';
 
-const verbs = [init, pair, run, status, version];
+/** In the order in which a newcomer meets them. */
+const verbs: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
+  init: () => import('./init.ts'),
+  pair: () => import('./pair.ts'),
+  run: () => import('./run.ts'),
+  status: () => import('./status.ts'),
+  policy: () => import('./policy.ts'),
+  consumer: () => import('./consumer.ts'),
+  package: () => import('./package.ts'),
+  audit: () => import('./audit.ts'),
+  demo: () => import('./demo.ts'),
+  version: () => import('./version.ts'),
+};
 
 const program = new Command('sallyport')
   .description('Cross-domain data exchange gateway')
   .configureOutput({
     outputError: (text) => tell(text.replace(/^error: /, '').trimEnd()),
   })
+  .addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 the command line is wrong')
   .exitOverride();
-for (const register of verbs) register(program);
+const asked = process.argv[2] ?? '';
+for (const load of Object.hasOwn(verbs, asked) ? [verbs[asked]] : Object.values(verbs)) {
+  (await load?.())?.register(program);
+}
+
+// `sallyport … | head` is no fault.
+process.stdout.on('error', () => process.exit());
 
 try {
   await program.parseAsync();

@@ -7,7 +7,7 @@ import { asSallyportError, type SallyportError } from '@sallyport/shared/errors.
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Exit codes of every verb; docs/operating/cli.md tells them. */
+/** Exit codes of every verb; `sallyport --help` tells them. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
 /** A result: what a script would read. */
