@@ -1,4 +1,5 @@
 /** What a new policy changes, in lines that a person can review. Equal policies give no line. */
+import { createHash } from 'node:crypto';
 import type { Policy } from './model.ts';
 
 export interface Change {
@@ -42,7 +43,9 @@ function partsOf(policy: Policy): Map<string, Details> {
   for (const { routes, ...service } of policy.services) {
     add(`services/${service.name}`, service);
     for (const route of routes) {
-      const masks = Object.fromEntries(route.response.masks.map((mask) => [mask.field, mask]));
+      const masks = Object.fromEntries(
+        route.response.masks.map(({ field, ...mask }) => [field, mask]),
+      );
       add(`services/${service.name}/${route.name}`, {
         ...route,
         response: { ...route.response, masks },
@@ -50,11 +53,21 @@ function partsOf(policy: Policy): Map<string, Details> {
     }
   }
   for (const consumer of policy.consumers) add(`consumers/${consumer.name}`, consumer);
-  for (const { hash: _, ...key } of policy.credentials.keys) {
-    add(`keys/${key.consumer}/${key.prefix}`, key);
+  const { hashKey, keys } = policy.credentials;
+  for (const { hash, createdAtMs, expiresAtMs, ...key } of keys) {
+    // Not the hash itself, but a change of it, or of the key under which it was made, must show.
+    const secret = createHash('sha256').update(hashKey).update(hash).digest('hex').slice(0, 8);
+    const details = { ...key, secret, created: dateOf(createdAtMs), expires: dateOf(expiresAtMs) };
+    add(`keys/${key.consumer}/${key.prefix}`, details);
   }
-  for (const grant of policy.grants) add(`grants/${grant.consumer}/${grant.flow}`, grant);
+  for (const { untilMs, ...grant } of policy.grants) {
+    add(`grants/${grant.consumer}/${grant.flow}`, { ...grant, until: dateOf(untilMs) });
+  }
   return parts;
+}
+
+function dateOf(ms: number | undefined): string {
+  return ms === undefined ? 'never' : new Date(ms).toISOString();
 }
 
 function flatten(value: unknown, at: string, details: Details): void {

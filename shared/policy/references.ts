@@ -155,11 +155,14 @@ function maskFault(mask: Mask, node: Schema | undefined): string | undefined {
 
 function checkGrants(draft: Draft, add: Add): void {
   const consumers = new Set(draft.consumers.map(({ value }) => value.name));
-  const routes = new Map<string, RouteText>(
-    draft.services.flatMap(({ value, routes }) =>
-      routes.map((route) => [`${value.name}/${route.value.name}`, route.value] as const),
-    ),
-  );
+  const routes = new Map<string, RouteText>();
+  for (const { value, routes: own } of draft.services) {
+    for (const route of own) {
+      const flow = `${value.name}/${route.value.name}`;
+      // Of two with one name the first counts: the second has a fault of its own.
+      if (!routes.has(flow)) routes.set(flow, route.value);
+    }
+  }
   const pairs = new Set<string>();
   for (const { value, path } of draft.grants) {
     if (!consumers.has(value.consumer) && !draft.broken.has(value.consumer)) {
