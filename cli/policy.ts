@@ -53,9 +53,8 @@ async function check(path: string, { json }: { json?: boolean }): Promise<void> 
   if (json === true) return resultJson(policy);
   const routes = policy.services.flatMap((service) => service.routes).length;
   const { services, consumers, grants } = policy;
-  result(
-    `ok: ${services.length} services, ${routes} routes, ${consumers.length} consumers, ${grants.length} grants`,
-  );
+  const parties = `${consumers.length} consumers, ${grants.length} grants`;
+  result(`ok: ${services.length} services, ${routes} routes, ${parties}`);
 }
 
 async function diff(path: string, { dir, json }: Flags): Promise<void> {

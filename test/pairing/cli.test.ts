@@ -94,3 +94,19 @@ test('an issued key is shown once, and only the inner node issues', () => {
   const past = ['--expires', '2020-01-01'];
   assert.equal(sallyport('consumer', 'key', 'issue', 'x', '--dir', at('inner'), ...past).status, 2);
 });
+
+test('at a terminal a person confirms by saying yes, and nothing else', (t) => {
+  const atTerminal = (said: string): string => {
+    const line = `${program} pair import ${at('outer.trust')} --dir ${at('inner')}`;
+    const { stdout } = spawnSync('script', ['-qec', line, '/dev/null'], {
+      encoding: 'utf8',
+      input: `${said}\n`,
+    });
+    return stdout;
+  };
+  if (spawnSync('script', ['--version']).status !== 0) return t.skip('needs script(1)');
+  assert.match(atTerminal('y'), /outer node outer-1 says[\s\S]*\[PEER_UNCONFIRMED\]/);
+  assert.ok(!existsSync(at('inner/peer.trust')));
+  assert.match(atTerminal('yes'), /inner-1 is paired with outer-1/);
+  assert.ok(existsSync(at('inner/peer.trust')));
+});

@@ -77,7 +77,7 @@ test('the same peer again needs no question; another one needs to be asked for',
   assert.equal(peerOfOuter().fingerprint, ownFingerprint(inner.home.paths), 'nothing changed yet');
 });
 
-test('a peer file that was changed on disk is refused at the next start, and not replaced silently', async () => {
+test('a peer file changed on disk is refused at the next start, and not replaced silently', async () => {
   storePeer(outer.home.paths, await fileOf(inner));
   const bytes = readFileSync(outer.home.paths.peer);
   bytes.writeUInt8(bytes.readUInt8(700) ^ 1, 700);
