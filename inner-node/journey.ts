@@ -130,14 +130,14 @@ async function respond(
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
   };
   const message = encodeMessage({ header, body });
-  for (;;) {
+  while (!node.stopping.aborted) {
     try {
       await node.sending.enqueue({
         message,
         awaitsReceipt: true,
         record(tx) {
           tx.finishMessage(request.id, state, node.now(), code);
-          node.finish(tx, place);
+          node.finish(tx, place, request.id);
         },
       });
       return node.finished(place);

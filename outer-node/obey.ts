@@ -36,7 +36,9 @@ export function wantPolicy(node: GuardContext): void {
   const header = { type: 'control', id: newId(), action: 'policy-wanted', version } as const;
   node.sending
     .enqueue({ message: encodeMessage({ header, body: new Uint8Array(0) }), awaitsReceipt: true })
-    .catch(() => setTimeout(() => wantPolicy(node), retryMs));
+    .catch(() => {
+      if (!node.stopping.aborted) setTimeout(() => wantPolicy(node), retryMs);
+    });
 }
 
 const retryMs = 1_000;

@@ -1,4 +1,5 @@
 /** One exchange's journey, put together from the audit logs of both nodes. */
+import { readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import { control } from '../control.ts';
 
@@ -14,11 +15,6 @@ export interface Hop {
   readonly code?: string;
 }
 
-interface Block {
-  readonly sequence: number;
-  readonly events: string;
-}
-
 const processOf: Readonly<Record<string, string>> = {
   accept: 'edge',
   deliver: 'edge',
@@ -31,10 +27,9 @@ const processOf: Readonly<Record<string, string>> = {
 export async function eventsOf(dir: string): Promise<AuditEvent[]> {
   const events: AuditEvent[] = [];
   for (let from = 1; ; ) {
-    const { head } = await control(dir, 'audit-blocks', { from, count: 500 });
-    const blocks = head as Block[];
+    const blocks = readAuditBlocks(await control(dir, 'audit-blocks', { from, count: 500 }));
     for (const block of blocks) {
-      const lines = Buffer.from(block.events, 'base64').toString('utf8').split('\n');
+      const lines = Buffer.from(block.events).toString('utf8').split('\n');
       for (const line of lines) if (line !== '') events.push(JSON.parse(line));
     }
     const last = blocks.at(-1);

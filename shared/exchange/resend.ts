@@ -14,7 +14,8 @@ export interface InFlight {
   /** Packages whose receipt is late; their patience grows. */
   late(nowMs: number): OutPackage[];
   all(): OutPackage[];
-  readonly size: number;
+  /** Packages that somebody waits to hear about. */
+  readonly waiting: number;
 }
 
 interface Entry {
@@ -62,8 +63,10 @@ export function createInFlight(firstMs: number): InFlight {
       return late;
     },
     all: () => [...entries.values()].map((entry) => entry.place),
-    get size() {
-      return entries.size;
+    get waiting() {
+      let count = 0;
+      for (const { place } of entries.values()) if (place.awaitsReceipt) count += 1;
+      return count;
     },
   };
 }

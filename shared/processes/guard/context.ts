@@ -44,6 +44,8 @@ export interface GuardContext {
   readonly log: Logger;
   readonly sending: Sending;
   readonly now: () => number;
+  /** Aborted when the guard stops: whatever tries again and again ends then. */
+  readonly stopping: AbortSignal;
   /** Asks the edge. IPC_LOST while it is away. */
   readonly askEdge: (
     verb: string,
@@ -52,7 +54,7 @@ export interface GuardContext {
     timeoutMs: number,
   ) => Promise<Answer>;
   /** Marks one message of a received package finished; call inside the commit that ends it. */
-  readonly finish: (tx: StoreWrites, place: ArrivedPlace) => void;
+  readonly finish: (tx: StoreWrites, place: ArrivedPlace, id: string) => void;
   /** Call after that commit: removes the file of a package whose messages are all finished. */
   readonly finished: (place: ArrivedPlace) => void;
   /** Commits the audit events that wait, soon. */

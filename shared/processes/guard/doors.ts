@@ -2,6 +2,7 @@
  * Who may ask the guard what. Each local process says its name when it connects and gets the verbs of
  * that name only: the mover can report files and nothing else.
  */
+import { answerAuditBlocks } from '../../audit/transfer.ts';
 import { type ErrorCode, isErrorCode, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Store } from '../../store/port.ts';
@@ -34,13 +35,13 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
   const admin: Handlers = {
     status: () => ({ head: options.status() }),
     metrics: async () => ({ head: await metricsOf(options.status()) }),
-    exchanges: () => ({ head: store.recentExchanges(recentMax) }),
+    exchanges: () => ({ body: Buffer.from(JSON.stringify(store.recentExchanges(recentMax))) }),
     'policy-history': () => ({
       head: store
         .policyHistory()
         .map(({ version, appliedAtMs, actor }) => ({ version, appliedAtMs, actor })),
     }),
-    'audit-blocks': (head) => ({ head: blocksOf(store, head) }),
+    'audit-blocks': (head) => answerAuditBlocks(store, head),
   };
   const { call, ...authority } = options.journey;
   const verbs: Record<Caller, Handlers> = {
@@ -106,18 +107,3 @@ function namesOf(head: unknown): string[] {
   }
   return files.filter((name): name is string => typeof name === 'string');
 }
-
-/** Blocks as JSON: events in base64, so that a caller can recompute the hashes. */
-function blocksOf(store: Store, head: unknown): unknown[] {
-  const { from, count } = (head ?? {}) as { from?: unknown; count?: unknown };
-  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count)) {
-    throw new SallyportError('IPC_FRAME', 'expected from and count');
-  }
-  const blocks = store.auditBlocks(Number(from), Math.min(Number(count), blocksMax));
-  return blocks.map((block) => ({
-    ...block,
-    events: Buffer.from(block.events).toString('base64'),
-  }));
-}
-
-const blocksMax = 500;

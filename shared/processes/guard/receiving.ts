@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import type { AuditLog } from '../../audit/log.ts';
 import { listSpool, parseSpoolName } from '../../channel/spool.ts';
-import { asSallyportError, type SallyportError } from '../../errors.ts';
+import { asSallyportError, SallyportError } from '../../errors.ts';
 import { createReceivingLane, type ReceivingLane } from '../../exchange/lane.ts';
 import type { MessageHeader } from '../../exchange/message.ts';
 import { createReceiptBook, type ReceiptBook } from '../../exchange/receipts.ts';
@@ -39,7 +39,7 @@ export interface ReceivingHalf {
   collected(names: readonly string[]): void;
   /** After a restart: reads again what was received and not finished. */
   resume(): Promise<void>;
-  finish(tx: StoreWrites, place: ArrivedPlace): void;
+  finish(tx: StoreWrites, place: ArrivedPlace, id: string): void;
   finished(place: ArrivedPlace): void;
   readonly queued: number;
 }
@@ -61,7 +61,8 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   );
   const book = createReceiptBook(laneName, lane);
   const files = new Map<string, string>();
-  const open = new Map<string, number>();
+  /** Package → ids of its messages that are not finished. */
+  const open = new Map<string, Set<string>>();
   const waiting: string[] = [];
   let known = new Set<string>();
   let busy = false;
@@ -82,17 +83,20 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     });
 
   /** Takes every message; those that are refused cost only themselves. */
-  const takeAll = (opened: Opened, place: ArrivedPlace, again: (id: string) => boolean) =>
-    opened.messages.flatMap((message) => {
-      const isAgain = again(message.header.id);
-      const arrived: Arrived = { ...message, place, again: isAgain };
+  const takeAll = (messages: Opened['messages'], place: ArrivedPlace, again: boolean) => {
+    const ids = new Set<string>();
+    return messages.flatMap((message) => {
+      const { id } = message.header;
       try {
-        return [options.take(arrived)];
+        if (ids.has(id)) throw new SallyportError('MESSAGE_DUPLICATE', 'twice in one package');
+        ids.add(id);
+        return [{ ...options.take({ ...message, place, again }), id }];
       } catch (thrown) {
         refuse(asSallyportError(thrown), place, message.header);
         return [];
       }
     });
+  };
 
   const refuse = (error: SallyportError, place?: ArrivedPlace, header?: MessageHeader): void => {
     log.warn({ code: error.code, detail: error.message, ...place, id: header?.id }, 'refused');
@@ -121,8 +125,8 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       count: opened.messages.length,
       tookMs: performance.now() - startedMs,
     });
-    const takings = takeAll(opened, place, () => false);
-    const unfinished = takings.filter((taking) => taking.open).length;
+    const takings = takeAll(opened.messages, place, false);
+    const unfinished = takings.flatMap(({ id, open }) => (open ? [id] : []));
     const record: InPackage = {
       ...place,
       digest: opened.digest,
@@ -130,10 +134,10 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       bytes: bytes.length,
       messages: opened.messages.length,
       receivedAtMs: collectedAtMs,
-      finished: unfinished === 0,
+      finished: unfinished.length === 0,
     };
     files.set(packageId, name);
-    if (unfinished > 0) open.set(packageId, unfinished);
+    if (unfinished.length > 0) open.set(packageId, new Set(unfinished));
     await store.write((tx) => {
       tx.recordInbound(record);
       for (const taking of takings) taking.record?.(tx);
@@ -142,11 +146,12 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     lane.accept({ sequence, digest: opened.digest, previous });
     if (opened.messages.some(({ header }) => wantsReceipt(header))) book.due(now());
     for (const taking of takings) taking.after?.();
-    if (unfinished === 0) finished(place);
+    if (unfinished.length === 0) finished(place);
   };
 
   const finished = (place: ArrivedPlace): void => {
-    if (open.has(place.packageId)) return;
+    if ((open.get(place.packageId)?.size ?? 0) > 0) return;
+    open.delete(place.packageId);
     const name = files.get(place.packageId);
     files.delete(place.packageId);
     if (name === undefined) return;
@@ -222,14 +227,11 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       }
       enqueue([...byPackage.values()]);
     },
-    finish(tx, place) {
-      const left = (open.get(place.packageId) ?? 1) - 1;
-      if (left > 0) {
-        open.set(place.packageId, left);
-      } else {
-        open.delete(place.packageId);
-        tx.finishInbound(place.lane, place.sequence);
-      }
+    // May run again for the same message when the commit around it failed.
+    finish(tx, place, id) {
+      const left = open.get(place.packageId);
+      left?.delete(id);
+      if (!left || left.size === 0) tx.finishInbound(place.lane, place.sequence);
     },
     finished,
     get queued() {
@@ -246,8 +248,8 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       const opened = await openFile(await readPackage(options.spool.inDir, name), false);
       const rest = opened.messages.filter(({ header }) => unfinished.has(header.id));
       files.set(place.packageId, name);
-      open.set(place.packageId, rest.length);
-      const takings = takeAll({ ...opened, messages: rest }, place, () => true);
+      open.set(place.packageId, unfinished);
+      const takings = takeAll(rest, place, true);
       for (const taking of takings) taking.after?.();
     } catch (thrown) {
       refuse(asSallyportError(thrown), place);

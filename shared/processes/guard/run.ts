@@ -22,6 +22,7 @@ import type {
   PolicyInForce,
 } from './context.ts';
 import { type Doors, openDoors } from './doors.ts';
+import { patientSigner } from './patience.ts';
 import { enforce } from './policy.ts';
 import { createReceiving } from './receiving.ts';
 import { createSending } from './sending.ts';
@@ -49,8 +50,9 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const now = options.now ?? Date.now;
   const audit = createAuditLog({ head: () => store.auditHead(), now });
   const signerLink = connect(options.signerSocketPath);
-  const signer = createSigner(signerLink);
+  const signer = patientSigner(createSigner(signerLink));
   const issuer = self.role === 'inner' ? self : peer;
+  const stopping = new AbortController();
   let policy: PolicyInForce | undefined;
   let flushing = false;
   let doors: Doors | undefined;
@@ -76,7 +78,6 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     spool: options.spool,
     expiresMs: options.expiresMs,
     resendFirstMs: options.resendFirstMs,
-    signerPatienceMs: limits.signerPatienceMs,
     policyVersion: () => policy?.version ?? 0,
     riders: () => ride(),
   });
@@ -96,6 +97,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   };
   const node: GuardContext = {
     ...{ self, peer, store, audit, signer, log, sending, now, flushAudit, obey },
+    stopping: stopping.signal,
     policy: () => policy,
     askEdge: (verb, head, body, timeoutMs) => {
       if (doors) return doors.askEdge(verb, head, body, timeoutMs);
@@ -161,6 +163,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   ];
   return {
     async close() {
+      stopping.abort();
       for (const timer of timers) clearInterval(timer);
       await doors?.close();
       signerLink.close();
@@ -172,7 +175,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
 }
 
 const tickMs = 100;
-const forgetEveryMs = 60_000;
+const forgetEveryMs = 1_000;
 const forgetMax = 5_000;
 
 /** A message whose receipt nobody waits for. */

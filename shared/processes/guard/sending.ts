@@ -3,7 +3,7 @@
  * flight, and the receipts that settle them.
  */
 import type { AuditLog } from '../../audit/log.ts';
-import { asSallyportError, SallyportError } from '../../errors.ts';
+import { SallyportError } from '../../errors.ts';
 import { zeroDigest } from '../../exchange/lane.ts';
 import type { ReceiptHeader } from '../../exchange/message.ts';
 import { createOutbox, type Outbox, type Outgoing } from '../../exchange/outbox.ts';
@@ -16,6 +16,7 @@ import { type LaneName, laneKey, type Signer } from '../../ports.ts';
 import type { OutPackage, Store } from '../../store/port.ts';
 import { archive } from './archive.ts';
 import type { NodeIdentity, PeerIdentity, Sending } from './context.ts';
+import { patiently } from './patience.ts';
 import { discard, nameOf, publish, type SpoolPaths, settleStaged, stage } from './spool.ts';
 
 export interface SendingOptions {
@@ -29,8 +30,6 @@ export interface SendingOptions {
   readonly expiresMs: number;
   /** How long a receipt may take before the first resend. */
   readonly resendFirstMs: number;
-  /** How long sealing waits for a lost signer. */
-  readonly signerPatienceMs: number;
   readonly policyVersion: () => number;
   readonly riders: () => Outgoing[];
   readonly tellMover: (verb: 'queued' | 'resend', names: string[]) => void;
@@ -76,18 +75,16 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
       expiresAtMs: createdAtMs + options.expiresMs,
       policyVersion: options.policyVersion(),
     };
-    const sealed = await patiently(options.signerPatienceMs, () =>
-      sealPackage({
-        suite: 'intl-1',
-        manifest,
-        sender: {
-          certificate: self.signCertificate,
-          sign: (digest) => options.signer.sign('sign', digest),
-        },
-        recipient: { certificate: peer.decryptCertificate },
-        messages,
-      }),
-    );
+    const sealed = await sealPackage({
+      suite: 'intl-1',
+      manifest,
+      sender: {
+        certificate: self.signCertificate,
+        sign: (digest) => options.signer.sign('sign', digest),
+      },
+      recipient: { certificate: peer.decryptCertificate },
+      messages,
+    });
     audit.append({
       event: 'seal',
       atMs: createdAtMs,
@@ -163,7 +160,7 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
       return outbox.head;
     },
     get inFlight() {
-      return inFlight.size;
+      return inFlight.waiting;
     },
   };
 }
@@ -200,21 +197,5 @@ function settle(
       () => {},
     );
 }
-
-/** Tries again while the signer or the disk is away, up to `patienceMs`. */
-async function patiently<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
-  const untilMs = performance.now() + patienceMs;
-  for (;;) {
-    try {
-      return await work();
-    } catch (thrown) {
-      const error = asSallyportError(thrown);
-      if (!passing.has(error.code) || performance.now() >= untilMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, limits.signerRetryMs));
-    }
-  }
-}
-
-const passing: ReadonlySet<string> = new Set(['HSM_LOST', 'HSM_TOKEN', 'IPC_LOST', 'STORE_FAILED']);
 
 const emptyLane = (lane: string) => ({ lane, head: 0, headDigest: zeroDigest, acknowledged: 0 });

@@ -2,7 +2,6 @@
  * The folders where guard and mover meet. What the guard stages is invisible to the mover until it is
  * published; what could not be opened is set aside, bounded in number, for a person to look at.
  */
-import { readdirSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spoolName } from '../../channel/spool.ts';
@@ -91,7 +90,7 @@ export async function settleStaged(dir: string, committed: readonly string[]): P
 /** Moves a refused package out of the way; the oldest go when there are too many. */
 export async function setAside(paths: SpoolPaths, name: string): Promise<void> {
   await rename(join(paths.inDir, name), join(paths.refusedDir, name)).catch(() => {});
-  const kept = readdirSync(paths.refusedDir).sort();
+  const kept = (await readdir(paths.refusedDir).catch(() => [])).sort();
   for (const old of kept.slice(0, Math.max(0, kept.length - limits.refusedPackagesMax))) {
     await rm(join(paths.refusedDir, old), { force: true });
   }

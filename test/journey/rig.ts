@@ -1,0 +1,306 @@
+/**
+ * Two guards in this process, each with its own home, soft keystore and signer, and between them a mover
+ * made of weather: it drops, repeats, reorders and delays packages by a seed. Around them stand a consumer
+ * and an upstream, both played by the test. The clock is the test's.
+ */
+import { X509Certificate } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeHome } from '@sallyport/cli/init-home.ts';
+import { labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
+import { openHsm } from '@sallyport/hsm/open.ts';
+import { innerJourney } from '@sallyport/inner-node/journey.ts';
+import { issueConsumerKey, readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
+import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
+import { outerJourney } from '@sallyport/outer-node/journey.ts';
+import { readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { homePaths, socketPath } from '@sallyport/shared/config/home.ts';
+import { newId } from '@sallyport/shared/ids.ts';
+import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
+import { requirePolicy } from '@sallyport/shared/policy/check.ts';
+import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
+import type { AuditEvent, Role } from '@sallyport/shared/ports.ts';
+import { runGuard } from '@sallyport/shared/processes/guard/run.ts';
+import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
+import { connect, type IpcLink } from '@sallyport/shared/processes/ipc/socket.ts';
+import { runSigner } from '@sallyport/shared/processes/signer/signer.ts';
+import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
+import { pino } from 'pino';
+
+const quiet = pino({ level: 'silent' });
+
+/** What the mover does to a package; `random` is seeded. */
+export type Weather = (random: () => number) => {
+  readonly copies: number;
+  readonly delayMs: number;
+};
+
+export const clearSky: Weather = () => ({ copies: 1, delayMs: 0 });
+
+export const storm: Weather = (random) => ({
+  copies: random() < 0.25 ? 0 : random() < 0.2 ? 2 : 1,
+  delayMs: Math.floor(random() * 30),
+});
+
+export interface Side {
+  readonly dir: string;
+  readonly edge: IpcLink;
+  readonly admin: IpcLink;
+  readonly mover: IpcLink;
+  /** Kills the guard as a crash would, as far as one process can, and starts another. */
+  restartGuard(): Promise<void>;
+  events(): Promise<AuditEvent[]>;
+}
+
+export interface Rig {
+  readonly outer: Side;
+  readonly inner: Side;
+  readonly clock: { offsetMs: number };
+  weather: Weather;
+  /** Every sealed package that the movers saw, by file name, as bytes. */
+  readonly seen: Map<string, Buffer>;
+  /** Puts bytes into a node's spool as its mover would. */
+  deliver(to: Role, name: string, bytes: Buffer): void;
+  issueKey(consumer: string): Promise<string>;
+  applyPolicy(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type Upstream = (call: {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly body: Buffer;
+  readonly idempotencyKey?: string;
+}) => Promise<{ status: number; body: unknown }>;
+
+const samplePolicy = join(
+  import.meta.dirname,
+  '../../examples/citizen-registry/policy/policy.yaml',
+);
+
+export async function startRig(options: { seed: number; upstream: Upstream }): Promise<Rig> {
+  const dir = mkdtempSync(join(tmpdir(), 'sallyport-journey-'));
+  const random = randomFrom(options.seed);
+  const clock = { offsetMs: 0 };
+  const seen = new Map<string, Buffer>();
+  const dirs = { outer: join(dir, 'outer'), inner: join(dir, 'inner') };
+  for (const role of ['outer', 'inner'] as const) await makeHome(dirs[role], configOf(role));
+  const state: { weather: Weather; closed: boolean } = { weather: clearSky, closed: false };
+  const sides: Partial<Record<Role, Side>> = {};
+
+  const deliver = (to: Role, name: string, bytes: Buffer): void => {
+    if (state.closed) return;
+    const spool = homePaths(dirs[to]).spoolIn;
+    const temporary = join(dir, `${to}-${newId()}.tmp`);
+    writeAtomically(temporary, join(spool, name), bytes);
+    sides[to]?.mover.notify('collected', { files: [name] });
+  };
+  const carry = (from: Role, names: readonly string[]): void => {
+    const to = from === 'outer' ? 'inner' : 'outer';
+    const files = names.filter((name) => existsSync(join(homePaths(dirs[from]).spoolOut, name)));
+    for (const name of files) {
+      const bytes = readFileSync(join(homePaths(dirs[from]).spoolOut, name));
+      seen.set(name, bytes);
+      const { copies, delayMs } = state.weather(random);
+      for (let copy = 0; copy < copies; copy += 1) {
+        setTimeout(() => deliver(to, name, bytes), delayMs * (copy + 1));
+      }
+    }
+    sides[from]?.mover.notify('sent', { files });
+  };
+  const start = (role: Role) =>
+    startSide(role, dirs, {
+      clock,
+      carry: (names) => carry(role, names),
+      upstream: options.upstream,
+    });
+  const outer = await start('outer');
+  const inner = await start('inner');
+  sides.outer = outer;
+  sides.inner = inner;
+  return {
+    outer,
+    inner,
+    clock,
+    seen,
+    deliver,
+    get weather() {
+      return state.weather;
+    },
+    set weather(weather) {
+      state.weather = weather;
+    },
+    async issueKey(consumer) {
+      return (await issueConsumerKey(dirs.inner, { consumer, nowMs: Date.now() })).key;
+    },
+    async applyPolicy() {
+      const policy = requirePolicy(await readPolicyFiles(samplePolicy));
+      const complete = withCredentials(policy, await readCredentials(dirs.inner));
+      await inner.admin.request('policy-apply', { actor: 'test' }, encodePolicy(complete));
+    },
+    async close() {
+      state.closed = true;
+      await Promise.all([outer.close(), inner.close()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+interface SideParts {
+  readonly clock: { offsetMs: number };
+  readonly carry: (names: readonly string[]) => void;
+  readonly upstream: Upstream;
+}
+
+async function startSide(role: Role, dirs: Record<Role, string>, parts: SideParts) {
+  const dir = dirs[role];
+  const paths = homePaths(dir);
+  const node = `${role}-1`;
+  const other = role === 'outer' ? 'inner' : 'outer';
+  const der = (home: string, key: 'sign' | 'decrypt'): Buffer =>
+    new X509Certificate(readFileSync(homePaths(home).certificate(key))).raw;
+  const signer = await runSigner({
+    socketPath: socketPath(dir, 'signer'),
+    open: () => openHsm({ kind: 'soft', file: paths.keystore, pinFile: paths.pin }),
+    labels: labelsOf(parseKeyspec(readFileSync(paths.keyspec, 'utf8'), node)),
+    log: quiet,
+  });
+  const startGuard = () =>
+    runGuard({
+      self: {
+        nodeId: node,
+        role,
+        signCertificate: der(dir, 'sign'),
+        decryptCertificate: der(dir, 'decrypt'),
+      },
+      peer: {
+        nodeId: `${other}-1`,
+        signCertificate: der(dirs[other], 'sign'),
+        decryptCertificate: der(dirs[other], 'decrypt'),
+      },
+      store: openStore(paths.database),
+      spool: {
+        outDir: paths.spoolOut,
+        inDir: paths.spoolIn,
+        refusedDir: paths.spoolRefused,
+        archiveOutDir: paths.archiveOut,
+        archiveInDir: paths.archiveIn,
+      },
+      socketPath: socketPath(dir, 'guard'),
+      signerSocketPath: socketPath(dir, 'signer'),
+      expiresMs: 60_000,
+      resendFirstMs: 150,
+      heartbeatMs: 400,
+      journey: role === 'outer' ? outerJourney : innerJourney,
+      log: quiet,
+      now: () => Date.now() + parts.clock.offsetMs,
+    });
+  let guard = await startGuard();
+  const dial = (name: string, handlers: Handlers): IpcLink =>
+    connect(socketPath(dir, 'guard'), handlers, {
+      up: (peer) => peer.notify('hello', { process: name }),
+    });
+  const filesOf = (head: unknown): readonly string[] => (head as { files: string[] }).files;
+  const mover = dial('mover', {
+    queued: (head) => parts.carry(filesOf(head)),
+    resend: (head) => parts.carry(filesOf(head)),
+  });
+  const edge = dial('edge', {
+    async upstream(head, body) {
+      const call = head as Parameters<Upstream>[0];
+      const answer = await parts.upstream({ ...call, body });
+      return {
+        head: { status: answer.status, headers: {}, contentType: 'application/json' },
+        body: Buffer.from(JSON.stringify(answer.body)),
+      };
+    },
+  });
+  const admin = dial('admin', {});
+  await until(() => mover.connected && edge.connected && admin.connected);
+  return {
+    dir,
+    edge,
+    admin,
+    mover,
+    async restartGuard() {
+      await guard.close();
+      guard = await startGuard();
+      await until(() => mover.connected && edge.connected && admin.connected);
+    },
+    async events() {
+      const events: AuditEvent[] = [];
+      for (let from = 1; ; ) {
+        const blocks = readAuditBlocks(await admin.request('audit-blocks', { from, count: 500 }));
+        for (const block of blocks) {
+          const lines = Buffer.from(block.events).toString('utf8').split('\n');
+          for (const line of lines) if (line !== '') events.push(JSON.parse(line));
+        }
+        const last = blocks.at(-1);
+        if (!last) return events;
+        from = last.sequence + 1;
+      }
+    },
+    async close() {
+      for (const link of [mover, edge, admin]) link.close();
+      await guard.close();
+      await signer.close();
+    },
+  };
+}
+
+function configOf(role: Role) {
+  const ports = role === 'outer' ? [9701, 9702] : [9702, 9701];
+  const [send = 0, receive = 0] = ports;
+  return {
+    role,
+    node: `${role}-1`,
+    edge: role === 'outer' ? { host: '127.0.0.1', port: 8443, tls: true } : undefined,
+    management: { host: '127.0.0.1', port: 9600 },
+    send: { kind: 'link', host: '127.0.0.1', port: send },
+    receive: { kind: 'link', host: '127.0.0.1', port: receive },
+    hsm: { kind: 'soft', file: 'keys/soft.keystore', pinFile: 'keys/pin' },
+  } as const;
+}
+
+function writeAtomically(temporary: string, path: string, bytes: Buffer): void {
+  writeFileSync(temporary, bytes);
+  renameSync(temporary, path);
+}
+
+/** A seeded generator (mulberry32), so that a failing run can be seen again. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export async function until(
+  done: () => boolean | Promise<boolean>,
+  triesMax = 2000,
+): Promise<void> {
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    if (await done()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('what was waited for did not happen');
+}
+
+/** A call as the edge hands it to the guard. */
+export function callHead(key: string | undefined, method: string, path: string, more: object = {}) {
+  return {
+    id: newId(),
+    method,
+    path,
+    query: [],
+    headers: {},
+    ...(key !== undefined && { apiKey: key }),
+    respondAsync: false,
+    ...more,
+  };
+}
