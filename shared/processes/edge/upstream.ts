@@ -27,6 +27,8 @@ export interface UpstreamHead {
   /** Only what the route lets through. */
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** Sent as Idempotency-Key; the guard sets it where the call may be made twice. */
+  readonly idempotencyKey?: string;
   /** For everything, connecting included. */
   readonly timeoutMs: number;
 }
@@ -40,11 +42,15 @@ export interface UpstreamReply {
 }
 
 export interface Upstream {
-  /** Handler of the verb `upstream`. Errors: IPC_FRAME, PATH_REFUSED, OVERLOADED, and those of dispatch. */
+  /**
+   * Handler of the verb `upstream`. Errors: IPC_FRAME, NOT_READY (stopping), OVERLOADED, PATH_REFUSED:
+   * nothing was sent; then those of dispatch.
+   */
   call(head: unknown, body: Buffer): Promise<Reply>;
   readonly inFlight: number;
   /** Targets that are left aside at the moment. */
   readonly aside: number;
+  /** Takes nothing new; resolves after the last call. */
   close(): Promise<void>;
   destroy(): Promise<void>;
 }
@@ -73,6 +79,7 @@ export function createUpstream(
 ): Upstream {
   const targets = createTargets(bounds, ca);
   let inFlight = 0;
+  let stopping = false;
 
   /** Goes on to the next target only where nothing was sent to the last one. */
   const callOne = async (
@@ -102,6 +109,7 @@ export function createUpstream(
   return {
     async call(given, body) {
       const head = readHead(given);
+      if (stopping) throw new SallyportError('NOT_READY', 'the edge is stopping');
       if (inFlight >= bounds.upstreamCallsInFlightMax) {
         throw new SallyportError('OVERLOADED', 'expected a free place for a call, got none');
       }
@@ -131,7 +139,10 @@ export function createUpstream(
     get aside() {
       return targets.aside(Date.now());
     },
-    close: targets.close,
+    close() {
+      stopping = true;
+      return targets.close();
+    },
     destroy: targets.destroy,
   };
 }
@@ -144,13 +155,18 @@ function readHead(given: unknown): UpstreamHead {
     typeof head.path === 'string' &&
     typeof head.timeoutMs === 'number' &&
     head.timeoutMs > 0 &&
-    (head.contentType === undefined || typeof head.contentType === 'string') &&
+    isTextOrNone(head.contentType) &&
+    isTextOrNone(head.idempotencyKey) &&
     isTextRecord(head.headers) &&
     isQuery(head.query) &&
     Array.isArray(head.targets) &&
     head.targets.every((one) => typeof one?.url === 'string' && one.weight > 0);
   if (!fits) throw new SallyportError('IPC_FRAME', 'expected the head of an upstream call');
   return given as UpstreamHead;
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }
 
 function isTextRecord(value: unknown): boolean {
@@ -175,6 +191,7 @@ function buildRequest(head: UpstreamHead, body: Buffer): UpstreamRequest {
     if (!fromGuardNever.has(name)) headers[name] = value;
   }
   if (head.contentType !== undefined) headers['content-type'] = head.contentType;
+  if (head.idempotencyKey !== undefined) headers['idempotency-key'] = head.idempotencyKey;
   const path = query === '' ? head.path : `${head.path}?${query}`;
   return { method: head.method, path, headers, body };
 }
