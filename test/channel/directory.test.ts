@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Convention } from '@sallyport/shared/channel/directory/finished.ts';
 import { createDirectoryReceiver } from '@sallyport/shared/channel/directory/receiver.ts';
@@ -87,186 +87,189 @@ const hostile: [string, (path: string, elsewhere: string) => void][] = [
     },
   ],
 ];
-for (const [what, put] of hostile) {
-  test(`${what} is refused and set aside, and the next package arrives`, async (t) => {
-    const elsewhere = temporaryFolder(t);
-    const { pickupDir, spoolDir, collector } = await open(t, 'rename', { packageBytesMax: 1000 });
-    const name = packageName(1);
-    put(join(elsewhere, name), elsewhere);
-    renameSync(join(elsewhere, name), join(pickupDir, name));
+describe('directory', { concurrency: true }, () => {
+  for (const [what, put] of hostile) {
+    test(`${what} is refused and set aside, and the next package arrives`, async (t) => {
+      const elsewhere = temporaryFolder(t);
+      const { pickupDir, spoolDir, collector } = await open(t, 'rename', { packageBytesMax: 1000 });
+      const name = packageName(1);
+      put(join(elsewhere, name), elsewhere);
+      renameSync(join(elsewhere, name), join(pickupDir, name));
+      await until('it is refused', () => collector.refusals.length > 0);
+      writePackageFile(pickupDir, 2);
+      await until('the next arrives', () => collector.names.length === 1);
+      await until('it is aside', () => readdirSync(pickupDir).join() === 'refused');
+      assert.equal(readdirSync(join(pickupDir, 'refused')).length, 1);
+      assert.deepEqual(
+        collector.refusals.map(({ code }) => code),
+        ['CHANNEL_FRAME'],
+      );
+      assert.deepEqual(readdirSync(spoolDir), collector.names);
+    });
+  }
+
+  test('a socket is refused', async (t) => {
+    const { pickupDir, collector } = await open(t);
+    const server = createServer();
+    server.listen(join(pickupDir, packageName(1)));
+    t.after(() => server.close());
     await until('it is refused', () => collector.refusals.length > 0);
-    writePackageFile(pickupDir, 2);
-    await until('the next arrives', () => collector.names.length === 1);
-    await until('it is aside', () => readdirSync(pickupDir).join() === 'refused');
-    assert.equal(readdirSync(join(pickupDir, 'refused')).length, 1);
-    assert.deepEqual(
-      collector.refusals.map(({ code }) => code),
-      ['CHANNEL_FRAME'],
+    assert.equal(collector.refusals[0]?.code, 'CHANNEL_FRAME');
+  });
+
+  test('strange names are refused, shown harmlessly, and never become paths', async (t) => {
+    const { pickupDir, spoolDir, collector } = await open(t);
+    const names = ['notes.txt', 'line\nbreak', `${packageName(1)}.exe`, 'x'.repeat(200), '..stp..'];
+    const visible = names.filter((name) => !name.startsWith('.'));
+    for (const name of names) writeFileSync(join(pickupDir, name), 'x');
+    await until('all are refused', () => collector.refusals.length === visible.length);
+    assert.ok(collector.refusals.every(({ code }) => code === 'CHANNEL_FRAME'));
+    assert.ok(
+      collector.refusals.every(({ detail }) => !detail.includes('\n') && detail.length < 200),
     );
-    assert.deepEqual(readdirSync(spoolDir), collector.names);
+    assert.deepEqual(readdirSync(spoolDir), []);
   });
-}
 
-test('a socket is refused', async (t) => {
-  const { pickupDir, collector } = await open(t);
-  const server = createServer();
-  server.listen(join(pickupDir, packageName(1)));
-  t.after(() => server.close());
-  await until('it is refused', () => collector.refusals.length > 0);
-  assert.equal(collector.refusals[0]?.code, 'CHANNEL_FRAME');
-});
+  test('a name that is not UTF-8 is refused once and left lying', async (t) => {
+    const { pickupDir, collector } = await open(t);
+    writeFileSync(Buffer.concat([Buffer.from(`${pickupDir}/`), Buffer.from([0xff, 0xfe])]), 'x');
+    await until('it is refused', () => collector.refusals.length > 0);
+    await sleep(2 * limits.directorySweepMs);
+    assert.equal(collector.refusals.length, 1);
+  });
 
-test('strange names are refused, shown harmlessly, and never become paths', async (t) => {
-  const { pickupDir, spoolDir, collector } = await open(t);
-  const names = ['notes.txt', 'line\nbreak', `${packageName(1)}.exe`, 'x'.repeat(200), '..stp..'];
-  const visible = names.filter((name) => !name.startsWith('.'));
-  for (const name of names) writeFileSync(join(pickupDir, name), 'x');
-  await until('all are refused', () => collector.refusals.length === visible.length);
-  assert.ok(collector.refusals.every(({ code }) => code === 'CHANNEL_FRAME'));
-  assert.ok(
-    collector.refusals.every(({ detail }) => !detail.includes('\n') && detail.length < 200),
-  );
-  assert.deepEqual(readdirSync(spoolDir), []);
-});
+  test('the refused folder holds so many and no more; the rest is told once and stays', async (t) => {
+    const { pickupDir, collector } = await open(t);
+    const count = limits.directoryRefusedMax + 5;
+    for (let index = 0; index < count; index += 1)
+      writeFileSync(join(pickupDir, `bad ${index}`), '');
+    await until('all are refused', () => collector.refusals.length === count);
+    await sleep(2 * limits.directorySweepMs);
+    assert.equal(collector.refusals.length, count);
+    assert.equal(readdirSync(join(pickupDir, 'refused')).length, limits.directoryRefusedMax);
+    writePackageFile(pickupDir, 1);
+    await until('a good package still arrives', () => collector.names.length === 1);
+  });
 
-test('a name that is not UTF-8 is refused once and left lying', async (t) => {
-  const { pickupDir, collector } = await open(t);
-  writeFileSync(Buffer.concat([Buffer.from(`${pickupDir}/`), Buffer.from([0xff, 0xfe])]), 'x');
-  await until('it is refused', () => collector.refusals.length > 0);
-  await sleep(2 * limits.directorySweepMs);
-  assert.equal(collector.refusals.length, 1);
-});
+  test('a link in the place of the refused folder is not followed', async (t) => {
+    const pickupDir = temporaryFolder(t);
+    const elsewhere = temporaryFolder(t);
+    symlinkSync(elsewhere, join(pickupDir, 'refused'));
+    writeFileSync(join(pickupDir, 'bad'), 'x');
+    const { collector } = await open(t, 'rename', {}, pickupDir);
+    await until('it is refused', () => collector.refusals.length > 0);
+    await sleep(50);
+    assert.deepEqual(readdirSync(elsewhere), []);
+    assert.ok(existsSync(join(pickupDir, 'bad')));
+  });
 
-test('the refused folder holds so many and no more; the rest is told once and stays', async (t) => {
-  const { pickupDir, collector } = await open(t);
-  const count = limits.directoryRefusedMax + 5;
-  for (let index = 0; index < count; index += 1) writeFileSync(join(pickupDir, `bad ${index}`), '');
-  await until('all are refused', () => collector.refusals.length === count);
-  await sleep(2 * limits.directorySweepMs);
-  assert.equal(collector.refusals.length, count);
-  assert.equal(readdirSync(join(pickupDir, 'refused')).length, limits.directoryRefusedMax);
-  writePackageFile(pickupDir, 1);
-  await until('a good package still arrives', () => collector.names.length === 1);
-});
-
-test('a link in the place of the refused folder is not followed', async (t) => {
-  const pickupDir = temporaryFolder(t);
-  const elsewhere = temporaryFolder(t);
-  symlinkSync(elsewhere, join(pickupDir, 'refused'));
-  writeFileSync(join(pickupDir, 'bad'), 'x');
-  const { collector } = await open(t, 'rename', {}, pickupDir);
-  await until('it is refused', () => collector.refusals.length > 0);
-  await sleep(50);
-  assert.deepEqual(readdirSync(elsewhere), []);
-  assert.ok(existsSync(join(pickupDir, 'bad')));
-});
-
-test('rename: a temporary name is left alone until it gets its final one', async (t) => {
-  const { pickupDir, collector } = await open(t);
-  const name = packageName(1);
-  const temporary = join(pickupDir, `.${name}.tmp`);
-  for (let part = 0; part < 5; part += 1) {
-    appendFileSync(temporary, `part ${part} `);
-    await sleep(20);
-  }
-  assert.deepEqual(collector.names, []);
-  renameSync(temporary, join(pickupDir, name));
-  await until('it arrives', () => collector.names.length === 1);
-  assert.deepEqual(collector.refusals, []);
-});
-
-test('stable: a file that a slow ferry still writes is not taken', async (t) => {
-  const { pickupDir, spoolDir, collector } = await open(t, 'stable');
-  const name = packageName(1);
-  for (let part = 0; part < 14; part += 1) {
-    appendFileSync(join(pickupDir, name), `part ${part} `);
-    await sleep(80);
+  test('rename: a temporary name is left alone until it gets its final one', async (t) => {
+    const { pickupDir, collector } = await open(t);
+    const name = packageName(1);
+    const temporary = join(pickupDir, `.${name}.tmp`);
+    for (let part = 0; part < 5; part += 1) {
+      appendFileSync(temporary, `part ${part} `);
+      await sleep(20);
+    }
     assert.deepEqual(collector.names, []);
-  }
-  await until('it arrives', () => collector.names.length === 1);
-  assert.ok(readFileSync(join(spoolDir, name), 'utf8').endsWith('part 13 '));
-  assert.ok(!existsSync(join(pickupDir, name)));
-});
-
-test('marker: a file is taken when its marker lies beside it, and both are removed', async (t) => {
-  const { pickupDir, spoolDir, collector } = await open(t, 'marker');
-  const file = writePackageFile(pickupDir, 1, 'first half, ');
-  await sleep(2 * limits.directorySweepMs);
-  assert.deepEqual(collector.names, []);
-  appendFileSync(file, 'second half');
-  writeFileSync(`${file}.done`, '');
-  await until('it arrives', () => collector.names.length === 1);
-  await until('the folder is empty', () => readdirSync(pickupDir).length === 0);
-  assert.equal(readFileSync(join(spoolDir, basename(file)), 'utf8'), 'first half, second half');
-  assert.deepEqual(collector.refusals, []);
-});
-
-test('what was there before the start is taken, in order', async (t) => {
-  const pickupDir = temporaryFolder(t);
-  const files = [3, 1, 2].map((sequence) => writePackageFile(pickupDir, sequence));
-  const { collector } = await open(t, 'rename', {}, pickupDir);
-  await until('all arrive', () => collector.names.length === 3);
-  assert.deepEqual(collector.names, files.map((file) => basename(file)).sort());
-});
-
-test('a pick-up folder that is missing is waited for', async (t) => {
-  const pickupDir = join(temporaryFolder(t), 'mount');
-  const { collector, receiver } = await open(t, 'rename', {}, pickupDir);
-  await until('it is down', () => receiver.status().state === 'down');
-  mkdirSync(pickupDir);
-  writePackageFile(pickupDir, 1);
-  await until('it arrives', () => collector.names.length === 1);
-  assert.equal(receiver.status().state, 'up');
-});
-
-test('a drop-off folder that goes away and comes back is noticed, and nothing is half there', async (t) => {
-  const dropDir = join(temporaryFolder(t), 'mount');
-  const events: string[] = [];
-  const sender = createDirectorySender({
-    dropDir,
-    events: {
-      up: (clean) => void events.push(clean ? 'up again' : 'up'),
-      down: ({ code }) => void events.push(code),
-    },
+    renameSync(temporary, join(pickupDir, name));
+    await until('it arrives', () => collector.names.length === 1);
+    assert.deepEqual(collector.refusals, []);
   });
-  t.after(() => sender.close());
-  const file = writePackageFile(temporaryFolder(t), 1);
-  await until('it is down', () => events.length === 1);
-  await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
-  mkdirSync(dropDir);
-  await until('it is up', () => events.length === 2);
-  await sender.send(file);
-  assert.deepEqual(readdirSync(dropDir), [basename(file)]);
-  rmSync(dropDir, { recursive: true });
-  await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
-  await until('it is down', () => events.length === 3);
-  mkdirSync(dropDir);
-  await until('it is up again', () => events.length === 4);
-  assert.deepEqual(events, ['CHANNEL_LOST', 'up', 'CHANNEL_LOST', 'up again']);
-});
 
-test('a drop-off folder that nobody empties is CHANNEL_FULL, not a flood', async (t) => {
-  const dropDir = temporaryFolder(t);
-  const bounds = { ...limits, spoolPackagesMax: 2 };
-  const sender = createDirectorySender({ dropDir, bounds, events: { up() {}, down() {} } });
-  t.after(() => sender.close());
-  const out = temporaryFolder(t);
-  await until('it is up', () => sender.status().state === 'up');
-  await sender.send(writePackageFile(out, 1));
-  await sender.send(writePackageFile(out, 2));
-  const third = writePackageFile(out, 3);
-  await assert.rejects(sender.send(third), { code: 'CHANNEL_FULL' });
-  for (const name of readdirSync(dropDir)) rmSync(join(dropDir, name));
-  await sender.send(third);
-  assert.deepEqual(readdirSync(dropDir), [basename(third)]);
-});
+  test('stable: a file that a slow ferry still writes is not taken', async (t) => {
+    const { pickupDir, spoolDir, collector } = await open(t, 'stable');
+    const name = packageName(1);
+    for (let part = 0; part < 14; part += 1) {
+      appendFileSync(join(pickupDir, name), `part ${part} `);
+      await sleep(80);
+      assert.deepEqual(collector.names, []);
+    }
+    await until('it arrives', () => collector.names.length === 1);
+    assert.ok(readFileSync(join(spoolDir, name), 'utf8').endsWith('part 13 '));
+    assert.ok(!existsSync(join(pickupDir, name)));
+  });
 
-test('what a crash left in the drop-off folder is cleaned before the way is open', async (t) => {
-  const dropDir = temporaryFolder(t);
-  writeFileSync(join(dropDir, `.${packageName(1)}.0123abcd.tmp`), 'half');
-  writeFileSync(join(dropDir, '.ferry'), 'not ours');
-  const sender = createDirectorySender({ dropDir, events: { up() {}, down() {} } });
-  t.after(() => sender.close());
-  await until('it is up', () => sender.status().state === 'up');
-  assert.deepEqual(readdirSync(dropDir), ['.ferry']);
+  test('marker: a file is taken when its marker lies beside it, and both are removed', async (t) => {
+    const { pickupDir, spoolDir, collector } = await open(t, 'marker');
+    const file = writePackageFile(pickupDir, 1, 'first half, ');
+    await sleep(2 * limits.directorySweepMs);
+    assert.deepEqual(collector.names, []);
+    appendFileSync(file, 'second half');
+    writeFileSync(`${file}.done`, '');
+    await until('it arrives', () => collector.names.length === 1);
+    await until('the folder is empty', () => readdirSync(pickupDir).length === 0);
+    assert.equal(readFileSync(join(spoolDir, basename(file)), 'utf8'), 'first half, second half');
+    assert.deepEqual(collector.refusals, []);
+  });
+
+  test('what was there before the start is taken, in order', async (t) => {
+    const pickupDir = temporaryFolder(t);
+    const files = [3, 1, 2].map((sequence) => writePackageFile(pickupDir, sequence));
+    const { collector } = await open(t, 'rename', {}, pickupDir);
+    await until('all arrive', () => collector.names.length === 3);
+    assert.deepEqual(collector.names, files.map((file) => basename(file)).sort());
+  });
+
+  test('a pick-up folder that is missing is waited for', async (t) => {
+    const pickupDir = join(temporaryFolder(t), 'mount');
+    const { collector, receiver } = await open(t, 'rename', {}, pickupDir);
+    await until('it is down', () => receiver.status().state === 'down');
+    mkdirSync(pickupDir);
+    writePackageFile(pickupDir, 1);
+    await until('it arrives', () => collector.names.length === 1);
+    await until('it is up', () => receiver.status().state === 'up');
+  });
+
+  test('a drop-off folder that goes away and comes back is noticed, and nothing is half there', async (t) => {
+    const dropDir = join(temporaryFolder(t), 'mount');
+    const events: string[] = [];
+    const sender = createDirectorySender({
+      dropDir,
+      events: {
+        up: (clean) => void events.push(clean ? 'up again' : 'up'),
+        down: ({ code }) => void events.push(code),
+      },
+    });
+    t.after(() => sender.close());
+    const file = writePackageFile(temporaryFolder(t), 1);
+    await until('it is down', () => events.length === 1);
+    await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
+    mkdirSync(dropDir);
+    await until('it is up', () => events.length === 2);
+    await sender.send(file);
+    assert.deepEqual(readdirSync(dropDir), [basename(file)]);
+    rmSync(dropDir, { recursive: true });
+    await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
+    await until('it is down', () => events.length === 3);
+    mkdirSync(dropDir);
+    await until('it is up again', () => events.length === 4);
+    assert.deepEqual(events, ['CHANNEL_LOST', 'up', 'CHANNEL_LOST', 'up again']);
+  });
+
+  test('a drop-off folder that nobody empties is CHANNEL_FULL, not a flood', async (t) => {
+    const dropDir = temporaryFolder(t);
+    const bounds = { ...limits, spoolPackagesMax: 2 };
+    const sender = createDirectorySender({ dropDir, bounds, events: { up() {}, down() {} } });
+    t.after(() => sender.close());
+    const out = temporaryFolder(t);
+    await until('it is up', () => sender.status().state === 'up');
+    await sender.send(writePackageFile(out, 1));
+    await sender.send(writePackageFile(out, 2));
+    const third = writePackageFile(out, 3);
+    await assert.rejects(sender.send(third), { code: 'CHANNEL_FULL' });
+    for (const name of readdirSync(dropDir)) rmSync(join(dropDir, name));
+    await sender.send(third);
+    assert.deepEqual(readdirSync(dropDir), [basename(third)]);
+  });
+
+  test('what a crash left in the drop-off folder is cleaned before the way is open', async (t) => {
+    const dropDir = temporaryFolder(t);
+    writeFileSync(join(dropDir, `.${packageName(1)}.0123abcd.tmp`), 'half');
+    writeFileSync(join(dropDir, '.ferry'), 'not ours');
+    const sender = createDirectorySender({ dropDir, events: { up() {}, down() {} } });
+    t.after(() => sender.close());
+    await until('it is up', () => sender.status().state === 'up');
+    assert.deepEqual(readdirSync(dropDir), ['.ferry']);
+  });
 });

@@ -35,8 +35,10 @@ export async function createLinkReceiver(
   let current: TLSSocket | undefined;
   let taking: Promise<void> = Promise.resolve();
   let detail = 'no connection yet';
+  let closed = false;
 
   const refuse = (thrown: unknown): void => {
+    if (closed) return;
     const error = asSallyportError(thrown, 'CHANNEL_LOST');
     detail = `${error.code}: ${error.message}`;
     if (error.code !== 'CHANNEL_LOST') sink.refused(error.code, error.message);
@@ -110,6 +112,7 @@ export async function createLinkReceiver(
     port: typeof bound === 'object' && bound ? bound.port : port,
     status,
     async close() {
+      closed = true;
       const ended = new Promise((resolve) => server.close(resolve));
       for (const socket of connections) socket.destroy();
       await ended;

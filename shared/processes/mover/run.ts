@@ -108,9 +108,9 @@ export async function runMover(options: MoverOptions): Promise<{ close(): Promis
   const close = async (): Promise<void> => {
     sweeping.stop();
     guard.close();
-    notices.close();
     await Promise.all([sender.close(), receiving.close()]);
     await outbox.close();
+    notices.close();
   };
   try {
     const server = await listen(options.moverSocketPath, {

@@ -1,0 +1,356 @@
+/** The mover between a guard of paper and channels that misbehave on purpose. */
+import assert from 'node:assert/strict';
+import { readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SenderEvents } from '@sallyport/shared/channel/events.ts';
+import { createLinkReceiver } from '@sallyport/shared/channel/link/receiver.ts';
+import { createLinkSender } from '@sallyport/shared/channel/link/sender.ts';
+import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
+import type { ChannelSink } from '@sallyport/shared/ports.ts';
+import { connectOnce, type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import {
+  type MoverOptions,
+  type MoverStatus,
+  runMover,
+} from '@sallyport/shared/processes/mover/run.ts';
+import { packageName, temporaryFolder, until, writePackageFile } from './collector.ts';
+import { inner, innerAsPeer, outer, outerAsPeer } from './parties.ts';
+
+const log = { info() {}, warn() {} };
+const channel = { packages: 0, bytes: 0, lastMs: undefined, detail: '', kind: 'link' } as const;
+
+/** What the guard heard, and a way to tell the mover something. */
+interface Guard {
+  readonly heard: { verb: string; head: unknown }[];
+  files(verb: 'sent' | 'collected'): string[];
+  tell(verb: string, head: unknown): void;
+  close(): Promise<void>;
+}
+
+async function openGuard(path: string): Promise<Guard> {
+  const heard: Guard['heard'] = [];
+  const hear = (verb: string) => (head: unknown) => void heard.push({ verb, head });
+  const verbs = ['hello', 'sent', 'collected', 'refused'];
+  const handlers = Object.fromEntries(verbs.map((verb) => [verb, hear(verb)]));
+  const server: IpcServer = await listen(path, handlers);
+  return {
+    heard,
+    files: (verb) =>
+      heard
+        .filter((one) => one.verb === verb)
+        .flatMap((one) => (one.head as { files: string[] }).files),
+    tell(verb, head) {
+      for (const peer of server.peers) peer.notify(verb, head);
+    },
+    close: () => server.close(),
+  };
+}
+
+/** A channel whose moves the test decides. */
+interface Fake {
+  readonly sent: string[];
+  events: SenderEvents | undefined;
+  sink: ChannelSink | undefined;
+  /** Called for each send; what it throws fails the send. */
+  onSend: (name: string) => Promise<void> | void;
+  onReceiver: () => void;
+}
+
+interface Open {
+  readonly out: string;
+  readonly inDir: string;
+  readonly guardPath: string;
+  readonly fake: Fake;
+  guard(): Promise<Guard>;
+  start(more?: Partial<MoverOptions>): Promise<void>;
+  ask(verb: string): Promise<unknown>;
+}
+
+function prepare(t: TestContext): Open {
+  const [run, out, inDir] = [temporaryFolder(t), temporaryFolder(t), temporaryFolder(t)];
+  const [guardPath, moverPath] = [join(run, 'guard.sock'), join(run, 'mover.sock')];
+  const fake: Fake = {
+    sent: [],
+    events: undefined,
+    sink: undefined,
+    onSend: () => {},
+    onReceiver: () => {},
+  };
+  const options: MoverOptions = {
+    spoolOutDir: out,
+    spoolInDir: inDir,
+    guardSocketPath: guardPath,
+    moverSocketPath: moverPath,
+    log,
+    out(events) {
+      fake.events = events;
+      return {
+        async send(file) {
+          await fake.onSend(basename(file));
+          fake.sent.push(basename(file));
+        },
+        status: () => ({ ...channel, packages: fake.sent.length, state: 'up' }),
+        close: async () => {},
+      };
+    },
+    async in(sink) {
+      fake.onReceiver();
+      fake.sink = sink;
+      return { status: () => ({ ...channel, state: 'up' }), close: async () => {} };
+    },
+  };
+  return {
+    out,
+    inDir,
+    guardPath,
+    fake,
+    async guard() {
+      const guard = await openGuard(guardPath);
+      t.after(() => guard.close());
+      return guard;
+    },
+    async start(more) {
+      const mover = await runMover({ ...options, ...more });
+      t.after(() => mover.close());
+    },
+    async ask(verb) {
+      const peer = await connectOnce(moverPath);
+      const answer = await peer.request(verb);
+      peer.close();
+      return answer.head;
+    },
+  };
+}
+
+function lost(): SallyportError {
+  return new SallyportError('CHANNEL_LOST', 'on purpose');
+}
+
+describe('mover', { concurrency: true }, () => {
+  test('it says hello, sends what lies there in order, and tells what it sent', async (t) => {
+    const { out, fake, guard, start } = prepare(t);
+    const files = [
+      writePackageFile(out, 1, 'x', 'bulk'),
+      ...[3, 2, 1].map((sequence) => writePackageFile(out, sequence)),
+    ];
+    const paper = await guard();
+    await start();
+    await until('all are told', () => paper.files('sent').length === 4);
+    assert.deepEqual(paper.heard[0], { verb: 'hello', head: { process: 'mover' } });
+    const interactive = fake.sent.filter((name) => name.startsWith('interactive'));
+    assert.deepEqual(interactive, [...interactive].sort());
+    assert.deepEqual([...paper.files('sent')].sort(), files.map((file) => basename(file)).sort());
+    assert.equal(readdirSync(out).length, 4, 'only the guard removes files');
+  });
+
+  test('queued is sent once, resend is sent again', async (t) => {
+    const { out, fake, guard, start } = prepare(t);
+    const paper = await guard();
+    await start();
+    await until('it is there', () => paper.heard.length > 0);
+    const name = basename(writePackageFile(out, 1));
+    paper.tell('queued', { files: [name] });
+    await until('it is sent', () => paper.files('sent').length === 1);
+    paper.tell('queued', { files: [name] });
+    paper.tell('resend', { files: [name] });
+    await until('it is sent again', () => paper.files('sent').length === 2);
+    await sleep(50);
+    assert.deepEqual(fake.sent, [name, name]);
+  });
+
+  test('after a way that broke everything is sent again, after a clean renewal nothing', async (t) => {
+    const { out, fake, guard, start } = prepare(t);
+    const names = [1, 2, 3].map((sequence) => basename(writePackageFile(out, sequence)));
+    const paper = await guard();
+    await start();
+    await until('all are sent', () => fake.sent.length === 3);
+    fake.events?.up(true);
+    await sleep(50);
+    assert.deepEqual(fake.sent, names);
+    rmSync(join(out, names[0] ?? ''));
+    fake.events?.down(lost());
+    fake.events?.up(false);
+    await until('the rest is sent again', () => paper.files('sent').length === 5);
+    assert.deepEqual(fake.sent.slice(3), names.slice(1));
+  });
+
+  test('a send that fails is tried again, and one whose file is gone is not', async (t) => {
+    const { out, fake, guard, start, ask } = prepare(t);
+    let failures = 3;
+    fake.onSend = () => {
+      if (failures-- > 0) throw lost();
+    };
+    const paper = await guard();
+    await start();
+    await until('it is there', () => paper.heard.length > 0);
+    const [gone, there] = [packageName(1), basename(writePackageFile(out, 2))];
+    paper.tell('queued', { files: [gone, there] });
+    await until('it is sent', () => fake.sent.length === 1);
+    assert.deepEqual(fake.sent, [there]);
+    assert.ok(((await ask('status')) as MoverStatus).retries >= 1);
+  });
+
+  test('a bulk package that hangs does not hold up interactive ones', async (t) => {
+    const { out, fake, start } = prepare(t);
+    let release = (): void => {};
+    fake.onSend = (name) =>
+      name.startsWith('bulk') ? new Promise<void>((resolve) => (release = resolve)) : undefined;
+    writePackageFile(out, 1, 'x', 'bulk');
+    const small = basename(writePackageFile(out, 1));
+    await start();
+    await until('the small one is sent', () => fake.sent.length === 1);
+    assert.deepEqual(fake.sent, [small]);
+    release();
+    await until('the bulk one too', () => fake.sent.length === 2);
+  });
+
+  test('a file that can never be sent is told as refused, and the next one goes', async (t) => {
+    const { out, fake, guard, start } = prepare(t);
+    const [bad, good] = [1, 2].map((sequence) => basename(writePackageFile(out, sequence)));
+    fake.onSend = (name) => {
+      if (name === bad) throw new SallyportError('CHANNEL_FRAME', 'on purpose');
+    };
+    const paper = await guard();
+    await start();
+    await until('the good one is told', () => paper.files('sent').length === 1);
+    assert.deepEqual(paper.files('sent'), [good]);
+    await until('the bad one is told', () => paper.heard.some(({ verb }) => verb === 'refused'));
+    assert.deepEqual(fake.sent, [good]);
+  });
+
+  test('without the guard it goes on, and tells everything when the guard is back', async (t) => {
+    const { out, inDir, fake, guard, start } = prepare(t);
+    await start();
+    const late = basename(writePackageFile(out, 1));
+    await until('it found the file by itself', () => fake.sent.length === 1);
+    const arrived = basename(writePackageFile(inDir, 9));
+    fake.sink?.collected(join(inDir, arrived));
+    fake.sink?.refused('CHANNEL_PEER', 'a stranger');
+    await sleep(20);
+    const paper = await guard();
+    await until('all is told', () => paper.heard.length === 4);
+    assert.deepEqual(paper.files('sent'), [late]);
+    assert.deepEqual(paper.files('collected'), [arrived]);
+    assert.deepEqual(fake.sent, [late]);
+    assert.deepEqual(paper.heard.find(({ verb }) => verb === 'refused')?.head, {
+      code: 'CHANNEL_PEER',
+      detail: 'a stranger',
+      count: 1,
+    });
+  });
+
+  test('a storm of refusals becomes a few counted notices', async (t) => {
+    const { fake, guard, start, ask } = prepare(t);
+    const paper = await guard();
+    await start();
+    await until('it is there', () => paper.heard.length > 0);
+    for (let index = 0; index < 1000; index += 1) fake.sink?.refused('CHANNEL_PEER', 'a stranger');
+    fake.sink?.refused('CHANNEL_FRAME', 'a name');
+    const told = (code: ErrorCode): number[] =>
+      paper.heard
+        .filter(({ verb }) => verb === 'refused')
+        .map(({ head }) => head as { code: ErrorCode; count: number })
+        .filter((notice) => notice.code === code)
+        .map(({ count }) => count);
+    await until('all is told', () => told('CHANNEL_FRAME').length === 1);
+    assert.deepEqual(told('CHANNEL_PEER'), [1, 999]);
+    const { refusals } = (await ask('status')) as MoverStatus;
+    assert.deepEqual(refusals, { CHANNEL_PEER: 1000, CHANNEL_FRAME: 1 });
+  });
+
+  test('names that are no spool names are never sent', async (t) => {
+    const { out, fake, guard, start } = prepare(t);
+    const paper = await guard();
+    await start();
+    await until('it is there', () => paper.heard.length > 0);
+    const good = basename(writePackageFile(out, 1));
+    paper.tell('queued', { files: ['../../keys/pin', good] });
+    paper.tell('queued', { files: good });
+    paper.tell('resend', null);
+    await sleep(100);
+    assert.deepEqual(fake.sent, []);
+    paper.tell('queued', { files: [good] });
+    await until('the good one goes', () => fake.sent.length === 1);
+  });
+
+  test('a receiver that cannot open is tried again while sending goes on', async (t) => {
+    const { out, fake, start, ask } = prepare(t);
+    let attempts = 0;
+    fake.onReceiver = () => {
+      attempts += 1;
+      if (attempts === 1) throw new SallyportError('ADDRESS_IN_USE', 'on purpose');
+    };
+    const name = basename(writePackageFile(out, 1));
+    await start();
+    await until('it is sent', () => fake.sent.length === 1);
+    assert.deepEqual(fake.sent, [name]);
+    assert.equal(((await ask('status')) as MoverStatus).in.state, 'down');
+    await until('the receiver is open', () => fake.sink !== undefined);
+    assert.equal(((await ask('status')) as MoverStatus).in.state, 'up');
+  });
+
+  test('status and metrics are answered on its own socket', async (t) => {
+    const { out, fake, start, ask } = prepare(t);
+    writePackageFile(out, 1);
+    await start();
+    await until('it is sent', () => fake.sent.length === 1);
+    const { guard, pending, out: sender } = (await ask('status')) as MoverStatus;
+    assert.equal(guard, 'away');
+    assert.deepEqual(pending, { interactive: 0, bulk: 0 });
+    assert.equal(sender.packages, 1);
+    const metrics = (await ask('metrics')) as { name: string; values: { value: number }[] }[];
+    const read = (name: string): number[] | undefined =>
+      metrics.find((metric) => metric.name === name)?.values.map(({ value }) => value);
+    assert.deepEqual(read('sallyport_mover_packages_total'), [1, 0]);
+    assert.deepEqual(read('sallyport_mover_channel_up'), [1, 1]);
+    assert.ok(metrics.every(({ name }) => name.startsWith('sallyport_mover_')));
+    assert.deepEqual(
+      await ask('metrics').then((again) => (again as unknown[]).length),
+      metrics.length,
+    );
+  });
+
+  test('two movers on a link carry everything, though the receiving one is stopped and started', async (t) => {
+    const near = prepare(t);
+    const far = prepare(t);
+    const host = '127.0.0.1';
+    let port = 0;
+    const receive = async (sink: ChannelSink) => {
+      const { identity } = inner;
+      const made = await createLinkReceiver({ host, port, identity, peer: outerAsPeer, sink });
+      port = made.port;
+      return made;
+    };
+    const farOptions: MoverOptions = {
+      spoolOutDir: far.out,
+      spoolInDir: far.inDir,
+      guardSocketPath: far.guardPath,
+      moverSocketPath: join(far.out, 'm.sock'),
+      log,
+      out: () => ({
+        send: async () => {},
+        status: () => ({ ...channel, state: 'up' }),
+        close: async () => {},
+      }),
+      in: receive,
+    };
+    const first = await runMover(farOptions);
+    await until('it listens', () => port > 0);
+    await near.start({
+      out: (events) =>
+        createLinkSender({ host, port, identity: outer.identity, peer: innerAsPeer, events }),
+    });
+    for (let sequence = 1; sequence <= 40; sequence += 1) {
+      writePackageFile(near.out, sequence, Buffer.alloc(300_000, sequence));
+    }
+    await until('some arrived', () => readdirSync(far.inDir).length > 5);
+    await first.close();
+    const second = await runMover(farOptions);
+    t.after(() => second.close());
+    await until('all arrived', () => readdirSync(far.inDir).length === 40, 20_000);
+    await until('whole', () => readdirSync(far.inDir).every((name) => !name.startsWith('.')));
+    assert.deepEqual(readdirSync(far.inDir).sort(), readdirSync(near.out).sort());
+  });
+});
