@@ -59,7 +59,6 @@ export const limits = {
   packageInMemoryBytesMax: 32 * 1024 * 1024,
   messageHeaderBytesMax: 64 * 1024,
   messageBodyBytesMax: 16 * 1024 * 1024,
-  cborDepthMax: 8,
   cborItemsMax: 2048,
   clockSkewMs: 5 * 60_000,
   // exchange

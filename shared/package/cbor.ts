@@ -1,7 +1,8 @@
 /**
- * Deterministic CBOR (RFC 8949 §4.2.1), the few types that message headers need: unsigned integers, byte
- * and text strings, definite arrays and maps. There is no generic decoder: the schema asks for the item
- * that must come next, and anything else, or the same in a longer form, is refused with PACKAGE_MESSAGE.
+ * Deterministic CBOR (RFC 8949 §4.2.1), the few types that message headers need: unsigned integers,
+ * byte and text strings, definite arrays and maps. There is no generic decoder: the schema asks for
+ * the item that must come next, and anything else, or the same in a longer form, is refused with
+ * PACKAGE_MESSAGE.
  */
 import { isUtf8 } from 'node:buffer';
 import { SallyportError } from '../errors.ts';
@@ -91,17 +92,22 @@ function writeHead(out: Cursor, type: Major, value: number): void {
 }
 
 function readHead(from: Cursor, type: Major): number {
-  const lead = take(from, 1)[0] ?? 0;
+  const { bytes, at } = from;
+  const lead = bytes[at] ?? indefinite;
   const short = lead & 0x1f;
   if (lead >> 5 !== type || short > 27) throw refused(`an item of major type ${type}`);
-  if (short < 24) return short;
-  const size = 1 << (short - 24);
-  const bytes = take(from, size);
-  const value = size === 8 ? Number(bytes.readBigUInt64BE()) : bytes.readUIntBE(0, size);
-  const smallest = short === 24 ? 24 : 2 ** (4 * size);
+  const size = short < 24 ? 0 : 1 << (short - 24);
+  if (size >= bytes.length - at) throw refused('an item inside the header');
+  from.at += 1 + size;
+  if (size === 0) return short;
+  const value = size === 8 ? Number(bytes.readBigUInt64BE(at + 1)) : bytes.readUIntBE(at + 1, size);
+  const smallest = size === 1 ? 24 : 2 ** (4 * size);
   if (value < smallest || !Number.isSafeInteger(value)) throw refused('the shortest form');
   return value;
 }
+
+/** The lead byte of no item that is read here. */
+const indefinite = 0xff;
 
 function take(from: Cursor, length: number): Buffer {
   if (length > from.bytes.length - from.at) throw refused('an item inside the header');

@@ -1,4 +1,7 @@
-/** What the package needs of a certificate (RFC 5280): the key, its id, and issuer with serial number. */
+/**
+ * What the package needs of a certificate (RFC 5280): the key, its id, and issuer with serial
+ * number.
+ */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
 import { derAt, sequence } from './der.ts';
@@ -9,7 +12,9 @@ export interface Certificate {
   readonly publicKey: KeyObject;
   /** Uncompressed public point, 0x04 ‖ X ‖ Y. */
   readonly point: Buffer;
-  /** SHA-256 (hex) of the DER SubjectPublicKeyInfo: names the key, whatever certificate carries it. */
+  /**
+   * SHA-256 (hex) of the DER SubjectPublicKeyInfo: names the key, whatever certificate carries it.
+   */
   readonly keyId: string;
   /** DER IssuerAndSerialNumber (RFC 5652 §10.2.4): how CMS names the certificate. */
   readonly issuerAndSerial: Buffer;
@@ -19,7 +24,8 @@ const known = new WeakMap<Uint8Array, Certificate>();
 
 /**
  * Reads a DER X.509 v3 certificate. It is not verified: the caller pins it or checks its chain.
- * Remembered per buffer, because the few pinned ones are used for every package. Errors: CERTIFICATE_REFUSED.
+ * Remembered per buffer, because the few pinned ones are used for every package. Errors:
+ * CERTIFICATE_REFUSED.
  */
 export function readCertificate(der: Buffer, suite: Suite): Certificate {
   const found = known.get(der);
@@ -31,7 +37,7 @@ export function readCertificate(der: Buffer, suite: Suite): Certificate {
 
 function parse(der: Buffer, suite: Suite): Certificate {
   try {
-    // tbsCertificate: version, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo
+    // tbsCertificate: version, serialNumber, signature, issuer, validity, subject, publicKeyInfo
     const serial = derAt(der, 0, 0, 1).whole;
     const issuer = derAt(der, 0, 0, 3).whole;
     const spki = derAt(der, 0, 0, 6).whole;

@@ -1,11 +1,12 @@
 /**
  * CMS AuthEnvelopedData (RFC 5083, RFC 5084) in the two forms of a package, always one recipient:
  *
- *   keys.p7m   package KEK   ◀ KeyAgreeRecipientInfo, ECDH-ES (RFC 5753)   opened by the receiver's HSM key
- *   segment    plaintext     ◀ KEKRecipientInfo, a KEK of its own          opened by the package KEK
+ *   keys.p7m   package KEK   KeyAgreeRecipientInfo, ECDH-ES (RFC 5753)   the receiver's HSM opens
+ *   segment    plaintext     KEKRecipientInfo, a KEK of its own          the package KEK opens
  *
- * No authenticated attributes (OpenSSL cannot read them). Everything but nonce, wrapped key, ephemeral
- * point, ciphertext and tag is known beforehand, so opening rebuilds the rest and compares it.
+ * No authenticated attributes (OpenSSL cannot read them). Everything but nonce, wrapped key,
+ * ephemeral point, ciphertext and tag is known beforehand, so opening rebuilds the rest and
+ * compares it.
  */
 import { createCipheriv, createDecipheriv, createECDH, ECDH, hash, randomBytes } from 'node:crypto';
 import { type ErrorCode, SallyportError } from '../errors.ts';
@@ -63,7 +64,9 @@ export async function openKey(
   return unseal(parts, agreedKek(await derive(point), suite), suite);
 }
 
-/** Encrypts one segment under its KEK. The parts in order are the file; nothing is copied together. */
+/**
+ * Encrypts one segment under its KEK. The parts in order are the file; nothing is copied together.
+ */
 export function sealSegment(plain: Buffer, kek: Buffer, id: Buffer, suite: Suite): Buffer[] {
   return seal(plain, kek, (wrapped) => kekRecipient(id, wrapped, suite), suite);
 }
@@ -165,7 +168,9 @@ function unseal(parts: Envelope, kek: Buffer, suite: Suite): Buffer {
   });
 }
 
-/** All of the file before the ciphertext. Written by hand from the inside out: segments are large. */
+/**
+ * All of the file before the ciphertext. Written by hand from the inside out: segments are large.
+ */
 function envelopeHead(recipient: Buffer, nonce: Buffer, cipherBytes: number, suite: Suite): Buffer {
   const parameters = sequence(octetString(nonce), small(suite.content.tagBytes));
   const inner = Buffer.concat([
@@ -214,7 +219,9 @@ function kekRecipient(id: Buffer, wrapped: Buffer, suite: Suite): Buffer {
   );
 }
 
-/** X9.63 KDF over ECC-CMS-SharedInfo (RFC 5753 §7.2); one hash block is exactly the wrapping key. */
+/**
+ * X9.63 KDF over ECC-CMS-SharedInfo (RFC 5753 §7.2); one hash block is exactly the wrapping key.
+ */
 function agreedKek(shared: Buffer, suite: Suite): Buffer {
   const counter = Buffer.from([0, 0, 0, 1]);
   const keyBits = Buffer.alloc(4);

@@ -1,7 +1,7 @@
 /**
- * CMS SignedData (RFC 5652 §5) in the one form that Sallyport writes and accepts: attached content of type
- * id-data, one signer named by issuer and serial number, its certificate, two signed attributes.
- * docs/spec/package.md §Signed data.
+ * CMS SignedData (RFC 5652 §5) in the one form that Sallyport writes and accepts: attached content
+ * of type id-data, one signer named by issuer and serial number, its certificate, two signed
+ * attributes. docs/spec/package.md §Signed data.
  */
 import { createHash, hash, verify } from 'node:crypto';
 import { type ErrorCode, SallyportError } from '../errors.ts';
@@ -25,8 +25,8 @@ const idMessageDigest = oid('1.2.840.113549.1.9.4');
 const versionOne = integer(Buffer.from([1]));
 
 /**
- * Signs any content: manifests, trust files, policy bundles. Returns DER; the same content signed twice
- * differs in the signature alone. Errors: CERTIFICATE_REFUSED and those of `sign`.
+ * Signs any content: manifests, trust files, policy bundles. Returns DER; the same content signed
+ * twice differs in the signature alone. Errors: CERTIFICATE_REFUSED and those of `sign`.
  */
 export async function signData(
   content: Uint8Array,
@@ -41,9 +41,9 @@ export async function signData(
 }
 
 /**
- * Returns the content if exactly the holder of `expectedCertificate` signed it. The certificate inside
- * must be that one, byte for byte; nothing inside is trusted to say who signed.
- * Errors in check order: PACKAGE_SIGNATURE (not in our form), PACKAGE_SENDER (another certificate),
+ * Returns the content if exactly the holder of `expectedCertificate` signed it. The certificate
+ * inside must be that one, byte for byte; nothing inside is trusted to say who signed. Errors in
+ * check order: PACKAGE_SIGNATURE (not in our form), PACKAGE_SENDER (another certificate),
  * PACKAGE_SIGNATURE (does not verify); `code` replaces both where the data is no package.
  */
 export function verifySigned(
@@ -96,7 +96,10 @@ export function readSigned(file: Buffer, code: ErrorCode = 'PACKAGE_SIGNATURE'):
   }
 }
 
-/** The attributes in DER SET order, without the tag that encloses them: signing and sending differ in it. */
+/**
+ * The attributes in DER SET order, without the tag that encloses them: signing and sending differ
+ * in it.
+ */
 function signedAttributes(content: Uint8Array, suite: Suite): Buffer {
   const digest = hash(suite.hash.name, content, 'buffer');
   const messageDigest = sequence(idMessageDigest, set(octetString(digest)));
@@ -129,8 +132,8 @@ function signedData(
 }
 
 /**
- * r ‖ s as DER Ecdsa-Sig-Value with s in the lower half of the order. (r, s) and (r, n − s) both verify;
- * with one form allowed, nobody on the way can give a package another digest.
+ * r ‖ s as DER Ecdsa-Sig-Value with s in the lower half of the order. (r, s) and (r, n − s) both
+ * verify; with one form allowed, nobody on the way can give a package another digest.
  */
 function encodeSignature(raw: Buffer, suite: Suite): Buffer {
   const { coordinateBytes, order } = suite.signature;

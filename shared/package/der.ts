@@ -1,8 +1,9 @@
 /**
  * DER (X.690 §10), as much as the package needs: definite, minimal lengths and low tag numbers.
  *
- * The reader only finds places; it judges nothing but lengths. Whoever reads a structure builds it again
- * from the values found and compares the bytes: what is not exactly what we would have written is refused.
+ * The reader only finds places; it judges nothing but lengths. Whoever reads a structure builds it
+ * again from the values found and compares the bytes: what is not exactly what we would have
+ * written is refused.
  */
 import { SallyportError } from '../errors.ts';
 
@@ -69,9 +70,9 @@ export interface DerElement {
 }
 
 /**
- * The element at a path of child positions: `derAt(file, 0, 1)` is the second child of the first element.
- * Views into `bytes`, nothing is copied. Throws `Error` (the caller adds its code) where the path leaves
- * the bytes or a length is not definite and minimal.
+ * The element at a path of child positions: `derAt(file, 0, 1)` is the second child of the first
+ * element. Views into `bytes`, nothing is copied. Throws `Error` (the caller adds its code) where
+ * the path leaves the bytes or a length is not definite and minimal.
  */
 export function derAt(bytes: Buffer, ...path: readonly number[]): DerElement {
   let element: DerElement = { whole: bytes, content: bytes };

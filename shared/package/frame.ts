@@ -1,8 +1,8 @@
 /**
  * Frames: how messages lie in the plaintext of a package, one after the other across segments.
  *
- *   salt (16) │ u32 header length │ u64 body length │ header │ body        leaf = H(0x00 ‖ salt ‖ H(message))
- *              ╰────────────────────── message ──────────────────╯
+ *   salt (16) │ u32 header length │ u64 body length │ header │ body
+ *             ╰────────────────────── message ───────────────────╯    leaf = H(0 ‖ salt ‖ H(message))
  */
 import { createHash, type Hash, hash } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
@@ -13,7 +13,9 @@ import type { Suite } from './suites.ts';
 
 export const saltBytes = 16;
 
-/** Leaf in the message tree. The salt keeps a leaf from telling whether a guessed message is there. */
+/**
+ * Leaf in the message tree. The salt keeps a leaf from telling whether a guessed message is there.
+ */
 export function messageLeaf(salt: Uint8Array, digest: Buffer, suite: Suite): Buffer {
   return hash(suite.hash.name, Buffer.concat([leafPrefix, salt, digest]), 'buffer');
 }

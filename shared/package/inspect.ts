@@ -33,8 +33,9 @@ export interface Inspection {
 }
 
 /**
- * Reads what a package says of itself. NOTHING is verified. Errors: PACKAGE_TRUNCATED, PACKAGE_TOO_LARGE,
- * PACKAGE_LAYOUT, PACKAGE_SIGNATURE, PACKAGE_MANIFEST, PACKAGE_SUITE, PACKAGE_KEYS where it cannot be read.
+ * Reads what a package says of itself. NOTHING is verified. Errors: PACKAGE_TRUNCATED,
+ * PACKAGE_TOO_LARGE, PACKAGE_LAYOUT, PACKAGE_SIGNATURE, PACKAGE_MANIFEST, PACKAGE_SUITE,
+ * PACKAGE_KEYS where it cannot be read.
  */
 export async function inspectPackage(source: ByteSource): Promise<Inspection> {
   const manifestFile = await readEntry(source, 0, 'manifest.p7m', limits.manifestBytesMax);
@@ -70,10 +71,10 @@ export async function inspectPackage(source: ByteSource): Promise<Inspection> {
 }
 
 /**
- * Verifies all that needs no key: that a certificate which `accept` takes signed the manifest, and that
- * keys and segments are those of the manifest. `accept` throws to refuse the certificate that the package
- * carries, and returns the id of the node that it stands for.
- * Not checked: receiver, lane, freshness, replay, content. Errors: as `accept`, verifyManifest, verifyParts.
+ * Verifies all that needs no key: that a certificate which `accept` takes signed the manifest, and
+ * that keys and segments are those of the manifest. `accept` throws to refuse the certificate that
+ * the package carries, and returns the id of the node that it stands for. Not checked: receiver,
+ * lane, freshness, replay, content. Errors: as `accept`, verifyManifest, verifyParts.
  */
 export async function verifyPackage(
   source: ByteSource,
@@ -86,8 +87,8 @@ export async function verifyPackage(
 }
 
 /**
- * The node whose signing certificate this is (subject `CN=<node> sign`), if it is one of `anchors` or was
- * issued by one. Errors: CERTIFICATE_REFUSED.
+ * The node whose signing certificate this is (subject `CN=<node> sign`), if it is one of `anchors`
+ * or was issued by one. Errors: CERTIFICATE_REFUSED.
  */
 export function acceptIssuedBy(anchors: readonly X509Certificate[], certificate: Buffer): string {
   const leaf = parse(certificate);
@@ -115,7 +116,9 @@ function parse(certificate: Buffer): X509Certificate {
   }
 }
 
-/** Serial number (hex) of the recipient in keys.p7m: KeyAgreeRecipientInfo, its one encrypted key. */
+/**
+ * Serial number (hex) of the recipient in keys.p7m: KeyAgreeRecipientInfo, its one encrypted key.
+ */
 function recipientSerial(keys: Buffer): string {
   try {
     return derAt(keys, 0, 1, 0, 1, 0, 3, 0, 0, 1).content.toString('hex');

@@ -1,7 +1,7 @@
 /**
- * JSON Canonicalization Scheme (RFC 8785) of a JSON value. ECMAScript's own number and string forms and
- * its order of strings by UTF-16 unit are what the RFC prescribes; only the members need sorting.
- * The value comes from us or from JSON.parse: depth is the caller's to bound.
+ * JSON Canonicalization Scheme (RFC 8785) of a JSON value. ECMAScript's own number and string forms
+ * and its order of strings by UTF-16 unit are what the RFC prescribes; only the members need
+ * sorting. The value comes from us or from JSON.parse: depth is the caller's to bound.
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;

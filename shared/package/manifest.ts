@@ -1,6 +1,6 @@
 /**
- * The manifest: what a package is, signed and readable without a key. Strict JSON, canonical (RFC 8785),
- * closed schema. docs/spec/package.md §Manifest.
+ * The manifest: what a package is, signed and readable without a key. Strict JSON, canonical (RFC
+ * 8785), closed schema. docs/spec/package.md §Manifest.
  */
 import { SallyportError } from '../errors.ts';
 import { isId } from '../ids.ts';
@@ -45,8 +45,9 @@ export function encodeManifest(manifest: Manifest): Buffer {
 }
 
 /**
- * Decodes the content of a verified manifest.p7m. Equality with its own canonical form refuses duplicate
- * keys, other order, white space, escapes and bad UTF-8 at once. Errors: PACKAGE_MANIFEST.
+ * Decodes the content of a verified manifest.p7m. Equality with its own canonical form refuses
+ * duplicate keys, other order, white space, escapes and bad UTF-8 at once. Errors:
+ * PACKAGE_MANIFEST.
  */
 export function decodeManifest(bytes: Buffer): Manifest {
   const value = parse(bytes);

@@ -26,8 +26,8 @@ export function treeRoot(hashName: string, leaves: readonly Buffer[]): Buffer {
 }
 
 /**
- * Pairs from the left; an odd last one moves up unchanged. For the root this is the same as the RFC's
- * split at the largest power of two.
+ * Pairs from the left; an odd last one moves up unchanged. For the root this is the same as the
+ * RFC's split at the largest power of two.
  */
 function nextLevel(hashName: string, level: readonly Buffer[]): Buffer[] {
   const next: Buffer[] = [];

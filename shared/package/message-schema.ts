@@ -1,6 +1,6 @@
 /**
- * The closed schema of message headers: each type's fields, and how each is written, read and checked.
- * docs/spec/package.md §Messages is the norm. Errors: PACKAGE_MESSAGE.
+ * The closed schema of message headers: each type's fields, and how each is written, read and
+ * checked. docs/spec/package.md §Messages is the norm. Errors: PACKAGE_MESSAGE.
  */
 import { type ErrorCode, isErrorCode, SallyportError } from '../errors.ts';
 import type { MessageHeader } from '../exchange/message.ts';

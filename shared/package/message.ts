@@ -3,8 +3,9 @@
  *
  *   u32 header length │ u64 body length │ header: CBOR [type, {field: value}] │ body
  *
- * The schema is closed: each type has an exact set of fields, read in their one canonical order, so an
- * unknown, missing, repeated or misplaced field is refused. Errors of this module: PACKAGE_MESSAGE.
+ * The schema is closed: each type has an exact set of fields, read in their one canonical order, so
+ * an unknown, missing, repeated or misplaced field is refused. Errors of this module:
+ * PACKAGE_MESSAGE.
  */
 import { createHash, hash } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
@@ -32,7 +33,9 @@ export function encodeMessage(message: Message, suite: Suite = suites['intl-1'])
   return { head, body, digest: messageDigest(head, body, suite) };
 }
 
-/** Digest (hex) of an encoded message. Small ones at once: a hash object costs more than the copy. */
+/**
+ * Digest (hex) of an encoded message. Small ones at once: a hash object costs more than the copy.
+ */
 export function messageDigest(head: Uint8Array, body: Uint8Array, suite: Suite): string {
   const { name } = suite.hash;
   if (body.length <= copiedBytesMax) return hash(name, Buffer.concat([head, body]));

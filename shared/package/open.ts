@@ -81,11 +81,11 @@ export async function* openPackageStream(
   return frames.finish();
 }
 
-/** Opens a batch into memory. Errors: as openPackageStream; PACKAGE_TOO_LARGE after `check`. */
+/** Opens a batch into memory. Errors: as openPackageStream, and PACKAGE_TOO_LARGE. */
 export async function openPackage(source: ByteSource, options: OpenOptions): Promise<Opened> {
   const verified = await admit(source, options);
   const { manifest, manifestFile, digest, suite } = verified;
-  expectSmall(manifest);
+  expectSmall(manifest.contentBytes, limits.packageInMemoryBytesMax, 'content');
   const frames = createFrameReader(manifest, suite);
   const messages: OpenedMessage[] = [];
   let open: Extract<FramePart, { part: 'message' }> | undefined;
@@ -93,6 +93,7 @@ export async function openPackage(source: ByteSource, options: OpenOptions): Pro
   for await (const plain of decrypt(source, verified, options)) {
     for (const part of frames.push(plain)) {
       if (part.part === 'message') {
+        expectSmall(part.bodyBytes, limits.messageBodyBytesMax, 'body');
         open = part;
         chunks = [];
       } else if (part.part === 'body') chunks.push(part.bytes);
@@ -155,13 +156,10 @@ function expectFresh({ createdAtMs, expiresAtMs }: Manifest, nowMs: number): voi
   }
 }
 
-function expectSmall({ contentBytes }: Manifest): void {
-  if (contentBytes <= limits.packageInMemoryBytesMax) return;
-  throw new SallyportError(
-    'PACKAGE_TOO_LARGE',
-    `expected at most ${limits.packageInMemoryBytesMax} bytes of content, got ${contentBytes}`,
-    { hint: 'open it as a stream' },
-  );
+function expectSmall(bytes: number, bytesMax: number, what: string): void {
+  if (bytes <= bytesMax) return;
+  const message = `expected at most ${bytesMax} bytes of ${what}, got ${bytes}`;
+  throw new SallyportError('PACKAGE_TOO_LARGE', message, { hint: 'open it as a stream' });
 }
 
 function join(chunks: readonly Buffer[]): Buffer {

@@ -46,9 +46,9 @@ export function proveMessage(
 }
 
 /**
- * Returns what is proved: the holder of `certificate` sent this message in the package of this manifest.
- * Errors in check order: PACKAGE_SENDER, PACKAGE_SIGNATURE, PACKAGE_MANIFEST, PACKAGE_SUITE,
- * PACKAGE_MESSAGE (form, or not in the package).
+ * Returns what is proved: the holder of `certificate` sent this message in the package of this
+ * manifest. Errors in check order: PACKAGE_SENDER, PACKAGE_SIGNATURE, PACKAGE_MANIFEST,
+ * PACKAGE_SUITE, PACKAGE_MESSAGE (form, or not in the package).
  */
 export function verifyProof(
   proof: MessageProof,

@@ -1,8 +1,9 @@
 /**
  * Sealing: messages ▶ frames ▶ segments ▶ segment root ▶ keys ▶ manifest ▶ one signature.
  *
- * The manifest comes first in the file and is made last. In memory the parts are put together at the end;
- * into a file, all sizes are known beforehand, so its space is left free and filled when the rest is written.
+ * The manifest comes first in the file and is made last. In memory the parts are put together at
+ * the end; into a file, all sizes are known beforehand, so its space is left free and filled when
+ * the rest is written.
  */
 import { createHash, hash, randomBytes } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
@@ -37,7 +38,9 @@ export interface SealOptions {
   readonly segmentBytes?: number;
 }
 
-/** A message whose body is too large for memory. `body` opens it; it must yield exactly `bodyBytes`. */
+/**
+ * A message whose body is too large for memory. `body` opens it; it must yield exactly `bodyBytes`.
+ */
 export interface StreamedMessage {
   readonly head: Buffer;
   readonly bodyBytes: number;
@@ -69,8 +72,8 @@ export async function sealPackage(
 }
 
 /**
- * Seals messages of any size into a sink, one segment in memory at a time. Returns also the file's size.
- * Errors: as sealPackage, and those of the sink and of the bodies.
+ * Seals messages of any size into a sink, one segment in memory at a time. Returns also the file's
+ * size. Errors: as sealPackage, and those of the sink and of the bodies.
  */
 export async function sealPackageTo(
   sink: ByteSink,
@@ -96,8 +99,9 @@ export async function sealPackageTo(
 }
 
 /**
- * A signature is 70 or 71 bytes in DER, seldom less. Where just that decides whether the manifest takes
- * one block more, the first signature may not fit the space; each further one does in half of the cases.
+ * A signature is 70 or 71 bytes in DER, seldom less. Where just that decides whether the manifest
+ * takes one block more, the first signature may not fit the space; each further one does in half of
+ * the cases.
  */
 const signAttemptsMax = 64;
 

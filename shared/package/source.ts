@@ -1,4 +1,6 @@
-/** Where a package is read from and written to: by position, so that neither side holds it whole. */
+/**
+ * Where a package is read from and written to: by position, so that neither side holds it whole.
+ */
 import { SallyportError } from '../errors.ts';
 
 export interface ByteSource {

@@ -1,7 +1,8 @@
 /**
- * Suites are data: all that is particular to an algorithm stands in one row. docs/spec/package.md §Suites.
+ * Suites are data: all that is particular to an algorithm stands in one row. docs/spec/package.md
+ * §Suites.
  */
-import { type ErrorCode, SallyportError } from '../errors.ts';
+import { SallyportError } from '../errors.ts';
 import { oid, sequence } from './der.ts';
 
 export interface Suite {
@@ -74,11 +75,11 @@ export const suites: Readonly<Record<SuiteName, Suite>> = {
   },
 };
 
-/** The row of a name that came from outside. No default, no downgrade. Errors: `code`. */
-export function suiteOf(name: string, code: ErrorCode = 'PACKAGE_SUITE'): Suite {
+/** The row of a name that came from outside. No default, no downgrade. Errors: PACKAGE_SUITE. */
+export function suiteOf(name: string): Suite {
   const suite = Object.hasOwn(suites, name) ? suites[name as SuiteName] : undefined;
   if (suite) return suite;
-  throw new SallyportError(code, 'expected a known suite', {
+  throw new SallyportError('PACKAGE_SUITE', 'expected a known suite', {
     hint: `this version knows ${Object.keys(suites).join(', ')}`,
   });
 }

@@ -1,8 +1,8 @@
 /**
- * The archive: POSIX ustar with every field fixed but name, size and checksum.
- * There is no tar parser. The reader knows each entry's name and size beforehand, or reads the size field
- * and then demands exactly the header block that we would have written: links, absolute paths, other
- * owners or modes differ from it and are refused.
+ * The archive: POSIX ustar with every field fixed but name, size and checksum. There is no tar
+ * parser. The reader knows each entry's name and size beforehand, or reads the size field and then
+ * demands exactly the header block that we would have written: links, absolute paths, other owners
+ * or modes differ from it and are refused.
  */
 import { SallyportError } from '../errors.ts';
 

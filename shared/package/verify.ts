@@ -1,8 +1,8 @@
 /**
  * What can be verified of a package without a key, in order:
  *
- *   first entry ▶ signature by a pinned certificate ▶ manifest ▶ suite ▶ sender       verifyManifest
- *   size of the whole ▶ keys.p7m ▶ every segment ▶ segment root ▶ end                 verifyParts
+ *   verifyManifest   first entry ▶ pinned certificate ▶ signature ▶ manifest ▶ suite ▶ sender
+ *   verifyParts      size of the whole ▶ keys.p7m ▶ every segment ▶ segment root
  *
  * Nothing is parsed before it was verified, except for the few lengths that lead to the signature.
  */
@@ -40,8 +40,9 @@ export interface VerifiedManifest {
 }
 
 /**
- * Errors in check order: PACKAGE_TOO_LARGE, PACKAGE_TRUNCATED, PACKAGE_LAYOUT, PACKAGE_SENDER (not the
- * pinned certificate), PACKAGE_SIGNATURE, PACKAGE_MANIFEST, PACKAGE_SUITE, PACKAGE_SENDER (node or key id).
+ * Errors in check order: PACKAGE_TOO_LARGE, PACKAGE_TRUNCATED, PACKAGE_LAYOUT, PACKAGE_SENDER (not
+ * the pinned certificate), PACKAGE_SIGNATURE, PACKAGE_MANIFEST, PACKAGE_SUITE, PACKAGE_SENDER (node
+ * or key id).
  */
 export async function verifyManifest(
   source: ByteSource,
@@ -71,8 +72,9 @@ export interface VerifiedParts {
 }
 
 /**
- * Errors in check order: PACKAGE_LAYOUT (keys entry), PACKAGE_TRUNCATED, PACKAGE_LAYOUT (size of the whole),
- * PACKAGE_KEYS (digest), PACKAGE_LAYOUT (segment entries, padding, end), PACKAGE_SEGMENTS (root).
+ * Errors in check order: PACKAGE_LAYOUT (keys entry), PACKAGE_TRUNCATED, PACKAGE_LAYOUT (size of
+ * the whole), PACKAGE_KEYS (digest), PACKAGE_LAYOUT (segment entries, padding, end),
+ * PACKAGE_SEGMENTS (root).
  */
 export async function verifyParts(
   source: ByteSource,
@@ -121,7 +123,10 @@ export async function* readSegments(
   }
 }
 
-/** Content of an entry whose size only its header tells. Errors: as the tar module, PACKAGE_TRUNCATED. */
+/**
+ * Content of an entry whose size only its header tells. Errors: as the tar module,
+ * PACKAGE_TRUNCATED.
+ */
 export async function readEntry(
   source: ByteSource,
   offset: number,

@@ -32,7 +32,7 @@ const flip = (at: number): Buffer => {
   return copy;
 };
 
-test('the caller is asked once, with manifest and digest, and then the key is used once', async () => {
+test('the caller is asked once, with the digest, and then the key is used once', async () => {
   let seen: unknown;
   const result = await opening(bytes, {
     check: (place) => {

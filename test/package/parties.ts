@@ -1,6 +1,7 @@
 /**
- * The parties of the package tests: P-256 keys in software and certificates of a small CA, kept beside the
- * vectors (made by test/vectors/package/generate.ts). For tests alone: these private keys are public.
+ * The parties of the package tests: P-256 keys in software and certificates of a small CA, kept
+ * beside the vectors (made by test/vectors/package/generate.ts). For tests alone: these private
+ * keys are public.
  */
 import { createECDH, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

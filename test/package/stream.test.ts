@@ -1,4 +1,6 @@
-/** Packages larger than memory should hold: written to and read from files, one segment at a time. */
+/**
+ * Packages larger than memory should hold: written to and read from files, one segment at a time.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -56,7 +58,10 @@ async function withFile<T>(work: (handle: FileHandle) => Promise<T>): Promise<T>
 
 type Messages = Parameters<typeof sealPackageTo>[1]['messages'];
 
-/** Seals into a file and opens it again; returns what was read by message: header type and body hash. */
+/**
+ * Seals into a file and opens it again; returns what was read by message: header type and body
+ * hash.
+ */
 function throughFile(messages: Messages, changes: Partial<SealOptions> = {}) {
   return withFile(async (handle) => {
     const sealed = await sealPackageTo(fileSink(handle), { ...sealOptions, ...changes, messages });
@@ -181,6 +186,15 @@ test('what does not fit into memory is refused before the key is used', async ()
     await assert.rejects(opening, { code: 'PACKAGE_TOO_LARGE' });
   });
   assert.equal(derived, 0);
+});
+
+test('a body above the maximum is not opened into memory', async () => {
+  await withFile(async (handle) => {
+    const messages = [streamed(limits.messageBodyBytesMax + 1)];
+    await sealPackageTo(fileSink(handle), { ...sealOptions, messages });
+    const opening = openPackage(await fileSource(handle), openOptions);
+    await assert.rejects(opening, { code: 'PACKAGE_TOO_LARGE' });
+  });
 });
 
 test('a package without messages, and one with too many, is not made', async () => {

@@ -1,4 +1,7 @@
-/** Every file of test/vectors/package: one scenario each. docs/spec/package.md §Vectors tells the format. */
+/**
+ * Every file of test/vectors/package: one scenario each. docs/spec/package.md §Vectors tells the
+ * format.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -62,8 +65,8 @@ for (const name of names) {
 
 test('there are vectors for every refusal that the opener knows', () => {
   const seen = new Set(names.map((name) => readVector(name).headers.get('expect')));
-  const known = `ok PACKAGE_TRUNCATED PACKAGE_TOO_LARGE PACKAGE_LAYOUT PACKAGE_SENDER PACKAGE_SIGNATURE
-    PACKAGE_MANIFEST PACKAGE_SUITE PACKAGE_RECEIVER PACKAGE_LANE PACKAGE_FROM_FUTURE PACKAGE_EXPIRED
+  const known = `ok PACKAGE_TRUNCATED PACKAGE_TOO_LARGE PACKAGE_LAYOUT PACKAGE_SENDER
+    PACKAGE_SIGNATURE PACKAGE_MANIFEST PACKAGE_SUITE PACKAGE_RECEIVER PACKAGE_LANE PACKAGE_FROM_FUTURE PACKAGE_EXPIRED
     LANE_REPLAY LANE_FORK PACKAGE_KEYS PACKAGE_SEGMENTS PACKAGE_DECRYPT PACKAGE_MESSAGE`;
   assert.deepEqual([...seen].sort(), known.split(/\s+/).sort());
 });

@@ -1,6 +1,7 @@
 /**
- * Makes the vectors: `node test/vectors/package/generate.ts`. Keys and certificates in parties/ stay as they
- * are. Content keys, salts and signatures are random, so every run gives other bytes of the same meaning.
+ * Makes the vectors: `node test/vectors/package/generate.ts`. Keys and certificates in parties/
+ * stay as they are. Content keys, salts and signatures are random, so every run gives other bytes
+ * of the same meaning.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
