@@ -168,8 +168,9 @@ async function rawTo(port: number, text: string, ms = 2_000): Promise<string> {
   await once(socket, 'secureConnect');
   socket.on('error', () => {});
   socket.write(Buffer.from(text, 'latin1'));
-  await Promise.race([once(socket, 'close'), pause(ms)]);
-  socket.destroy();
+  const timer = setTimeout(() => socket.destroy(), ms);
+  await once(socket, 'close');
+  clearTimeout(timer);
   return got;
 }
 
