@@ -14,7 +14,7 @@ export interface Closed {
 
 /** Closes one schema; `root` resolves its references. Untrusted input, bounded in depth and nodes. */
 export function closeSchema(root: unknown, raw: unknown): Closed {
-  const closing: Closing = { root, notes: [], nodes: 0 };
+  const closing: Closing = { root, notes: [], trail: [], nodes: 0 };
   const closed = close(closing, raw, '$', 0);
   if (closed === undefined) return { schema: undefined, notes: closing.notes };
   const { schema, faults } = readSchema(closed);
@@ -54,6 +54,8 @@ const refHopsMax = 8;
 interface Closing {
   readonly root: unknown;
   readonly notes: string[];
+  /** References that lead to the place at hand. */
+  readonly trail: unknown[];
   nodes: number;
 }
 
@@ -69,22 +71,34 @@ const copied = [
 const copiedNumbers = ['exclusiveMinimum', 'exclusiveMaximum'];
 
 function close(closing: Closing, raw: unknown, at: string, depth: number): Open | undefined {
-  const leftOut = (why: string): undefined => {
-    if (closing.notes.length < notesMax) closing.notes.push(`${at} left out: ${why}`);
-  };
+  const pointer = isOpen(raw) ? raw.$ref : undefined;
+  if (pointer === undefined) return closeNode(closing, raw, at, depth);
+  if (closing.trail.includes(pointer)) return leftOut(closing, at, 'a shape within itself');
+  closing.trail.push(pointer);
+  const closed = closeNode(closing, raw, at, depth);
+  closing.trail.pop();
+  return closed;
+}
+
+function leftOut(closing: Closing, at: string, why: string): undefined {
+  if (closing.notes.length < notesMax) closing.notes.push(`${at} left out: ${why}`);
+}
+
+function closeNode(closing: Closing, raw: unknown, at: string, depth: number): Open | undefined {
   closing.nodes += 1;
-  if (depth >= limits.schemaDepthMax || closing.nodes > limits.schemaNodesMax)
-    return leftOut('too deep');
+  if (depth >= limits.schemaDepthMax || closing.nodes > limits.schemaNodesMax) {
+    return leftOut(closing, at, 'too deep');
+  }
   const resolved = resolveRef(closing.root, raw);
-  if (resolved === undefined) return leftOut('not a schema of this document');
+  if (resolved === undefined) return leftOut(closing, at, 'not a schema of this document');
   const node = flatten(closing, resolved);
-  if (node === undefined) return leftOut('a choice of shapes');
+  if (node === undefined) return leftOut(closing, at, 'a choice of shapes');
   const types = typesOf(node);
-  if (types.length === 0) return leftOut('no type');
+  if (types.length === 0) return leftOut(closing, at, 'no type');
   const closed: Record<string, unknown> = { type: types.length === 1 ? types[0] : types };
   if (types.includes('object')) {
     const members = closeMembers(closing, node, at, depth);
-    if (members === undefined) return leftOut('an object that names no members');
+    if (members === undefined) return leftOut(closing, at, 'an object that names no members');
     Object.assign(closed, members);
   }
   if (types.includes('array')) {
@@ -104,8 +118,10 @@ function withKeywords(node: Open, types: readonly string[], closed: Record<strin
     const value = node[keyword];
     if (value === undefined || (copiedNumbers.includes(keyword) && typeof value !== 'number'))
       continue;
-    // A probe: the object's members and items do not matter to a scalar keyword.
-    const probe = { ...closed, [keyword]: value };
+    // The keyword alone, beside members that no keyword minds; a pattern may depend on maxLength.
+    const { type, maxLength } = closed;
+    const beside = maxLength === undefined ? {} : { maxLength };
+    const probe = { type, properties: {}, items: { type: 'null' }, ...beside, [keyword]: value };
     if (readSchema(probe).faults.length === 0) closed[keyword] = value;
   }
   return closed;

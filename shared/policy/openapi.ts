@@ -87,6 +87,8 @@ function readRoute(one: Operation): StartingRoute | string {
     return 'its path has another form than /literal/{parameter}';
   }
   if (/^\/exchanges(\/|$)/.test(path)) return 'its path is one of the gateway itself';
+  const params = templateParams(path);
+  if (new Set(params).size !== params.length) return 'two of its parameters have one name';
   const shape = path.replace(/\{[^}]*\}/g, '{}');
   const same = (other: StartingRoute): boolean =>
     other.method === method && other.path.replace(/\{[^}]*\}/g, '{}') === shape;
@@ -95,13 +97,12 @@ function readRoute(one: Operation): StartingRoute | string {
   const body = method === 'GET' ? undefined : readBody(root, operation, notes);
   if (body === 'none') return 'its request body is no JSON that can be closed';
   const response = readResponse(root, operation, notes);
-  const params = readParams(one, 'path', notes);
   const query = readParams(one, 'query', notes);
   return {
     name: nameOf(one),
     method,
     path,
-    params: templateParams(path).length === 0 ? undefined : params,
+    params: params.length === 0 ? undefined : readParams(one, 'path', notes),
     query: Object.keys(query.properties ?? {}).length === 0 ? undefined : query,
     body,
     ...response,

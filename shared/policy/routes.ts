@@ -47,7 +47,7 @@ export function templateSegments(path: string): { text: string; parameter: boole
     );
   }
   return parts.map((part) => {
-    const name = /^\{([A-Za-z_][A-Za-z0-9_-]{0,62})\}$/.exec(part)?.[1];
+    const name = /^\{([A-Za-z][A-Za-z0-9_-]{0,62})\}$/.exec(part)?.[1];
     if (name !== undefined) return { text: name, parameter: true };
     return { text: pathSegments(`/${part}`)[0] ?? '', parameter: false };
   });
