@@ -56,11 +56,6 @@ export function authority(node: GuardContext): Authority {
   return {
     handlers: {
       'policy-apply': apply,
-      'policy-show': () => {
-        const stored = node.store.policyBundle();
-        if (!stored) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
-        return { head: { version: stored.version }, body: stored.bundle };
-      },
     },
     wanted(header) {
       const stored = node.store.policyBundle();

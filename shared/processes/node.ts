@@ -17,7 +17,7 @@ import { type Peer, readPeer } from '../pairing/peer.ts';
 import type { Hsm, KeyName } from '../ports.ts';
 import { openStore } from '../store/sqlite/open.ts';
 import { runAdmin } from './admin/run.ts';
-import { type Running, runChild } from './child.ts';
+import { failStart, type Running, runChild } from './child.ts';
 import { runEdge } from './edge/run.ts';
 import type { GuardContext, Journey } from './guard/context.ts';
 import { runGuard } from './guard/run.ts';
@@ -36,11 +36,19 @@ type Start = (home: Home, parts: NodeParts, log: Log) => Promise<Running>;
 
 /** Runs one process of the node whose home is the working directory: `main.ts <process>`. */
 export async function runProcess(parts: NodeParts, argv: readonly string[]): Promise<void> {
-  const name = processNames.find((one) => one === argv[0]);
-  if (!name) throw new SallyportError('USAGE', `expected one of ${processNames.join(', ')}`);
-  const home = readHome('.');
+  const { name, home } = readStart(argv);
   const log = createLog(name, home.config.log.level);
   await runChild(name, log, () => starts[name](home, parts, log));
+}
+
+function readStart(argv: readonly string[]): { name: ProcessName; home: Home } {
+  try {
+    const name = processNames.find((one) => one === argv[0]);
+    if (!name) throw new SallyportError('USAGE', `expected one of ${processNames.join(', ')}`);
+    return { name, home: readHome('.') };
+  } catch (thrown) {
+    return failStart(thrown);
+  }
 }
 
 const starts: Record<ProcessName, Start> = {

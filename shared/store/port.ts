@@ -72,6 +72,8 @@ export interface StoreWrites {
 
   appendAudit(block: AuditBlock): void;
   putPolicy(policy: StoredPolicy): void;
+  /** Changes one small row, so that the commit around it has to reach the disk. */
+  proveWritable(atMs: number): void;
 }
 
 export interface OutLane {

@@ -19,6 +19,8 @@ export interface DoorOptions {
   readonly refused: (code: ErrorCode, detail: string) => void;
   readonly status: () => Readonly<Record<string, unknown>>;
   readonly store: Store;
+  /** Makes one durable commit. Errors: STORE_FULL, STORE_FAILED. */
+  readonly storeCheck: () => Promise<void>;
 }
 
 export interface Doors {
@@ -42,6 +44,15 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
         .map(({ version, appliedAtMs, actor }) => ({ version, appliedAtMs, actor })),
     }),
     'audit-blocks': (head) => answerAuditBlocks(store, head),
+    'policy-show': () => {
+      const stored = store.policyBundle();
+      if (!stored) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
+      return { head: { version: stored.version }, body: stored.bundle };
+    },
+    // A commit with something in it: only that shows that the disk takes what it is given.
+    'store-check': async () => {
+      await options.storeCheck();
+    },
   };
   const { call, ...authority } = options.journey;
   const verbs: Record<Caller, Handlers> = {

@@ -121,6 +121,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       flushAudit();
     },
     store,
+    storeCheck: () => store.write((tx) => tx.proveWritable(now())),
     status: () => ({
       role: self.role,
       node: self.nodeId,

@@ -1,10 +1,10 @@
-/** What is only ever added: policy bundles and blocks of the audit chain. */
+/** What is only ever added: policy bundles and blocks of the audit chain. And a proof of writing. */
 import { SallyportError } from '../../errors.ts';
 import type { AuditBlock, AuditHead, Store, StoredPolicy, StoreWrites } from '../port.ts';
 import type { Statements } from './statements.ts';
 
 type Reads = Pick<Store, 'policyBundle' | 'policyHistory' | 'auditHead' | 'auditBlocks'>;
-type Writes = Pick<StoreWrites, 'putPolicy' | 'appendAudit'>;
+type Writes = Pick<StoreWrites, 'putPolicy' | 'appendAudit' | 'proveWritable'>;
 
 export interface Records {
   readonly reads: Reads;
@@ -27,8 +27,11 @@ export function records(sql: Statements): Records {
   );
   const append = sql.change('INSERT INTO audit_block VALUES (?, ?, ?, ?, ?, ?, ?)');
 
+  const prove = sql.change('INSERT OR REPLACE INTO proof VALUES (1, ?)');
+
   return {
     writes: {
+      proveWritable: (atMs) => prove(atMs),
       putPolicy({ version, bundle, appliedAtMs, actor }) {
         const last = policies(1)[0]?.version ?? 0;
         if (version <= last) {

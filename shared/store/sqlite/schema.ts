@@ -60,6 +60,7 @@ export const migrations: readonly string[] = [
     sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL,
     count INTEGER NOT NULL, total INTEGER NOT NULL, events BLOB NOT NULL
   ) STRICT;
+  CREATE TABLE proof (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
   `,
 ];
 
