@@ -49,8 +49,34 @@ export function readBytes(from: Cursor): Buffer {
 
 export function readText(from: Cursor): string {
   const bytes = take(from, readHead(from, major.text));
-  if (!isUtf8(bytes)) throw refused('text in UTF-8');
-  return bytes.toString();
+  const text = bytes.toString();
+  // Every fault in UTF-8 decodes to a replacement character, which seldom is there by right.
+  if (text.includes('\ufffd') && !isUtf8(bytes)) throw refused('text in UTF-8');
+  return text;
+}
+
+/** A text that is written and looked for often, encoded once. */
+export function encodeText(value: string): Buffer {
+  const out = { bytes: Buffer.alloc(Buffer.byteLength(value) + 9), at: 0 };
+  writeText(out, value);
+  return out.bytes.subarray(0, out.at);
+}
+
+/** Writes what encodeText gave. */
+export function writeEncoded(out: Cursor, encoded: Buffer): void {
+  reserve(out, encoded.length);
+  out.bytes.set(encoded, out.at);
+  out.at += encoded.length;
+}
+
+/** Goes past the encoded text if exactly that comes next. */
+export function skipEncoded(from: Cursor, encoded: Buffer): boolean {
+  const { bytes, at } = from;
+  for (let index = 0; index < encoded.length; index += 1) {
+    if (bytes[at + index] !== encoded[index]) return false;
+  }
+  from.at += encoded.length;
+  return true;
 }
 
 export const readArray = (from: Cursor): number => readCount(from, major.array);

@@ -65,19 +65,24 @@ const schemas: Schemas = {
   },
 };
 
-/** Fields by type in canonical order. */
-const ordered = new Map(
-  Object.entries(schemas).map(([type, fields]) => [
-    type,
-    // Values are checked by their own field; the table above ties field and type together.
-    (Object.entries(fields) as [string, Field<unknown>][]).sort(([a], [b]) =>
-      cbor.compareKeys(a, b),
-    ),
-  ]),
-);
+/** A field in its place: its name, and the name as encoded. */
+export interface NamedField extends Field<unknown> {
+  readonly name: string;
+  readonly key: Buffer;
+}
+
+const ordered = new Map(Object.entries(schemas).map(([type, fields]) => [type, inOrder(fields)]));
+
+function inOrder(fields: object): NamedField[] {
+  // Values are checked by their own field; the table above ties field and type together.
+  const entries = Object.entries(fields) as [string, Field<unknown>][];
+  return entries
+    .sort(([a], [b]) => cbor.compareKeys(a, b))
+    .map(([name, field]) => ({ ...field, name, key: cbor.encodeText(name) }));
+}
 
 /** Fields of a type in canonical order. */
-export function schemaOf(type: string): readonly [string, Field<unknown>][] {
+export function schemaOf(type: string): readonly NamedField[] {
   const fields = ordered.get(type);
   if (!fields) throw refused('a known message type');
   return fields;

@@ -54,16 +54,16 @@ export function encodeHead(header: MessageHeader, bodyBytes: number): Buffer {
   const out = { bytes: scratch, at: 0 };
   const values: Readonly<Record<string, unknown>> = { ...header };
   const fields = schemaOf(header.type);
-  const present = fields.filter(([name, { optional }]) => {
+  const present = fields.filter(({ name, optional }) => {
     if (values[name] === undefined && !optional) throw refused(`the field ${name}`);
     return values[name] !== undefined;
   });
   cbor.writeArray(out, 2);
   cbor.writeText(out, header.type);
   cbor.writeMap(out, present.length);
-  for (const [name, field] of present) {
-    cbor.writeText(out, name);
-    field.write(out, values[name]);
+  for (const { name, key, write } of present) {
+    cbor.writeEncoded(out, key);
+    write(out, values[name]);
   }
   const head = Buffer.allocUnsafe(lengthsBytes + out.at);
   head.writeUInt32BE(out.at, 0);
@@ -94,15 +94,11 @@ export function decodeHeader(bytes: Buffer): MessageHeader {
   const type = cbor.readText(from);
   const header: Record<string, unknown> = { type };
   let left = cbor.readMap(from);
-  let name = left > 0 ? cbor.readText(from) : undefined;
-  for (const [wanted, field] of schemaOf(type)) {
-    if (name !== wanted) {
-      if (!field.optional) throw refused(`the field ${wanted} of ${type} in its place`);
-      continue;
-    }
-    header[wanted] = field.read(from);
-    left -= 1;
-    name = left > 0 ? cbor.readText(from) : undefined;
+  for (const { name, key, optional, read } of schemaOf(type)) {
+    if (cbor.skipEncoded(from, key)) {
+      header[name] = read(from);
+      left -= 1;
+    } else if (!optional) throw refused(`the field ${name} of ${type} in its place`);
   }
   if (left !== 0 || from.at !== bytes.length) throw refused(`no other field of ${type}`);
   // The schema table is typed against MessageHeader, so a header read by it has that type.

@@ -67,7 +67,7 @@ export function expectEntryHead(block: Buffer, name: string, size: number): void
 
 /** Errors: PACKAGE_LAYOUT unless these are zeros: padding and the end of the archive. */
 export function expectZeros(bytes: Buffer): void {
-  if (bytes.some((byte) => byte !== 0)) {
+  if (!bytes.equals(archiveEnd.subarray(0, bytes.length))) {
     throw new SallyportError('PACKAGE_LAYOUT', 'expected zeros between and after the entries');
   }
 }
