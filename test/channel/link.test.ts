@@ -20,7 +20,7 @@ import {
   until,
   writePackageFile,
 } from './collector.ts';
-import { dialRaw, impostor, inner, innerAsPeer, outer, outerAsPeer } from './parties.ts';
+import { closed, dialRaw, impostor, inner, innerAsPeer, outer, outerAsPeer } from './parties.ts';
 
 const host = '127.0.0.1';
 
@@ -271,6 +271,19 @@ test('a receiver that answers is cut off', async (t) => {
   assert.equal(downs[0]?.code, 'CHANNEL_PEER');
 });
 
+test('a key that does not fit its certificate is told on both sides, and no process falls', async (t) => {
+  const identity = { key: outer.identity.key, cert: outer.otherNode.cert };
+  const { sink } = createCollector(temporaryFolder(t));
+  const receiver = createLinkReceiver({ host, port: 0, identity, peer: outerAsPeer, sink });
+  await assert.rejects(receiver, { code: 'CERTIFICATE_REFUSED' });
+  const downs: SallyportError[] = [];
+  const events = { up: () => {}, down: (error: SallyportError) => void downs.push(error) };
+  const sender = createLinkSender({ host, port: 1, identity, peer: innerAsPeer, events });
+  t.after(() => sender.close());
+  await until('it is told', () => downs.length > 0);
+  assert.equal(downs[0]?.code, 'CERTIFICATE_REFUSED');
+});
+
 test('a port that is taken is told by name', async (t) => {
   const { receiver, collector } = await openReceiver(t);
   const { port } = receiver;
@@ -302,13 +315,6 @@ test('a package that shrinks while it is sent never shows, and the link recovers
   await until('the good one arrives', () => collector.names.length === 1);
   assert.deepEqual(readdirSync(dir), [basename(good)]);
 });
-
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.closed) resolve();
-    else socket.once('close', () => resolve());
-  });
-}
 
 function edit(bytes: Buffer, at: number, value: number): Buffer {
   if (at < 0) return bytes;

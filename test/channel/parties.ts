@@ -1,4 +1,5 @@
 /** The two nodes of link tests: each with its own CA and transport certificate. */
+import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { LinkIdentity, LinkPeer } from '@sallyport/shared/channel/link/peer.ts';
 import { withCa } from './certificates.ts';
@@ -51,4 +52,12 @@ export function dialRaw(
   socket.on('error', () => {});
   socket.resume();
   return socket;
+}
+
+/** Resolves when the socket is closed, in order or not. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
 }

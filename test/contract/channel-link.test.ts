@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { encodeHead, encodePart } from '@sallyport/shared/channel/link/frame.ts';
 import { createLinkReceiver } from '@sallyport/shared/channel/link/receiver.ts';
 import { createLinkSender } from '@sallyport/shared/channel/link/sender.ts';
-import { dialRaw, inner, innerAsPeer, outer, outerAsPeer } from '../channel/parties.ts';
+import { closed, dialRaw, inner, innerAsPeer, outer, outerAsPeer } from '../channel/parties.ts';
 import { channelContract } from './channel.ts';
 
 channelContract('link', async () => {
@@ -25,7 +25,7 @@ channelContract('link', async () => {
       socket.write(encodeHead('interactive', name, 2 * half.length));
       socket.write(encodePart('interactive', part.length));
       socket.end(part);
-      await once(socket, 'close');
+      await closed(socket);
     },
   };
 });

@@ -2,7 +2,8 @@
  * Who is at the other end of a link. TLS has already refused every chain that does not end in the CA
  * of the trust file and every date out of range; this decides whether it is *that* node, as expected.
  */
-import type { TLSSocket } from 'node:tls';
+import { constants } from 'node:crypto';
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { SallyportError } from '../../errors.ts';
 
 /** This node's own transport key and certificate, PEM. */
@@ -21,6 +22,26 @@ export interface LinkPeer {
 export const linkProtocol = 'sallyport/1';
 
 const usages = { client: '1.3.6.1.5.5.7.3.2', server: '1.3.6.1.5.5.7.3.1' } as const;
+
+/** TLS as both sides of a link want it. CERTIFICATE_REFUSED where the PEM texts cannot be used. */
+export function linkTls(identity: LinkIdentity, peer: LinkPeer): SecureContextOptions {
+  const options: SecureContextOptions = {
+    key: identity.key,
+    cert: identity.cert,
+    ca: [peer.caPem],
+    minVersion: 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+  try {
+    createSecureContext(options);
+  } catch (cause) {
+    throw new SallyportError('CERTIFICATE_REFUSED', 'expected a key and its certificate in PEM', {
+      hint: 'see tls/link.key and tls/link.pem, and the peer in peer.trust',
+      cause,
+    });
+  }
+  return options;
+}
 
 /**
  * Throws CHANNEL_PEER unless the socket's far end is the peer: verified chain, TLS 1.3, our protocol,

@@ -2,7 +2,6 @@
  * The receiving half of a link: listens, lets in the one peer, takes packages, says nothing. No byte
  * of application data is ever written here; TLS's own handshake and closure are all that goes back.
  */
-import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { asSallyportError, SallyportError } from '../../errors.ts';
@@ -10,7 +9,7 @@ import { limits } from '../../limits.ts';
 import type { ChannelReceiver, ChannelSink, ChannelStatus } from '../../ports.ts';
 import { createSpoolRoom, type SpoolBounds } from '../room.ts';
 import { cleanSpool } from '../spool.ts';
-import { checkPeer, type LinkIdentity, type LinkPeer, linkProtocol } from './peer.ts';
+import { checkPeer, type LinkIdentity, type LinkPeer, linkProtocol, linkTls } from './peer.ts';
 import { takePackages } from './take.ts';
 
 export interface LinkReceiverOptions {
@@ -22,7 +21,10 @@ export interface LinkReceiverOptions {
   readonly bounds?: SpoolBounds;
 }
 
-/** Listens. ADDRESS_IN_USE where it cannot; whatever happens later goes to the sink. */
+/**
+ * Listens. CERTIFICATE_REFUSED or ADDRESS_IN_USE where it cannot; whatever happens later goes to the
+ * sink.
+ */
 export async function createLinkReceiver(
   options: LinkReceiverOptions,
 ): Promise<ChannelReceiver & { readonly port: number }> {
@@ -64,13 +66,9 @@ export async function createLinkReceiver(
   };
 
   const server = createServer({
-    key: identity.key,
-    cert: identity.cert,
-    ca: [peer.caPem],
+    ...linkTls(identity, peer),
     requestCert: true,
     rejectUnauthorized: true,
-    minVersion: 'TLSv1.3',
-    secureOptions: constants.SSL_OP_NO_TICKET,
     ALPNProtocols: [linkProtocol],
     handshakeTimeout: limits.linkHandshakeTimeoutMs,
   });

@@ -14,7 +14,14 @@ import { asSallyportError, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { ChannelSender, ChannelStatus } from '../../ports.ts';
 import type { SenderEvents } from '../events.ts';
-import { checkPeer, type LinkIdentity, type LinkPeer, linkProtocol, peerRefused } from './peer.ts';
+import {
+  checkPeer,
+  type LinkIdentity,
+  type LinkPeer,
+  linkProtocol,
+  linkTls,
+  peerRefused,
+} from './peer.ts';
 import { writePackage } from './write.ts';
 
 export interface LinkSenderOptions {
@@ -44,8 +51,14 @@ export function createLinkSender(options: LinkSenderOptions): ChannelSender {
 
   const open = (): void => {
     state = 'connecting';
-    const fresh = dial(options);
     let failure: SallyportError | undefined;
+    let fresh: TLSSocket;
+    try {
+      fresh = dial(options);
+    } catch (unusable) {
+      lost(asSallyportError(unusable));
+      return;
+    }
     socket = fresh;
     fresh.setTimeout(limits.linkHandshakeTimeoutMs, () =>
       fresh.destroy(new SallyportError('CHANNEL_LOST', 'expected progress on the link, got none')),
@@ -108,7 +121,7 @@ export function createLinkSender(options: LinkSenderOptions): ChannelSender {
     delayMs = Math.min(delayMs * 2, limits.linkReconnectMaxMs);
     events.down(error);
   };
-  open();
+  timer = setTimeout(open);
 
   return {
     async send(file) {
@@ -146,10 +159,7 @@ function dial({ host, port, identity, peer }: LinkSenderOptions): TLSSocket {
   const socket = connect({
     host,
     port,
-    key: identity.key,
-    cert: identity.cert,
-    ca: [peer.caPem],
-    minVersion: 'TLSv1.3',
+    ...linkTls(identity, peer),
     ALPNProtocols: [linkProtocol],
     servername: peer.nodeId,
     rejectUnauthorized: true,
