@@ -41,3 +41,14 @@ test('what may cross the boundary is short, lower-case and without detail', () =
     assert.match(text, /^[a-z][A-Za-z ]{8,60}$/, code);
   }
 });
+
+test('every code is provoked by at least one test', () => {
+  const files = globSync('test/**/*.{ts,json,vector}', { cwd: root });
+  const words = new Set<string>();
+  for (const file of files.filter((one) => one !== 'test/errors.test.ts')) {
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const [word] of text.matchAll(/\b[A-Z]+(?:_[A-Z]+)*\b/g)) words.add(word);
+  }
+  const missing = Object.keys(errorTable).filter((code) => !words.has(code));
+  assert.deepEqual(missing, []);
+});
