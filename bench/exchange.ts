@@ -7,7 +7,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { control } from '@sallyport/cli/control.ts';
-import { type DemoChannel, type DemoPair, startPair } from '@sallyport/cli/demo/pair.ts';
+import {
+  type DemoChannel,
+  type DemoHsm,
+  type DemoPair,
+  startPair,
+} from '@sallyport/cli/demo/pair.ts';
 import { processNames } from '@sallyport/shared/config/home.ts';
 import { type CpuByProcess, cpuBetween, readCpu } from './cpu.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
@@ -17,6 +22,7 @@ export interface ExchangeOptions {
   readonly seconds: number;
   readonly rounds: number;
   readonly channel: DemoChannel;
+  readonly hsm: DemoHsm;
   readonly say: (text: string) => void;
 }
 
@@ -64,7 +70,7 @@ export async function benchExchange(options: ExchangeOptions): Promise<ExchangeR
   let pair: DemoPair | undefined;
   try {
     const upstream = await startChild('upstream.ts', [], children);
-    pair = await startPair(dir, channel, () => {});
+    pair = await startPair({ dir, channel, hsm: options.hsm, say: () => {} });
     const key = await openRoute(dir, pair, upstream.url);
     const tls = ['key', 'pem'].map((kind) => join(dir, 'outer', 'tls', `edge.${kind}`));
     const proxy = await startChild('proxy.ts', [upstream.url, ...tls], children);

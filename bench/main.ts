@@ -11,6 +11,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
     channel: { type: 'string', default: 'link' },
+    hsm: { type: 'string', default: 'auto' },
   },
 });
 
@@ -24,11 +25,17 @@ if (channel !== 'link' && channel !== 'directory' && channel !== 'mixed') {
   process.stderr.write(`bench: expected --channel link, directory or mixed, got ${channel}\n`);
   process.exit(2);
 }
+const { hsm } = values;
+if (hsm !== 'auto' && hsm !== 'soft' && hsm !== 'softhsm') {
+  process.stderr.write(`bench: expected --hsm auto, soft or softhsm, got ${hsm}\n`);
+  process.exit(2);
+}
 const report = await benchExchange({
   connections: values.connections.split(',').map(Number),
   seconds: Number(values.seconds),
   rounds: Number(values.rounds),
   channel,
+  hsm,
   say: (text) => process.stderr.write(`${text}\n`),
 });
 if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);

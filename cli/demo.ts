@@ -9,7 +9,7 @@ import { SallyportError } from '@sallyport/shared/errors.ts';
 import { type Command, Option } from 'commander';
 import { type DemoAnswer, makeCall } from './demo/call.ts';
 import { packagesOf } from './demo/packages.ts';
-import { type DemoChannel, type DemoPair, startPair } from './demo/pair.ts';
+import { type DemoChannel, type DemoHsm, type DemoPair, startPair } from './demo/pair.ts';
 import { ownApi, type Scene, sampleApi } from './demo/scene.ts';
 import { callText, comparison } from './demo/show.ts';
 import { eventsOf, type Hop, traceOf } from './demo/trace.ts';
@@ -18,6 +18,7 @@ import { paint, result, resultJson } from './print.ts';
 interface DemoOptions {
   readonly dir?: string;
   readonly channel: DemoChannel;
+  readonly hsm: DemoHsm;
   readonly once?: boolean;
   readonly json?: boolean;
   readonly upstream?: string;
@@ -33,6 +34,11 @@ export function register(program: Command): void {
       new Option('--channel <kind>', 'what carries the packages')
         .choices(['link', 'directory', 'mixed'])
         .default('link'),
+    )
+    .addOption(
+      new Option('--hsm <kind>', 'where the keys are; auto takes SoftHSM 2 if it is installed')
+        .choices(['auto', 'softhsm', 'soft'])
+        .default('auto'),
     )
     .option('--once', 'make the calls, then stop')
     .option('--json', 'print one JSON object, then stop')
@@ -51,9 +57,12 @@ async function demo(options: DemoOptions): Promise<void> {
     if (!quiet) result(text);
   };
   say(paint('bold', `Sallyport demo in ${dir}`));
-  const pair = await startPair(dir, options.channel, (command) =>
-    say(paint('dim', `$ ${command}`)),
-  );
+  const pair = await startPair({
+    dir,
+    channel: options.channel,
+    hsm: options.hsm,
+    say: (command) => say(paint('dim', `$ ${command}`)),
+  });
   let scene: Scene | undefined;
   try {
     scene =

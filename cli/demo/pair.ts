@@ -10,6 +10,16 @@ import { control } from '../control.ts';
 import { findSoftHsm, makeTokens } from './softhsm.ts';
 
 export type DemoChannel = 'link' | 'directory' | 'mixed';
+/** `auto` takes SoftHSM 2 where it is installed, the soft keystore elsewhere. */
+export type DemoHsm = 'auto' | 'softhsm' | 'soft';
+
+export interface PairOptions {
+  readonly dir: string;
+  readonly channel: DemoChannel;
+  readonly hsm: DemoHsm;
+  /** Told each command before it runs. */
+  readonly say: (command: string) => void;
+}
 
 export interface DemoPair {
   readonly outer: string;
@@ -25,13 +35,12 @@ export interface DemoPair {
   stop(): Promise<void>;
 }
 
-/** What the demo says while it works; one line a command. */
-export type Say = (text: string) => void;
-
 const cli = join(import.meta.dirname, '..', 'main.ts');
 const roles = ['outer', 'inner'] as const;
 
-export async function startPair(dir: string, channel: DemoChannel, say: Say): Promise<DemoPair> {
+/** Errors: HSM_MODULE where SoftHSM was asked for and is missing, INTERNAL with what a verb said. */
+export async function startPair(options: PairOptions): Promise<DemoPair> {
+  const { dir, channel, say } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const home = { outer: join(dir, 'outer'), inner: join(dir, 'inner') };
   const [edge, outerAdmin, innerAdmin, toInner, toOuter] = await freePorts(5);
@@ -42,7 +51,12 @@ export async function startPair(dir: string, channel: DemoChannel, say: Say): Pr
   const exports = carried(channel === 'link' ? 'link' : 'directory', toOuter, 'export');
   for (const name of ['import', 'export']) mkdirSync(ferry(name), { recursive: true });
 
-  const module = await findSoftHsm();
+  const module = options.hsm === 'soft' ? undefined : await findSoftHsm();
+  if (options.hsm === 'softhsm' && module === undefined) {
+    throw new SallyportError('HSM_MODULE', 'SoftHSM 2 is not installed', {
+      hint: 'apt-get install softhsm2, then npm ci again so that pkcs11js is built',
+    });
+  }
   const tokens = module ? await makeTokens(dir, module, ['outer', 'inner']) : [];
   const keys = (index: number): string[] => {
     const token = tokens[index];
