@@ -23,8 +23,8 @@ export interface SpoolRoom {
 }
 
 /**
- * Measures `dir` seldom: others only remove, so what was measured plus what was taken since is never
- * less than what is there. Only when that reaches a bound is the directory measured again.
+ * Measures `dir` seldom: others only remove, so what was measured plus what was taken since is
+ * never less than what is there. Only when that reaches a bound is the directory measured again.
  */
 export function createSpoolRoom(dir: string, bounds: SpoolBounds = limits): SpoolRoom {
   let packages = Number.POSITIVE_INFINITY;

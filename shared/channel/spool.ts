@@ -67,7 +67,9 @@ export async function cleanSpool(dir: string): Promise<void> {
   }
 }
 
-/** Begins a file in `dir`. CHANNEL_FULL on a full disk, INTERNAL where the directory is unusable. */
+/**
+ * Begins a file in `dir`. CHANNEL_FULL on a full disk, INTERNAL where the directory is unusable.
+ */
 export async function depositFile(dir: string, name: string): Promise<Deposit> {
   // Random, so that a torn transfer that is being forgotten cannot meet its own repetition.
   const temporary = join(dir, `.${name}.${newId().slice(-8)}.tmp`);

@@ -14,7 +14,9 @@ export interface Issue {
 
 export interface TestCa {
   readonly caPem: string;
-  /** `usage` defaults to both sides of TLS, `days` below zero makes a certificate that has expired. */
+  /**
+   * `usage` defaults to both sides of TLS, `days` below zero makes a certificate that has expired.
+   */
   issue(wanted: Issue): LinkIdentity;
 }
 

@@ -138,7 +138,7 @@ describe('directory', { concurrency: true }, () => {
     assert.equal(collector.refusals.length, 1);
   });
 
-  test('the refused folder holds so many and no more; the rest is told once and stays', async (t) => {
+  test('the refused folder holds so many; the rest is told once and stays', async (t) => {
     const { pickupDir, collector } = await open(t);
     const count = limits.directoryRefusedMax + 5;
     for (let index = 0; index < count; index += 1)
@@ -190,7 +190,7 @@ describe('directory', { concurrency: true }, () => {
     assert.ok(!existsSync(join(pickupDir, name)));
   });
 
-  test('marker: a file is taken when its marker lies beside it, and both are removed', async (t) => {
+  test('marker: a file is taken when its marker is there, and both are removed', async (t) => {
     const { pickupDir, spoolDir, collector } = await open(t, 'marker');
     const file = writePackageFile(pickupDir, 1, 'first half, ');
     await sleep(2 * limits.directorySweepMs);
@@ -221,7 +221,7 @@ describe('directory', { concurrency: true }, () => {
     await until('it is up', () => receiver.status().state === 'up');
   });
 
-  test('a drop-off folder that goes away and comes back is noticed, and nothing is half there', async (t) => {
+  test('a drop-off folder that goes away and comes back is noticed', async (t) => {
     const dropDir = join(temporaryFolder(t), 'mount');
     const events: string[] = [];
     const sender = createDirectorySender({

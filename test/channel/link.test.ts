@@ -176,7 +176,7 @@ test('packages of a class are reported in the order of their arrival', async (t)
   assert.deepEqual(collector.names, names);
 });
 
-test('a new connection of the peer replaces the old one; a stranger replaces nothing', async (t) => {
+test('a new connection of the peer replaces the old one; a stranger does not', async (t) => {
   const { receiver, collector } = await openReceiver(t);
   const first = dialRaw(receiver.port, outer.identity);
   first.write(frames(packageName(1), Buffer.from('one')));
@@ -271,7 +271,7 @@ test('a receiver that answers is cut off', async (t) => {
   assert.equal(downs[0]?.code, 'CHANNEL_PEER');
 });
 
-test('a key that does not fit its certificate is told on both sides, and no process falls', async (t) => {
+test('a key that does not fit its certificate is told, and nothing falls over', async (t) => {
   const identity = { key: outer.identity.key, cert: outer.otherNode.cert };
   const { sink } = createCollector(temporaryFolder(t));
   const receiver = createLinkReceiver({ host, port: 0, identity, peer: outerAsPeer, sink });

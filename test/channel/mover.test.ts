@@ -160,7 +160,7 @@ describe('mover', { concurrency: true }, () => {
     assert.deepEqual(fake.sent, [name, name]);
   });
 
-  test('after a way that broke everything is sent again, after a clean renewal nothing', async (t) => {
+  test('after a break everything is sent again, after a clean renewal nothing', async (t) => {
     const { out, fake, guard, start } = prepare(t);
     const names = [1, 2, 3].map((sequence) => basename(writePackageFile(out, sequence)));
     const paper = await guard();
@@ -312,7 +312,7 @@ describe('mover', { concurrency: true }, () => {
     );
   });
 
-  test('two movers on a link carry everything, though the receiving one is stopped and started', async (t) => {
+  test('two movers carry everything, though the receiving one is restarted', async (t) => {
     const near = prepare(t);
     const far = prepare(t);
     const host = '127.0.0.1';

@@ -133,7 +133,7 @@ test('what a crash left is cleaned, and files of others stay', async (t) => {
   assert.deepEqual(readdirSync(dir).sort(), others);
 });
 
-test('directory fsyncs of one moment are shared, and a failure reaches its callers alone', async (t) => {
+test('directory fsyncs of one moment are shared, a failure stays with its callers', async (t) => {
   const dir = temporaryFolder(t);
   const [first, second] = [syncDirectory(dir), syncDirectory(dir)];
   assert.equal(first, second);

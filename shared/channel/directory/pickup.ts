@@ -23,7 +23,10 @@ export interface PickupOptions {
 }
 
 export interface Pickup {
-  /** False where the spool is full and packages were left lying. Throws where `pickupDir` is unreadable. */
+  /**
+   * False where the spool is full and packages were left lying. Throws where `pickupDir` is
+   * unreadable.
+   */
   sweep(): Promise<boolean>;
 }
 

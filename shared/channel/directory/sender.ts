@@ -1,6 +1,6 @@
 /**
- * The sending half of a directory channel: drops packages into a folder that a ferry, a gap device or
- * a network share empties. A package is there under its name whole, or not at all.
+ * The sending half of a directory channel: drops packages into a folder that a ferry, a gap device
+ * or a network share empties. A package is there under its name whole, or not at all.
  */
 import { constants } from 'node:fs';
 import { access, open } from 'node:fs/promises';
@@ -20,9 +20,9 @@ export interface DirectorySenderOptions {
 }
 
 /**
- * Looks at the folder every directorySweepMs, so that a share that went away and came back is noticed.
- * `send` rejects with CHANNEL_LOST where the folder cannot be used, CHANNEL_FULL where nobody empties
- * it, CHANNEL_FRAME for a file that is no package.
+ * Looks at the folder every directorySweepMs, so that a share that went away and came back is
+ * noticed. `send` rejects with CHANNEL_LOST where the folder cannot be used, CHANNEL_FULL where
+ * nobody empties it, CHANNEL_FRAME for a file that is no package.
  */
 export function createDirectorySender(options: DirectorySenderOptions): ChannelSender {
   const { dropDir, events, bounds = limits } = options;
@@ -38,7 +38,8 @@ export function createDirectorySender(options: DirectorySenderOptions): ChannelS
     if (state === 'up' || closed) return;
     state = 'up';
     detail = `drops into ${dropDir}`;
-    // What was dropped is on the disk of the folder: only a new process does not know what it dropped.
+    // What was dropped is on the disk of the folder: only a new process does not know what it
+    // dropped.
     events.up(everUp);
     everUp = true;
   };

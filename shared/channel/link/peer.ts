@@ -1,6 +1,7 @@
 /**
- * Who is at the other end of a link. TLS has already refused every chain that does not end in the CA
- * of the trust file and every date out of range; this decides whether it is *that* node, as expected.
+ * Who is at the other end of a link. TLS has already refused every chain that does not end in the
+ * CA of the trust file and every date out of range; this decides whether it is *that* node, as
+ * expected.
  */
 import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
@@ -44,9 +45,9 @@ export function linkTls(identity: LinkIdentity, peer: LinkPeer): SecureContextOp
 }
 
 /**
- * Throws CHANNEL_PEER unless the socket's far end is the peer: verified chain, TLS 1.3, our protocol,
- * not resumed, a leaf that names the peer's node id (SAN, or CN where there is no SAN) and has the
- * extended key usage (RFC 5280 §4.2.1.12) of its side.
+ * Throws CHANNEL_PEER unless the socket's far end is the peer: verified chain, TLS 1.3, our
+ * protocol, not resumed, a leaf that names the peer's node id (SAN, or CN where there is no SAN)
+ * and has the extended key usage (RFC 5280 §4.2.1.12) of its side.
  */
 export function checkPeer(socket: TLSSocket, peer: LinkPeer, side: keyof typeof usages): void {
   const certificate = socket.getPeerX509Certificate();

@@ -1,6 +1,7 @@
 /**
- * The receiving half of a link: listens, lets in the one peer, takes packages, says nothing. No byte
- * of application data is ever written here; TLS's own handshake and closure are all that goes back.
+ * The receiving half of a link: listens, lets in the one peer, takes packages, says nothing. No
+ * byte of application data is ever written here; TLS's own handshake and closure are all that goes
+ * back.
  */
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
@@ -22,8 +23,8 @@ export interface LinkReceiverOptions {
 }
 
 /**
- * Listens. CERTIFICATE_REFUSED or ADDRESS_IN_USE where it cannot; whatever happens later goes to the
- * sink.
+ * Listens. CERTIFICATE_REFUSED or ADDRESS_IN_USE where it cannot; whatever happens later goes to
+ * the sink.
  */
 export async function createLinkReceiver(
   options: LinkReceiverOptions,

@@ -1,13 +1,13 @@
 /**
- * The sending half of a link: keeps one TLS connection to the peer's receiver up and writes packages
- * into it.
+ * The sending half of a link: keeps one TLS connection to the peer's receiver up and writes
+ * packages into it.
  *
  *   connect ▶ check the peer ▶ up ──(every linkConnectionMs, between packages)──▶ end ▶ connect
  *                 └ refused, lost ▶ wait, longer each time ▶ connect
  *
- * Nothing ever comes back, so a peer that vanished without a word looks like one that listens. Only a
- * handshake proves it alive: hence the renewal, which also bounds the life of traffic keys and the
- * time that an expired certificate stays in use. A connection that ended in order lost nothing.
+ * Nothing ever comes back, so a peer that vanished without a word looks like one that listens. Only
+ * a handshake proves it alive: hence the renewal, which also bounds the life of traffic keys and
+ * the time that an expired certificate stays in use. A connection that ended in order lost nothing.
  */
 import { connect, type TLSSocket } from 'node:tls';
 import { asSallyportError, SallyportError } from '../../errors.ts';
@@ -34,7 +34,9 @@ export interface LinkSenderOptions {
   readonly connectionMs?: number;
 }
 
-/** Connects by itself and for ever. `send` rejects with CHANNEL_LOST while there is no connection. */
+/**
+ * Connects by itself and for ever. `send` rejects with CHANNEL_LOST while there is no connection.
+ */
 export function createLinkSender(options: LinkSenderOptions): ChannelSender {
   const { events, connectionMs = limits.linkConnectionMs } = options;
   let socket: TLSSocket | undefined;
@@ -171,7 +173,9 @@ function dial({ host, port, identity, peer }: LinkSenderOptions): TLSSocket {
   return socket;
 }
 
-/** A failure of the socket in our words: what TLS refused is the peer's fault, all else the way's. */
+/**
+ * A failure of the socket in our words: what TLS refused is the peer's fault, all else the way's.
+ */
 function describe(
   cause: Error,
   socket: TLSSocket,

@@ -1,10 +1,11 @@
 /**
- * From the socket into the spool, in bounded memory: one package of each class at a time, part by part.
+ * From the socket into the spool, in bounded memory: one package of each class at a time, part by
+ * part.
  *
  *   socket ▶ frames ▶ room? ▶ temporary file ▶ (whole) fsync, rename, fsync directory ▶ collected
  *
- * The last step runs beside the reading of what follows, so that packages that arrive together share
- * the directory's fsync; packages of a class are reported in the order of their arrival.
+ * The last step runs beside the reading of what follows, so that packages that arrive together
+ * share the directory's fsync; packages of a class are reported in the order of their arrival.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
@@ -31,7 +32,8 @@ export interface Taking {
 
 /**
  * Runs until the connection ends; what is whole by then is collected, what is not is forgotten.
- * Errors: CHANNEL_FRAME for a violation, CHANNEL_FULL for a full disk, CHANNEL_LOST for a broken way.
+ * Errors: CHANNEL_FRAME for a violation, CHANNEL_FULL for a full disk, CHANNEL_LOST for a broken
+ * way.
  */
 export async function takePackages(taking: Taking): Promise<void> {
   const { socket, sink, collected } = taking;

@@ -10,8 +10,8 @@ import { parseSpoolName } from '../spool.ts';
 import { encodeHead, encodePart } from './frame.ts';
 
 /**
- * Resolves with the package's size when the socket took every byte. One part at a time is in memory;
- * a small package leaves in one write. Errors: CHANNEL_FRAME for a file that is no package,
+ * Resolves with the package's size when the socket took every byte. One part at a time is in
+ * memory; a small package leaves in one write. Errors: CHANNEL_FRAME for a file that is no package,
  * CHANNEL_LOST where the socket died (or the file changed, which ends the connection).
  */
 export async function writePackage(socket: TLSSocket, file: string): Promise<number> {
@@ -50,7 +50,9 @@ function write(socket: TLSSocket, bytes: Buffer): Promise<void> {
   });
 }
 
-/** The announced bytes cannot be delivered any more: only a new connection gets both sides in step. */
+/**
+ * The announced bytes cannot be delivered any more: only a new connection gets both sides in step.
+ */
 function cut(socket: TLSSocket, name: string): SallyportError {
   const error = new SallyportError('CHANNEL_LOST', `expected all of ${name}, got a shorter file`);
   socket.destroy(error);

@@ -1,6 +1,6 @@
 /**
- * What the mover tells the guard: files in packed lists, refusals counted, both seldom enough that a
- * hostile far end cannot make the guard busy.
+ * What the mover tells the guard: files in packed lists, refusals counted, both seldom enough that
+ * a hostile far end cannot make the guard busy.
  */
 import type { ErrorCode } from '../../errors.ts';
 import { limits } from '../../limits.ts';
@@ -9,7 +9,9 @@ import type { IpcLink } from '../ipc/socket.ts';
 export interface Notices {
   /** Dropped while the guard is away: it is told everything again when it comes back. */
   files(verb: 'sent' | 'collected', names: readonly string[]): void;
-  /** Kept and counted until the guard is there; at most one notice a code in moverRefusalNoticeMs. */
+  /**
+   * Kept and counted until the guard is there; at most one notice a code in moverRefusalNoticeMs.
+   */
   refused(code: ErrorCode, detail: string): void;
   /** Refusals since the start, by code. */
   refusals(): Readonly<Partial<Record<ErrorCode, number>>>;

@@ -24,7 +24,9 @@ export interface OutboxOptions {
 }
 
 export interface Outbox {
-  /** Sends these unless this connection already took them. Names that are no spool name: ignored. */
+  /**
+   * Sends these unless this connection already took them. Names that are no spool name: ignored.
+   */
   queue(names: readonly string[]): void;
   /** Sends these again, whatever happened before. */
   again(names: readonly string[]): void;

@@ -1,6 +1,6 @@
 /**
- * The mover: carries sealed packages between the spool and the channels, and knows nothing of what is
- * in them. It validates names and sizes; it does not filter (NIST SP 800-53 AC-4(32)).
+ * The mover: carries sealed packages between the spool and the channels, and knows nothing of what
+ * is in them. It validates names and sizes; it does not filter (NIST SP 800-53 AC-4(32)).
  *
  *   spool/out ▶ outbox ▶ sender ▶ ──boundary── ▶ receiver ▶ spool/in
  *       ▲ queued, resend │ sent                  collected, refused ▼
