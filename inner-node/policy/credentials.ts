@@ -1,6 +1,7 @@
 /**
- * Issued API keys, kept beside the policy in `policy/credentials.json` (mode 0600): hashes only, never a
- * key. They take effect with the next `policy apply`, which puts them into the signed bundle.
+ * Issued API keys, kept beside the policy in `policy/credentials.json` (mode 0600): hashes only,
+ * never a key. They take effect with the next `policy apply`, which puts them into the signed
+ * bundle.
  */
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -33,8 +34,9 @@ export async function readCredentials(dir: string): Promise<Credentials> {
 }
 
 /**
- * Issues a key and remembers its record. `key` is secret: show it once. Not safe against a second caller at
- * the same time: one process of the node does it. Errors: POLICY_INVALID, OVERLOADED at the limit of keys.
+ * Issues a key and remembers its record. `key` is secret: show it once. Not safe against a second
+ * caller at the same time: one process of the node does it. Errors: POLICY_INVALID, OVERLOADED at
+ * the limit of keys.
  */
 export async function issueConsumerKey(
   dir: string,

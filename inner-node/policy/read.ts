@@ -1,4 +1,7 @@
-/** The policy's files: policy.yaml and the schema files beside it. Nothing outside their folder is read. */
+/**
+ * The policy's files: policy.yaml and the schema files beside it. Nothing outside their folder is
+ * read.
+ */
 import { lstat, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { SallyportError } from '@sallyport/shared/errors.ts';
@@ -10,8 +13,9 @@ import {
 } from '@sallyport/shared/policy/source.ts';
 
 /**
- * Reads a policy for checkPolicy. `path`: policy.yaml, or the folder that holds it. A schema file that
- * cannot be read is a fault of the policy, not an error. Errors: POLICY_INVALID where there is no policy.
+ * Reads a policy for checkPolicy. `path`: policy.yaml, or the folder that holds it. A schema file
+ * that cannot be read is a fault of the policy, not an error. Errors: POLICY_INVALID where there is
+ * no policy.
  */
 export async function readPolicyFiles(path: string): Promise<PolicySource> {
   const file = await policyFile(path);

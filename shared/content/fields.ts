@@ -1,5 +1,6 @@
 /**
- * Names of fields in a JSON document: a small part of JSONPath (RFC 9535), normal form in brackets only where needed.
+ * Names of fields in a JSON document: a small part of JSONPath (RFC 9535), normal form in brackets
+ * only where needed.
  *
  *   $                    the whole document
  *   $.address.district   a member of a member

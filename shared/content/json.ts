@@ -1,6 +1,7 @@
 /**
- * Strict JSON (RFC 8259, I-JSON RFC 7493): one text has one meaning, or it is refused by a named rule.
- * Recursion is bounded by `jsonDepthMax`. Names such as `__proto__` become plain own properties.
+ * Strict JSON (RFC 8259, I-JSON RFC 7493): one text has one meaning, or it is refused by a named
+ * rule. Recursion is bounded by `jsonDepthMax`. Names such as `__proto__` become plain own
+ * properties.
  */
 import { isUtf8 } from 'node:buffer';
 import { SallyportError } from '../errors.ts';
@@ -27,8 +28,9 @@ export type JsonRule =
   | 'number-precision';
 
 /**
- * Parses untrusted bytes. Errors: JSON_REFUSED with the rule and the offset (UTF-16 units) where it failed.
- * A number is accepted only where a double holds exactly its decimal value and integers are within ±(2^53 - 1).
+ * Parses untrusted bytes. Errors: JSON_REFUSED with the rule and the offset (UTF-16 units) where it
+ * failed. A number is accepted only where a double holds exactly its decimal value and integers are
+ * within ±(2^53 - 1).
  */
 export function parseJson(bytes: Uint8Array, bytesMax: number = limits.edgeBodyBytesMax): Json {
   if (bytes.length > bytesMax) throw refused('size', bytesMax);
@@ -167,14 +169,20 @@ function parseNumber(source: Source): number {
   return value;
 }
 
-/** 15 significant digits always survive a double (IEEE 754 binary64); more only where the text says exactly it. */
+/**
+ * 15 significant digits always survive a double (IEEE 754 binary64); more only where the text says
+ * exactly it.
+ */
 function isExact(token: string, value: number): boolean {
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
   if (token.length <= 15 && !/[eE]/.test(token)) return true;
   return Number.isFinite(value) && decimalOf(token) === decimalOf(String(value));
 }
 
-/** A decimal literal as `digits` × 10^`exponent` without leading or trailing zeros; the sign is left out. */
+/**
+ * A decimal literal as `digits` × 10^`exponent` without leading or trailing zeros; the sign is left
+ * out.
+ */
 function decimalOf(literal: string): string {
   const [mantissa = '', exponent = '0'] = literal.toLowerCase().replace(/^-/, '').split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');

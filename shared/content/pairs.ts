@@ -1,4 +1,7 @@
-/** Path parameters and query: text that a closed object schema reads as strings, numbers or booleans. */
+/**
+ * Path parameters and query: text that a closed object schema reads as strings, numbers or
+ * booleans.
+ */
 
 import { SallyportError } from '../errors.ts';
 import type { Json } from './json.ts';
@@ -29,7 +32,10 @@ export function compilePairs(schema: Schema | undefined): PairsCheck {
   };
 }
 
-/** What is wrong with a schema for pairs, or undefined: plain members of one type, or arrays of such. */
+/**
+ * What is wrong with a schema for pairs, or undefined: plain members of one type, or arrays of
+ * such.
+ */
 export function pairsFault(schema: Schema, arrays: boolean): string | undefined {
   if (schema.type !== 'object') return 'expected type object, each member one parameter';
   for (const [name, node] of Object.entries(schema.properties ?? {})) {

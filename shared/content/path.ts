@@ -1,6 +1,6 @@
 /**
- * Request targets in one normal form. What two parsers could read in two ways is refused, not repaired:
- * the outer edge, both guards and the upstream must all see the same path.
+ * Request targets in one normal form. What two parsers could read in two ways is refused, not
+ * repaired: the outer edge, both guards and the upstream must all see the same path.
  */
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -8,7 +8,9 @@ import { limits } from '../limits.ts';
 export type QueryPair = readonly [name: string, value: string];
 
 export interface NormalTarget {
-  /** Canonical percent-encoding: normalising it again changes nothing. No query, no trailing slash. */
+  /**
+   * Canonical percent-encoding: normalising it again changes nothing. No query, no trailing slash.
+   */
   readonly path: string;
   /** Decoded pairs in the order that they came. `+` is a space (WHATWG form encoding). */
   readonly query: readonly QueryPair[];
@@ -16,8 +18,9 @@ export interface NormalTarget {
 
 /**
  * Normalises an origin-form request target (RFC 9112 §3.2.1) as it came from the wire; untrusted.
- * Errors: PATH_REFUSED for `.`, `..`, empty segments, encoded slash, backslash, percent or dot tricks,
- * control and format characters, `;` parameters, bad percent or UTF-8, absolute form, over a limit.
+ * Errors: PATH_REFUSED for `.`, `..`, empty segments, encoded slash, backslash, percent or dot
+ * tricks, control and format characters, `;` parameters, bad percent or UTF-8, absolute form, over
+ * a limit.
  */
 export function normalisePath(rawTarget: string): NormalTarget {
   if (rawTarget.length > limits.edgePathBytesMax) {
@@ -47,7 +50,9 @@ export function pathSegments(path: string): readonly string[] {
   return segments;
 }
 
-/** Writes decoded segments in the normal form: RFC 3986 pchar stays, all else is percent-encoded. */
+/**
+ * Writes decoded segments in the normal form: RFC 3986 pchar stays, all else is percent-encoded.
+ */
 export function encodePath(segments: readonly string[]): string {
   let path = '';
   for (const segment of segments) path += `/${encodeSegment(segment)}`;

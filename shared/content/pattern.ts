@@ -1,11 +1,15 @@
 /**
- * Patterns of a schema run on data of strangers, so a pattern that could take exponential time is refused:
- * no look-around, no back reference, and no alternation or variable repetition inside a group that
- * repeats often. This catches accidents of a policy's author; it is no proof against a malicious one.
+ * Patterns of a schema run on data of strangers, so a pattern that could take exponential time is
+ * refused: no look-around, no back reference, and no alternation or variable repetition inside a
+ * group that repeats often. This catches accidents of a policy's author; it is no proof against a
+ * malicious one.
  */
 import { limits } from '../limits.ts';
 
-/** What is wrong with a pattern, or undefined where it may be used. `textMax`: the schema's maxLength. */
+/**
+ * What is wrong with a pattern, or undefined where it may be used. `textMax`: the schema's
+ * maxLength.
+ */
 export function patternFault(pattern: string, textMax: number | undefined): string | undefined {
   if (pattern.length > limits.patternCharactersMax) {
     return `expected a pattern of at most ${limits.patternCharactersMax} characters`;

@@ -74,10 +74,15 @@ function codePoints(text: string): number {
   return count;
 }
 
-const dateTime =
-  /^(\d{4}-\d{2}-\d{2})T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+const hourMinute = '(?:[01][0-9]|2[0-3]):[0-5][0-9]';
+const dateTime = new RegExp(
+  `^([0-9-]{10})T${hourMinute}:[0-5][0-9](?:\\.[0-9]{1,9})?(?:Z|[+-]${hourMinute})$`,
+);
 
-/** Formats that are enforced; any other is a fault of the policy, so that none is believed to be checked. */
+/**
+ * Formats that are enforced; any other is a fault of the policy, so that none is believed to be
+ * checked.
+ */
 export const formats: Readonly<Record<string, (text: string) => boolean>> = {
   date: isDate,
   'date-time': (text) => isDate(dateTime.exec(text)?.[1] ?? ''),

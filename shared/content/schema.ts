@@ -1,7 +1,8 @@
 /**
- * The schema profile: the part of JSON Schema 2020-12 in which a document has one closed shape. Every node
- * has a type, every object names its members and no other may be there, references are resolved, and
- * what does not constrain (titles, descriptions) is left out. Anything else is a fault, never ignored.
+ * The schema profile: the part of JSON Schema 2020-12 in which a document has one closed shape.
+ * Every node has a type, every object names its members and no other may be there, references are
+ * resolved, and what does not constrain (titles, descriptions) is left out. Anything else is a
+ * fault, never ignored.
  */
 import { limits } from '../limits.ts';
 import type { FieldPath } from './fields.ts';
@@ -46,7 +47,10 @@ export interface SchemaFault {
   readonly message: string;
 }
 
-/** Brings an untrusted schema document into normal form and lists everything that the profile refuses. */
+/**
+ * Brings an untrusted schema document into normal form and lists everything that the profile
+ * refuses.
+ */
 export function readSchema(document: unknown): {
   schema: Schema | undefined;
   faults: SchemaFault[];
@@ -76,9 +80,8 @@ export function schemaAt(schema: Schema, path: FieldPath): Schema | undefined {
 export const knownFormats = ['date', 'date-time', 'email', 'uuid'];
 
 const annotations = new Set(
-  '$schema $id $comment $defs definitions title description examples default deprecated readOnly writeOnly'.split(
-    ' ',
-  ),
+  `$schema $id $comment $defs definitions title description examples default deprecated readOnly
+  writeOnly`.split(/\s+/),
 );
 
 /** Keyword → the types that it may stand beside, and what it must be. */
@@ -147,7 +150,8 @@ function readNode(reading: Reading, raw: unknown, path: Path, depth: number): Sc
     if (node.items === undefined) fault('expected "items" beside type array');
     else schema.items = readNode(reading, node.items, [...path, 'items'], depth + 1);
   }
-  // The fields were checked one by one above; an incomplete node comes with a fault and is not used.
+  // The fields were checked one by one above; an incomplete node comes with a fault and is not
+  // used.
   return schema as unknown as Schema;
 }
 

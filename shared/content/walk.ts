@@ -1,7 +1,8 @@
 /**
- * One walk over a parsed document: checks it against its schema, keeps only the fields of a set, applies
- * or verifies masks, and rebuilds what remains in the order of the schema. Compiled once per route and
- * consumer; every closure knows its own place, so an error can name the field and never a value.
+ * One walk over a parsed document: checks it against its schema, keeps only the fields of a set,
+ * applies or verifies masks, and rebuilds what remains in the order of the schema. Compiled once
+ * per route and consumer; every closure knows its own place, so an error can name the field and
+ * never a value.
  */
 import { type ErrorCode, SallyportError } from '../errors.ts';
 import { everyField, type FieldTree, formatStep } from './fields.ts';
@@ -49,7 +50,10 @@ export interface Tally {
   readonly rules: Record<string, number>;
 }
 
-/** Returns the rebuilt value; undefined where nothing of it may leave. Errors: the code of the rules. */
+/**
+ * Returns the rebuilt value; undefined where nothing of it may leave. Errors: the code of the
+ * rules.
+ */
 export type Walk = (value: Json, tally: Tally) => Json | undefined;
 
 /** Compiles a walk over documents of one schema. */
@@ -102,7 +106,8 @@ function compileOpen(rules: WalkRules, place: Place): Walk {
     }
     const broken = scalar(value);
     if (broken !== undefined) throw misfit(rules, place, broken);
-    // Only fields below were granted: null says that there are none, anything else is not ours to pass.
+    // Only fields below were granted: null says that there are none, anything else is not ours to
+    // pass.
     return whole || value === null ? value : leaveOut(rules, place, tally);
   };
 }
@@ -148,7 +153,8 @@ function membersOf(rules: WalkRules, place: Place): Member[] {
     const fields = place.fields.whole ? everyField : place.fields.names.get(name);
     const masks = place.masks?.names.get(name);
     if (fields === undefined) continue;
-    // A dropped member must not be there on the far side: it counts as unknown, and is not required.
+    // A dropped member must not be there on the far side: it counts as unknown, and is not
+    // required.
     if (rules.mode === 'verify' && masks?.mask?.drops) continue;
     const walk = compileNode(rules, { schema, fields, masks, at: place.at + formatStep(name) });
     members.push({ name, required: place.schema.required?.includes(name) ?? false, walk });

@@ -1,6 +1,8 @@
 /** One spelling for a value before a rule looks at its characters. */
 
-/** Full-width letters and digits become plain (NFKC); spaces, zero-width and control characters go. */
+/**
+ * Full-width letters and digits become plain (NFKC); spaces, zero-width and control characters go.
+ */
 export function plainText(text: string): string {
   if (/^[\w@.*-]*$/.test(text)) return text;
   return text.normalize('NFKC').replace(/[\p{C}\p{Z}]|\p{Variation_Selector}/gu, '');

@@ -1,4 +1,7 @@
-/** The answer of a service: masked at the inner node before sealing, proven at the outer node before release. */
+/**
+ * The answer of a service: masked at the inner node before sealing, proven at the outer node before
+ * release.
+ */
 import { type Json, parseJson } from '../content/json.ts';
 import { isJson } from '../content/media.ts';
 import type { Tally, Walk } from '../content/walk.ts';
@@ -33,12 +36,15 @@ export interface MaskedAnswer {
   readonly fieldsDropped: number;
 }
 
-/** What a consumer must be able to learn from a service: the status alone crosses, without a body. */
+/**
+ * What a consumer must be able to learn from a service: the status alone crosses, without a body.
+ */
 const plainStatuses: ReadonlySet<number> = new Set([404, 409, 410, 412, 422]);
 
 /**
- * Errors: RESPONSE_REFUSED for a status that the route does not name, another content type, text that is
- * not strict JSON, a granted field that breaks its schema, a document of which nothing is granted.
+ * Errors: RESPONSE_REFUSED for a status that the route does not name, another content type, text
+ * that is not strict JSON, a granted field that breaks its schema, a document of which nothing is
+ * granted.
  */
 export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedAnswer {
   const { status } = answer;
@@ -60,8 +66,8 @@ export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedA
 }
 
 /**
- * Proves from this node's own policy that a body holds only granted fields, each fit for its schema or
- * masked as its rule says. Returns the body regenerated. Errors: RESPONSE_REFUSED.
+ * Proves from this node's own policy that a body holds only granted fields, each fit for its schema
+ * or masked as its rule says. Returns the body regenerated. Errors: RESPONSE_REFUSED.
  */
 export function checkRelease(plan: ReleasePlan, body: Uint8Array): Buffer {
   if (body.length === 0) return Buffer.alloc(0);

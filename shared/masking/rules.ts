@@ -11,7 +11,9 @@ export interface ResponseWalks {
   readonly verify: Walk;
 }
 
-/** Compiles both walks for one consumer on one route. Errors: POLICY_INVALID for a malformed field. */
+/**
+ * Compiles both walks for one consumer on one route. Errors: POLICY_INVALID for a malformed field.
+ */
 export function compileResponse(
   schema: Schema,
   fields: readonly string[],

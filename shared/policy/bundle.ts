@@ -163,20 +163,24 @@ function decode<S extends z.ZodType>(bytes: Uint8Array, shape: S): z.infer<S> {
 function asPolicy(read: z.infer<typeof policyShape>): Policy {
   // The shape checks each schema with the very function that makes the type.
   const policy = read as unknown as Policy;
-  const flows = policy.services.flatMap((one) =>
-    one.routes.map((route) => `${one.name}/${route.name}`),
+  const { services, consumers, grants, credentials } = policy;
+  const flows = unique(
+    services.flatMap((one) => one.routes.map((route) => `${one.name}/${route.name}`)),
   );
-  const consumers = policy.consumers.map((consumer) => consumer.name);
-  const pairs = policy.grants.map((grant) => `${grant.consumer} ${grant.flow}`);
-  for (const list of [flows, consumers, pairs, policy.credentials.keys.map((key) => key.id)]) {
-    if (new Set(list).size !== list.length) throw invalid('unique names');
-  }
+  const names = unique(consumers.map((consumer) => consumer.name));
+  unique(grants.map((grant) => `${grant.consumer} ${grant.flow}`));
+  unique(credentials.keys.map((key) => key.id));
   const dangling =
-    policy.grants.some(
-      ({ consumer, flow }) => !consumers.includes(consumer) || !flows.includes(flow),
-    ) || policy.credentials.keys.some(({ consumer }) => !consumers.includes(consumer));
+    grants.some(({ consumer, flow }) => !names.has(consumer) || !flows.has(flow)) ||
+    credentials.keys.some(({ consumer }) => !names.has(consumer));
   if (dangling) throw invalid('references to parts of the policy');
   return policy;
+}
+
+function unique(names: readonly string[]): ReadonlySet<string> {
+  const set = new Set(names);
+  if (set.size !== names.length) throw invalid('unique names');
+  return set;
 }
 
 function invalid(expected: string, cause?: unknown): SallyportError {

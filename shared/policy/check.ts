@@ -1,6 +1,6 @@
 /**
- * From files to a policy: read, check, put into normal form. Every fault is reported at once, each with
- * its file and line; a part with a fault does not make faults out of what refers to it.
+ * From files to a policy: read, check, put into normal form. Every fault is reported at once, each
+ * with its file and line; a part with a fault does not make faults out of what refers to it.
  */
 import type { z } from 'zod';
 import { readSchema, type Schema } from '../content/schema.ts';
@@ -45,7 +45,10 @@ export type Checked =
   | { readonly policy: Policy; readonly faults: readonly [] }
   | { readonly policy?: undefined; readonly faults: readonly Fault[] };
 
-/** Checks files of the policy's author. Never throws; at most `policyFaultsMax` faults, in file order. */
+/**
+ * Checks files of the policy's author. Never throws; at most `policyFaultsMax` faults, in file
+ * order.
+ */
 export function checkPolicy(source: PolicySource): Checked {
   const document = readDocument(source.file, source.text);
   if (document.faults.length > 0) return { faults: inOrder(source, document.faults) };

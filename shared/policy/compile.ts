@@ -43,7 +43,10 @@ export interface CompiledKey {
   readonly hash: Buffer;
 }
 
-/** Compiles once per bundle. The policy comes from checkPolicy or decodeBundle. Errors: POLICY_INVALID. */
+/**
+ * Compiles once per bundle. The policy comes from checkPolicy or decodeBundle. Errors:
+ * POLICY_INVALID.
+ */
 export function compilePolicy(policy: Policy, version = 0): CompiledPolicy {
   const compiled = policy.services.flatMap((service) =>
     service.routes.map((route) => compileRoute(service, route)),

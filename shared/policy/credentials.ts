@@ -1,6 +1,6 @@
 /**
- * API keys: `sp_<id>_<secret>`. The id finds the record, so nothing is searched; the secret is 32 random
- * bytes, so a fast keyed hash is enough to keep it.
+ * API keys: `sp_<id>_<secret>`. The id finds the record, so nothing is searched; the secret is 32
+ * random bytes, so a fast keyed hash is enough to keep it.
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import type { Credentials, KeyRecord, Policy } from './model.ts';

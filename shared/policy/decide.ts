@@ -44,7 +44,9 @@ export interface Decision extends ReleasePlan {
   readonly compiled: CompiledRoute;
 }
 
-/** The route of a call; `path` in normal form. Errors: PATH_REFUSED, ROUTE_UNKNOWN, METHOD_REFUSED. */
+/**
+ * The route of a call; `path` in normal form. Errors: PATH_REFUSED, ROUTE_UNKNOWN, METHOD_REFUSED.
+ */
 export function matchRoute(compiled: CompiledPolicy, method: string, path: string): RouteMatch {
   const { route, params } = compiled.routes.match(method, path);
   return { flow: route.flow, method, params, compiled: route };
@@ -89,8 +91,8 @@ export function decide(
 }
 
 /**
- * What may be released of an answer to a call that was allowed when it was made: a grant that ended in
- * the meantime still counts, one that was taken away does not. Errors: GRANT_MISSING.
+ * What may be released of an answer to a call that was allowed when it was made: a grant that ended
+ * in the meantime still counts, one that was taken away does not. Errors: GRANT_MISSING.
  */
 export function planFor(policy: CompiledPolicy, consumer: string, flow: string): ReleasePlan {
   return grantOf(policy, consumer, flow).plan;

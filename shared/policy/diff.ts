@@ -10,7 +10,9 @@ export interface Change {
   readonly detail: string;
 }
 
-/** Changes from `before` (undefined: no policy yet) to `after`, by part. Key hashes are never shown. */
+/**
+ * Changes from `before` (undefined: no policy yet) to `after`, by part. Key hashes are never shown.
+ */
 export function diffPolicy(before: Policy | undefined, after: Policy): Change[] {
   const old = before === undefined ? new Map<string, Details>() : partsOf(before);
   const fresh = partsOf(after);

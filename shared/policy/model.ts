@@ -1,6 +1,7 @@
 /**
- * The policy in normal form: the content of a bundle. Defaults are filled in, schemas are inlined, every
- * list has one order, so that equal policies are equal bytes. docs/spec/policy.md is the norm.
+ * The policy in normal form: the content of a bundle. Defaults are filled in, schemas are inlined,
+ * every list has one order, so that equal policies are equal bytes. docs/spec/policy.md is the
+ * norm.
  */
 import type { Schema } from '../content/schema.ts';
 import type { Mask } from '../masking/transforms.ts';

@@ -1,4 +1,7 @@
-/** A checked draft in normal form: one grant for each pair, one order, schemas in place of file names. */
+/**
+ * A checked draft in normal form: one grant for each pair, one order, schemas in place of file
+ * names.
+ */
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { type Schema, schemaAt } from '../content/schema.ts';
 import type { Mask } from '../masking/transforms.ts';
@@ -24,7 +27,10 @@ export function normalisePolicy(draft: Draft): Policy {
   };
 }
 
-/** The fields of a list that a route's schema knows; a grant for several routes names the fields of all. */
+/**
+ * The fields of a list that a route's schema knows; a grant for several routes names the fields of
+ * all.
+ */
 export function knownFields(fields: readonly string[], schema: Schema | undefined): FieldPath[] {
   if (schema === undefined) return [];
   return fields.flatMap((field) => {

@@ -1,6 +1,6 @@
 /**
- * A schema of an OpenAPI document, closed: brought into the schema profile by leaving out what the profile
- * cannot say. What is left out is told, and does not cross until a person adds it.
+ * A schema of an OpenAPI document, closed: brought into the schema profile by leaving out what the
+ * profile cannot say. What is left out is told, and does not cross until a person adds it.
  */
 import { readSchema, type Schema } from '../content/schema.ts';
 import { limits } from '../limits.ts';
@@ -12,7 +12,9 @@ export interface Closed {
   readonly notes: readonly string[];
 }
 
-/** Closes one schema; `root` resolves its references. Untrusted input, bounded in depth and nodes. */
+/**
+ * Closes one schema; `root` resolves its references. Untrusted input, bounded in depth and nodes.
+ */
 export function closeSchema(root: unknown, raw: unknown): Closed {
   const closing: Closing = { root, notes: [], trail: [], nodes: 0 };
   const closed = close(closing, raw, '$', 0);
@@ -110,7 +112,10 @@ function closeNode(closing: Closing, raw: unknown, at: string, depth: number): O
 
 const notesMax = 100;
 
-/** Keywords one by one: what the profile refuses beside its type loosens the schema, never breaks it. */
+/**
+ * Keywords one by one: what the profile refuses beside its type loosens the schema, never breaks
+ * it.
+ */
 function withKeywords(node: Open, types: readonly string[], closed: Record<string, unknown>): Open {
   const plain = !types.includes('object') && !types.includes('array');
   const wanted = [...copied, 'format', 'pattern', ...(plain ? ['enum', 'const'] : [])];
@@ -146,7 +151,10 @@ function closeMembers(closing: Closing, node: Open, at: string, depth: number): 
   };
 }
 
-/** allOf of objects becomes one object; a choice between one shape and null becomes that shape or null. */
+/**
+ * allOf of objects becomes one object; a choice between one shape and null becomes that shape or
+ * null.
+ */
 function flatten(closing: Closing, node: Open): Open | undefined {
   const { allOf, anyOf, oneOf, ...own } = node;
   if (Array.isArray(allOf)) {

@@ -32,8 +32,9 @@ export function writeStartingPolicy(
     return name;
   };
   const yaml = [
-    '# Made from an OpenAPI document. Nothing is open that the document does not describe, and every',
-    '# value is masked. To open a field, remove its mask; to close one, remove it from the grant.',
+    '# Made from an OpenAPI document. Nothing is open that the document does not describe, and',
+    '# every value is masked. To open a field, remove its mask; to close one, take it out of the',
+    '# grant.',
     ...skipped.map((line) => `# Left out: ${comment(line)}`),
     'services:',
     `  - name: ${options.service}`,

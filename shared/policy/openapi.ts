@@ -1,7 +1,8 @@
 /**
- * A starting policy for an existing JSON API, made from its OpenAPI 3.0 or 3.1 document. It is as closed as
- * it can be and still work: only described routes, parameters and fields, and every value masked until a
- * person decides otherwise. No text of the document but names and paths gets into the policy.
+ * A starting policy for an existing JSON API, made from its OpenAPI 3.0 or 3.1 document. It is as
+ * closed as it can be and still work: only described routes, parameters and fields, and every value
+ * masked until a person decides otherwise. No text of the document but names and paths gets into
+ * the policy.
  */
 import { type FieldPath, formatField } from '../content/fields.ts';
 import { pairsFault } from '../content/pairs.ts';
@@ -31,7 +32,8 @@ export interface StartingPolicy {
 
 /**
  * `document`: JSON or YAML text, untrusted; only references into itself are followed.
- * Errors: POLICY_INVALID where it is no OpenAPI 3 document or describes no route that can be closed.
+ * Errors: POLICY_INVALID where it is no OpenAPI 3 document or describes no route that can be
+ * closed.
  */
 export function policyFromOpenApi(
   document: string,
@@ -127,7 +129,10 @@ function nameOf({ operation, method, path, found }: Operation): string {
   return found.some((other) => other.name === name) ? `${name}-${taken + 1}` : name;
 }
 
-/** Parameters of one place as a closed object; a path parameter without a usable schema is a short string. */
+/**
+ * Parameters of one place as a closed object; a path parameter without a usable schema is a short
+ * string.
+ */
 function readParams(
   { root, item, operation, path }: Operation,
   place: 'path' | 'query',

@@ -1,4 +1,7 @@
-/** What no single part of a policy can know: references, duplicates, overlaps, paths against schemas. */
+/**
+ * What no single part of a policy can know: references, duplicates, overlaps, paths against
+ * schemas.
+ */
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { pairsFault } from '../content/pairs.ts';
 import { type Schema, schemaAt, typesOf } from '../content/schema.ts';

@@ -26,8 +26,8 @@ export interface CheckedRequest {
 
 /**
  * Checks a request; both guards do, the second on what the first regenerated.
- * Errors in check order: SCHEMA_REFUSED (params, query), CONTENT_REFUSED (a body where none may be, or none
- * where one must be), CONTENT_TYPE_REFUSED, JSON_REFUSED, SCHEMA_REFUSED (body).
+ * Errors in check order: SCHEMA_REFUSED (params, query), CONTENT_REFUSED (a body where none may be,
+ * or none where one must be), CONTENT_TYPE_REFUSED, JSON_REFUSED, SCHEMA_REFUSED (body).
  */
 export function checkRequest(decision: Decision, request: RequestContent): CheckedRequest {
   const { params, query, body } = decision.compiled;

@@ -5,6 +5,8 @@ import { SallyportError } from '../errors.ts';
 export interface RouteTable<R> {
   /** Errors: PATH_REFUSED (not in normal form), ROUTE_UNKNOWN, METHOD_REFUSED. */
   match(method: string, path: string): { route: R; params: Record<string, string> };
+  /** Methods that some route takes on this path, sorted. Errors: PATH_REFUSED. */
+  allowed(path: string): string[];
 }
 
 export interface RouteRow<R> {
@@ -19,7 +21,10 @@ interface TrieNode<R> {
   readonly ends: Map<string, { readonly route: R; readonly names: readonly string[] }>;
 }
 
-/** Builds the table. Where two rows claim the same, the first stays; checkPolicy refuses such policies. */
+/**
+ * Builds the table. Where two rows claim the same, the first stays; checkPolicy refuses such
+ * policies.
+ */
 export function compileRoutes<R>(rows: readonly RouteRow<R>[]): RouteTable<R> {
   const root = newNode<R>();
   for (const { methods, path, route } of rows) {
@@ -33,7 +38,10 @@ export function compileRoutes<R>(rows: readonly RouteRow<R>[]): RouteTable<R> {
       if (!node.ends.has(method)) node.ends.set(method, { route, names });
     }
   }
-  return { match: (method, path) => match(root, method, path) };
+  return {
+    match: (method, path) => match(root, method, path),
+    allowed: (path) => allowed(root, pathSegments(path)),
+  };
 }
 
 /** The segments of a path template, literals decoded. Errors: PATH_REFUSED. */
@@ -60,7 +68,6 @@ function match<R>(
 ): { route: R; params: Record<string, string> } {
   const segments = pathSegments(path);
   const values: string[] = [];
-  let allowed: string[] = [];
   const find = (
     node: TrieNode<R>,
     depth: number,
@@ -68,11 +75,7 @@ function match<R>(
     const segment = segments[depth];
     if (segment === undefined) {
       const end = node.ends.get(method);
-      if (end === undefined) {
-        allowed = [...allowed, ...node.ends.keys()];
-        return undefined;
-      }
-      return { route: end.route, params: pair(end.names, values) };
+      return end && { route: end.route, params: pair(end.names, values) };
     }
     const literal = node.literals.get(segment);
     const found = literal === undefined ? undefined : find(literal, depth + 1);
@@ -84,13 +87,28 @@ function match<R>(
   };
   const found = find(root, 0);
   if (found !== undefined) return found;
-  if (allowed.length === 0) {
+  const methods = allowed(root, segments);
+  if (methods.length === 0) {
     throw new SallyportError('ROUTE_UNKNOWN', 'expected the path of a route, got another');
   }
-  throw new SallyportError(
-    'METHOD_REFUSED',
-    `expected ${allowed.join(' or ')}, got another method`,
-  );
+  throw new SallyportError('METHOD_REFUSED', `expected ${methods.join(' or ')}, got another`);
+}
+
+/** Methods of every route that the path fits. */
+function allowed<R>(root: TrieNode<R>, segments: readonly string[]): string[] {
+  const methods = new Set<string>();
+  const walk = (node: TrieNode<R> | undefined, depth: number): void => {
+    const segment = segments[depth];
+    if (!node) return;
+    if (segment === undefined) {
+      for (const method of node.ends.keys()) methods.add(method);
+      return;
+    }
+    walk(node.literals.get(segment), depth + 1);
+    walk(node.parameter, depth + 1);
+  };
+  walk(root, 0);
+  return [...methods].sort();
 }
 
 function pair(names: readonly string[], values: readonly string[]): Record<string, string> {

@@ -12,7 +12,10 @@ import {
 import { limits } from '../limits.ts';
 import type { Fault } from './model.ts';
 
-/** policy.yaml and the schema files that it names, as whoever reads files found them. JSON-serialisable. */
+/**
+ * policy.yaml and the schema files that it names, as whoever reads files found them.
+ * JSON-serialisable.
+ */
 export interface PolicySource {
   /** Name for people, such as `policy.yaml`. */
   readonly file: string;
@@ -109,7 +112,10 @@ function membersOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
-/** Where a path stands: at the key of its last member, at an item, or at the nearest parent there is. */
+/**
+ * Where a path stands: at the key of its last member, at an item, or at the nearest parent there
+ * is.
+ */
 function offsetOf(doc: Document, path: SourcePath): number {
   let node: unknown = doc.contents;
   let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;

@@ -9,7 +9,7 @@ import {
 import { issueApiKey, newHashKey, withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import { diffPolicy, formatChange } from '@sallyport/shared/policy/diff.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
-import { policyOf, sourceOf } from './fixture.ts';
+import { policyOf } from './fixture.ts';
 
 const hashKey = newHashKey();
 const issued = issueApiKey({ consumer: 'tax-bureau', hashKey, nowMs: 5 });
@@ -32,12 +32,11 @@ test('a bundle survives its bytes, and a diff after apply is empty', () => {
 });
 
 test('equal policies are equal bytes, however their files were ordered', () => {
-  const reordered = sourceOf([
+  const other = policyOf([
     ['owner: civil-affairs\n    level: important', 'level: important\n    owner: civil-affairs'],
     ['$.idNumber, $.phone', '$.phone, $.idNumber'],
+    ['routes: [ citizen-registry/get-citizen, ', "routes: [ 'citizen-registry/get-citizen', "],
   ]);
-  assert.notEqual(reordered.text, sourceOf().text);
-  const other = policyOf([['$.idNumber, $.phone', '$.phone, $.idNumber']]);
   assert.deepEqual(Buffer.from(encodePolicy(other)), Buffer.from(encodePolicy(policyOf())));
 });
 
@@ -96,11 +95,12 @@ test('changes read as lines', () => {
     ['until: 2027-06-30', 'until: 2027-07-01'],
     ['            - { field: $.email, transform: email }\n', ''],
   ]);
+  const until = '2027-07-01T00:00:00.000Z → 2027-07-02T00:00:00.000Z';
   assert.deepEqual(lines(policyOf(), after), [
     '~ grants/tax-bureau/citizen-registry/get-citizen fields - $.phone',
     '~ grants/tax-bureau/citizen-registry/get-citizen fields + $.email',
-    '~ grants/tax-bureau/citizen-registry/get-citizen until 2027-07-01T00:00:00.000Z → 2027-07-02T00:00:00.000Z',
-    '~ grants/tax-bureau/citizen-registry/list-citizens until 2027-07-01T00:00:00.000Z → 2027-07-02T00:00:00.000Z',
+    `~ grants/tax-bureau/citizen-registry/get-citizen until ${until}`,
+    `~ grants/tax-bureau/citizen-registry/list-citizens until ${until}`,
     '~ services/citizen-registry upstream.targets - url http://127.0.0.1:9100, weight 1',
     '~ services/citizen-registry upstream.targets + url http://127.0.0.1:9200, weight 1',
     '~ services/citizen-registry upstream.timeoutMs 5000 → 4000',

@@ -26,7 +26,7 @@ test('the fixture has no fault and defaults are filled in', () => {
   assert.equal(read?.response.schema?.additionalProperties, false);
 });
 
-test('a grant for several routes becomes one grant each, with the fields that the route knows', () => {
+test('a grant for several routes becomes one each, with the fields that the route knows', () => {
   const grants = policyOf().grants.map(({ consumer, flow, fields }) => [
     consumer,
     flow,
@@ -149,7 +149,9 @@ const oneFault: readonly (readonly [
     [
       [
         'consumers:\n',
-        `  - { name: citizen-registry, owner: x, level: core, upstream: { targets: [{ url: 'http://x' }] }, routes: [{ name: r, match: { methods: [GET], path: /r } }] }\nconsumers:\n`,
+        `  - { name: citizen-registry, owner: x, level: core,
+      upstream: { targets: [{ url: 'http://x' }] },
+      routes: [{ name: r, match: { methods: [GET], path: /r } }] }\nconsumers:\n`,
       ],
     ],
     'name: citizen-registry',
@@ -411,9 +413,9 @@ test('all faults are reported at once, in the order of the files', () => {
     [
       'policy.yaml:4 services[0].level',
       'policy.yaml:16 services[0].routes[0].response.masks[2].transform',
-      'policy.yaml:41 grants[0].when',
-      'policy.yaml:42 grants[0].until',
-      'policy.yaml:45 grants[2].consumer',
+      'policy.yaml:42 grants[0].when',
+      'policy.yaml:43 grants[0].until',
+      'policy.yaml:46 grants[2].consumer',
       'schemas/address.json:5 properties.a.type',
       'schemas/address.json:9 properties.b.format',
     ],
@@ -422,7 +424,8 @@ test('all faults are reported at once, in the order of the files', () => {
 });
 
 test('hostile YAML is a fault, never a crash', () => {
-  const bomb = `a: &a [x,x]\n${Array.from({ length: 20 }, (_, i) => `b${i}: &b${i} [*a,*a]`).join('\n')}`;
+  const levels = Array.from({ length: 20 }, (_, i) => `b${i}: &b${i} [*a,*a]`);
+  const bomb = ['a: &a [x,x]', ...levels].join('\n');
   for (const text of [
     '',
     '[]',

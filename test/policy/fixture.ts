@@ -32,7 +32,8 @@ export const policyText = `services:
         timeoutMs: 6000
         deadlineMs: 60000
         idempotencyKey: true
-        request: { params: schemas/citizen-id.json, body: schemas/address.json, headers: [x-purpose] }
+        request:
+          { params: schemas/citizen-id.json, body: schemas/address.json, headers: [x-purpose] }
         response: { statuses: [201, 204] }
 consumers:
   - name: tax-bureau
