@@ -61,7 +61,9 @@ export function encodePath(segments: readonly string[]): string {
 
 /** Writes decoded pairs as a query string without `?`; empty for none. */
 export function encodeQuery(query: readonly QueryPair[]): string {
-  return query.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');
+  return query
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+    .join('&');
 }
 
 const plainPath = /^[\w\-~.!$&'()*+,=:@/]*$/;
@@ -131,13 +133,9 @@ function decodePercent(part: string): string {
   }
 }
 
-function encode(text: string): string {
-  return encodeURIComponent(text);
-}
-
 function encodeSegment(segment: string): string {
   if (plainPath.test(segment)) return segment;
-  return encode(segment).replace(/%(?:24|26|2B|2C|3A|3D|40)/g, decodeURIComponent);
+  return encodeURIComponent(segment).replace(/%(?:24|26|2B|2C|3A|3D|40)/g, decodeURIComponent);
 }
 
 function refused(expected: string, got: string): SallyportError {
