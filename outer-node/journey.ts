@@ -15,6 +15,7 @@ import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/deci
 import { checkRequest } from '@sallyport/shared/policy/request.ts';
 import type { GuardContext, Journey, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import { step } from '@sallyport/shared/processes/guard/step.ts';
+import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { accept, type Call } from './accept.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
 import { takePolicy, wantPolicy } from './obey.ts';
@@ -62,6 +63,7 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
     );
     about = { ...about, consumer: consumer.name };
     if (arrival.path.startsWith(exchangePath)) {
+      if (arrival.method !== 'GET') throw new SallyportError('METHOD_REFUSED', 'expected GET');
       return showExchange(node, consumer.name, arrival.path.slice(exchangePath.length));
     }
     const { decision, params } = step(node, 'decide', about, () => {
@@ -88,11 +90,22 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
     const error = asSallyportError(thrown);
     node.audit.append({ event: 'refuse', atMs: node.now(), code: error.code, ...about });
     node.flushAudit();
+    if (error.code === 'METHOD_REFUSED') return methodRefused(node, head);
     throw error;
   }
 }
 
 const exchangePath = '/exchanges/';
+
+/** A 405 says which methods there are (RFC 9110 §15.5.6). */
+function methodRefused(node: GuardContext, head: unknown): Reply {
+  const { path } = head as Call;
+  const known = path.startsWith(exchangePath)
+    ? ['GET']
+    : node.policy()?.compiled.routes.allowed(path);
+  const headers = { allow: (known ?? []).join(', ') };
+  return { head: { status: 405, headers, code: 'METHOD_REFUSED' } };
+}
 
 interface Checked {
   readonly arrival: Call;

@@ -6,7 +6,6 @@ export const auditEvents = {
   // the life of a node
   start: 'the guard started',
   stop: 'the guard stopped in good order',
-  pair: 'a peer was confirmed',
   'key-lost': 'the key store stopped signing',
   'key-back': 'the key store signs again',
   'channel-up': 'a channel reached its far end',
@@ -34,10 +33,8 @@ export const auditEvents = {
   refuse: 'a call, message or package was refused; the code says why',
   expire: 'an exchange ended without an answer in time',
   'in-doubt': 'it is not known whether a request took effect',
-  forget: 'the retention time passed and ended exchanges were forgotten',
   // policy
   'policy-apply': 'a policy bundle came into force',
-  'policy-refuse': 'a policy bundle was refused',
 } as const satisfies Record<string, string>;
 
 export type AuditEventName = keyof typeof auditEvents;

@@ -165,5 +165,4 @@ const pemOf = (peer: Peer): string => new X509Certificate(peer.caDer).toString()
 const linkIdentity = (paths: Home['paths']) => ({
   key: readFileSync(paths.tlsKey('link'), 'utf8'),
   cert: readFileSync(paths.tlsCertificate('link'), 'utf8'),
-  ca: readFileSync(paths.certificate('ca'), 'utf8'),
 });

@@ -16,6 +16,8 @@ export interface DoorOptions {
   readonly journey: Handlers;
   readonly collected: (names: readonly string[]) => void;
   readonly sent: (names: readonly string[]) => void;
+  /** The outgoing channel reached its far end, or was interrupted. */
+  readonly channel: (up: boolean) => void;
   readonly refused: (code: ErrorCode, detail: string) => void;
   readonly status: () => Readonly<Record<string, unknown>>;
   readonly store: Store;
@@ -60,6 +62,7 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
     mover: {
       collected: (head) => options.collected(namesOf(head)),
       sent: (head) => options.sent(namesOf(head)),
+      channel: (head) => options.channel((head as { up?: unknown } | null)?.up === true),
       refused(head) {
         const { code, detail } = (head ?? {}) as Record<string, unknown>;
         if (isErrorCode(code)) options.refused(code, String(detail).slice(0, detailMax));

@@ -16,12 +16,33 @@ export async function patiently<T>(patienceMs: number, work: () => Promise<T>): 
   }
 }
 
-/** A signer whose short absences (a restart, a token that comes back) are not noticed. */
-export function patientSigner(signer: Signer): Signer {
+/**
+ * A signer whose short absences (a restart, a token that comes back) delay and do not fail.
+ * `changed` is told when it goes away, with the code, and when it is back, without.
+ */
+export function patientSigner(signer: Signer, changed: (code?: ErrorCode) => void): Signer {
+  let away = false;
+  const watched = async (work: () => Promise<Buffer>): Promise<Buffer> => {
+    try {
+      const answer = await work();
+      if (away) changed();
+      away = false;
+      return answer;
+    } catch (thrown) {
+      const { code } = asSallyportError(thrown);
+      if (!away && passing.has(code)) {
+        away = true;
+        changed(code);
+      }
+      throw thrown;
+    }
+  };
   const { signerPatienceMs } = limits;
   return {
-    sign: (key, digest) => patiently(signerPatienceMs, () => signer.sign(key, digest)),
-    derive: (key, point) => patiently(signerPatienceMs, () => signer.derive(key, point)),
+    sign: (key, digest) =>
+      patiently(signerPatienceMs, () => watched(() => signer.sign(key, digest))),
+    derive: (key, point) =>
+      patiently(signerPatienceMs, () => watched(() => signer.derive(key, point))),
   };
 }
 

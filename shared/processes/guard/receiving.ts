@@ -67,7 +67,8 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   let known = new Set<string>();
   let busy = false;
 
-  const openFile = (bytes: Buffer, judge: boolean): Promise<Opened> =>
+  /** `received`: when a package that is read again came; it was fresh then. */
+  const openFile = (bytes: Buffer, received?: InPackage): Promise<Opened> =>
     openPackage(bytesSource(bytes), {
       trust: { nodeId: peer.nodeId, certificate: peer.signCertificate },
       self: {
@@ -75,10 +76,10 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
         certificate: self.decryptCertificate,
         derive: (point) => options.signer.derive('decrypt', point),
       },
-      nowMs: now(),
+      nowMs: received?.receivedAtMs ?? now(),
       lane: expected,
       check(place) {
-        if (judge) lane.judge(place);
+        if (!received) lane.judge(place);
       },
     });
 
@@ -114,7 +115,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     const startedMs = performance.now();
     const collectedAtMs = now();
     const bytes = await readPackage(options.spool.inDir, name);
-    const opened = await openFile(bytes, true);
+    const opened = await openFile(bytes);
     const { packageId, sequence, previous } = opened.manifest;
     const place: ArrivedPlace = { lane: laneName, sequence, packageId };
     audit.append({ event: 'collect', atMs: collectedAtMs, ...place, bytes: bytes.length });
@@ -245,7 +246,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       store.unfinishedMessages(place.lane, place.sequence).map((message) => message.id),
     );
     try {
-      const opened = await openFile(await readPackage(options.spool.inDir, name), false);
+      const opened = await openFile(await readPackage(options.spool.inDir, name), stored);
       const rest = opened.messages.filter(({ header }) => unfinished.has(header.id));
       files.set(place.packageId, name);
       open.set(place.packageId, unfinished);

@@ -50,7 +50,6 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const now = options.now ?? Date.now;
   const audit = createAuditLog({ head: () => store.auditHead(), now });
   const signerLink = connect(options.signerSocketPath);
-  const signer = patientSigner(createSigner(signerLink));
   const issuer = self.role === 'inner' ? self : peer;
   const stopping = new AbortController();
   let policy: PolicyInForce | undefined;
@@ -65,6 +64,11 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       store.write((tx) => audit.drain(tx)).catch(() => {});
     }, limits.auditFlushMs);
   };
+  const signer = patientSigner(createSigner(signerLink), (code) => {
+    log.warn({ code }, code ? 'the signer is away' : 'the signer is back');
+    audit.append({ event: code ? 'key-lost' : 'key-back', atMs: now(), ...(code && { code }) });
+    flushAudit();
+  });
   const obey = (stored: StoredPolicy): void => {
     policy = enforce(stored, issuer);
     log.info({ version: policy.version }, 'policy in force');
@@ -115,6 +119,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     journey: journey.handlers,
     collected: receiving.collected,
     sent: sending.sent,
+    channel(up) {
+      audit.append({ event: up ? 'channel-up' : 'channel-down', atMs: now(), lane: sending.lane });
+      flushAudit();
+    },
     refused(code, detail) {
       log.warn({ code, detail }, 'refused at the channel');
       audit.append({ event: 'refuse', atMs: now(), code });

@@ -70,11 +70,15 @@ export async function runMover(options: MoverOptions): Promise<{ close(): Promis
   const { refused } = notices;
   const sender = options.out({
     up(clean) {
-      if (!clean) log.info({ channel: 'out' }, 'channel up');
+      if (!clean) {
+        log.info({ channel: 'out' }, 'channel up');
+        guard.notify('channel', { up: true });
+      }
       outbox.wayUp(clean);
     },
     down({ code, message }) {
       log.warn({ channel: 'out', code, detail: message }, 'channel down');
+      guard.notify('channel', { up: false });
       if (code === 'CHANNEL_PEER') refused(code, message);
     },
   });
