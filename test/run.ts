@@ -1,7 +1,7 @@
 /**
  * `npm test [-- PART…]`: sees that the tools are there, runs every `test/**` file whose path contains
  * one of the PARTs (all without), and says at the end what was skipped and why, and what took long.
- * With CI=true a skipped test fails the run: on that machine everything is there, or should be.
+ * With CI=true a test that was skipped for want of a tool fails the run: there, everything is installed.
  */
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
@@ -28,6 +28,8 @@ const root = join(import.meta.dirname, '..');
 /** Without any news for so long, what runs is stopped and counts as failed: a hang is no wait. */
 const silenceMsMax = 3 * 60_000;
 const slowestShown = 10;
+/** Reasons that no installation can mend: third-party vectors are not ours to ship, rights are given. */
+const excused = /vectors|needs the right/;
 
 const tools: readonly Tool[] = [
   {
@@ -46,9 +48,10 @@ const tools: readonly Tool[] = [
 installTools();
 const files = chooseFiles(process.argv.slice(2));
 const outcome = await runFiles(files);
-const skipIsFailure = process.env.CI === 'true' && outcome.skipped.length > 0;
-report(outcome, skipIsFailure);
-process.exitCode = outcome.failed > 0 || outcome.passed === 0 || skipIsFailure ? 1 : 0;
+const wanting =
+  process.env.CI === 'true' ? outcome.skipped.filter((one) => !excused.test(one)) : [];
+report(outcome, wanting);
+process.exitCode = outcome.failed > 0 || outcome.passed === 0 || wanting.length > 0 ? 1 : 0;
 
 function onPath(command: string): string[] {
   return (process.env.PATH ?? '').split(':').map((folder) => join(folder, command));
@@ -116,13 +119,14 @@ async function runFiles(files: readonly string[]): Promise<Outcome> {
   return { ...counts, skipped, files: took };
 }
 
-function report({ passed, failed, skipped, files }: Outcome, skipIsFailure: boolean): void {
+function report({ passed, failed, skipped, files }: Outcome, wanting: readonly string[]): void {
   const slowest = files.toSorted((a, b) => b.tookMs - a.tookMs).slice(0, slowestShown);
   say('\nslowest files:');
   for (const { file, tookMs } of slowest) say(`${String(tookMs).padStart(7)} ms  ${file}`);
   if (skipped.length > 0) say('\nskipped:');
   for (const line of skipped) say(`  ${line}`);
-  if (skipIsFailure) say('\nwith CI=true a skipped test is a failure');
+  if (wanting.length > 0)
+    say(`\n${wanting.length} of them for want of a tool: with CI=true that is a failure`);
   say(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 }
 
