@@ -7,16 +7,17 @@ export function writeResults(report: ExchangeReport): string {
   const text = [
     '# Results',
     '',
-    `\`npm run bench -- exchange\`: medians of ${report.rounds} alternated rounds of ${report.seconds} s each.`,
+    '`npm run bench -- exchange`: medians of alternated rounds.',
     '',
     `- Machine: ${report.machine}; Node ${report.node}. Load generator, upstream, both nodes and the`,
     '  baseline run on it together.',
     `- Channel ${report.channel}, keys in ${report.hsm}, TLS at the outer edge, one record of 1 KiB a call.`,
     '- Baseline: a bare Node reverse proxy (TLS in front, undici behind) to the same upstream.',
+    `- ${report.rounds} rounds of ${report.seconds} s each.`,
     '- CPU: by the kernel, both nodes together, per exchange.',
     '',
-    '| connections | exchanges/s | p50 ms | p99 ms | CPU µs | messages/signature | baseline/s | baseline CPU µs | ratio |',
-    '|---|---|---|---|---|---|---|---|---|',
+    `| ${columns.join(' | ')} |`,
+    `|${columns.map(() => '---').join('|')}|`,
     ...report.figures.map(figureRow),
     '',
     '## CPU by process, µs per exchange',
@@ -27,6 +28,18 @@ export function writeResults(report: ExchangeReport): string {
   writeFileSync(join(import.meta.dirname, 'RESULTS.md'), text);
   return text;
 }
+
+const columns = [
+  'connections',
+  'exchanges/s',
+  'p50 ms',
+  'p99 ms',
+  'CPU µs',
+  'messages/signature',
+  'baseline/s',
+  'baseline CPU µs',
+  'ratio',
+];
 
 function figureRow(figure: ExchangeFigures): string {
   const { baseline } = figure;

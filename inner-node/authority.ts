@@ -2,14 +2,20 @@
  * The inner node is the policy authority: it signs each version of the policy, obeys it itself and sends it
  * to the outer node. The version only grows; what is in force is what the store holds.
  */
-import { SallyportError } from '@sallyport/shared/errors.ts';
+import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { ControlHeader, PolicyHeader } from '@sallyport/shared/exchange/message.ts';
 import type { Outgoing } from '@sallyport/shared/exchange/outbox.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { signData } from '@sallyport/shared/package/cms-signed.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
-import { decodePolicy, encodeBundle } from '@sallyport/shared/policy/bundle.ts';
+import {
+  type Bundle,
+  decodePolicy,
+  encodeBundle,
+  outerEdition,
+} from '@sallyport/shared/policy/bundle.ts';
 import type { GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
+import { readBundle } from '@sallyport/shared/processes/guard/policy.ts';
 import type { Handlers, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
 
@@ -30,11 +36,9 @@ export function authority(node: GuardContext): Authority {
       const policy = decodePolicy(body);
       const version = (node.policy()?.version ?? 0) + 1;
       const issuedAtMs = node.now();
-      const issuer = node.self.nodeId;
-      const bundle = await signData(encodeBundle({ policy, version, issuer, issuedAtMs }), {
-        certificate: node.self.signCertificate,
-        sign: (digest) => node.signer.sign('sign', digest),
-      });
+      const issue = { version, issuer: node.self.nodeId, issuedAtMs };
+      const bundle = await sign(node, { ...issue, policy });
+      const edition = await sign(node, { ...issue, policy: outerEdition(policy) });
       const stored = { version, bundle, appliedAtMs: issuedAtMs, actor: actorOf(head) };
       node.audit.append({
         event: 'policy-apply',
@@ -43,7 +47,7 @@ export function authority(node: GuardContext): Authority {
         actor: stored.actor,
       });
       await node.sending.enqueue({
-        ...carry(stored),
+        ...carry(version, edition),
         record: (tx) => tx.putPolicy(stored),
       });
       node.obey(stored);
@@ -60,14 +64,32 @@ export function authority(node: GuardContext): Authority {
     wanted(header) {
       const stored = node.store.policyBundle();
       if (!stored || stored.version <= header.version) return {};
-      return { after: () => void node.sending.enqueue(carry(stored)).catch(() => {}) };
+      return { after: () => void sendAgain(node, stored) };
     },
   };
 }
 
-function carry(stored: StoredPolicy): Outgoing {
-  const header: PolicyHeader = { type: 'policy', id: newId(), version: stored.version };
-  return { message: encodeMessage({ header, body: stored.bundle }), awaitsReceipt: true };
+function sign(node: GuardContext, bundle: Bundle): Promise<Buffer> {
+  return signData(encodeBundle(bundle), {
+    certificate: node.self.signCertificate,
+    sign: (digest) => node.signer.sign('sign', digest),
+  });
+}
+
+function carry(version: number, edition: Buffer): Outgoing {
+  const header: PolicyHeader = { type: 'policy', id: newId(), version };
+  return { message: encodeMessage({ header, body: edition }), awaitsReceipt: true };
+}
+
+/** The outer node asks at each of its starts, so a failure here is not the last word. */
+async function sendAgain(node: GuardContext, stored: StoredPolicy): Promise<void> {
+  try {
+    const bundle = readBundle(Buffer.from(stored.bundle), node.self);
+    const edition = await sign(node, { ...bundle, policy: outerEdition(bundle.policy) });
+    await node.sending.enqueue(carry(stored.version, edition));
+  } catch (thrown) {
+    node.log.warn({ code: asSallyportError(thrown).code }, 'policy not sent');
+  }
 }
 
 function actorOf(head: unknown): string {

@@ -7,7 +7,8 @@ import type { Hop } from './trace.ts';
 export function callText(answer: DemoAnswer, hops: readonly Hop[]): string {
   const { consumer, method, path, status, ms } = answer;
   const good = status < 400;
-  const head = `${paint('bold', consumer)}  ${method} ${path}  ${paint(good ? 'green' : 'yellow', String(status))}  ${ms} ms`;
+  const outcome = paint(good ? 'green' : 'yellow', String(status));
+  const head = `${paint('bold', consumer)}  ${method} ${path}  ${outcome}  ${ms} ms`;
   return [head, journeyText(hops), '', indent(JSON.stringify(answer.answer, null, 2)), ''].join(
     '\n',
   );

@@ -41,6 +41,15 @@ export function decodePolicy(bytes: Uint8Array): Policy {
   return asPolicy(decode(bytes, policyShape));
 }
 
+/** What the outer node gets of a policy: everything it enforces, and no address of the inner domain. */
+export function outerEdition(policy: Policy): Policy {
+  const services = policy.services.map((service) => ({
+    ...service,
+    upstream: { ...service.upstream, targets: [] },
+  }));
+  return { ...policy, services };
+}
+
 const bundleFormat = 'sallyport-policy-1';
 
 const name = z.string().regex(namePattern);

@@ -74,6 +74,15 @@ test('two consumers get different fields of the same record', async () => {
   assert.ok('idNumber' in ofTax && !('idNumber' in ofHealth));
 });
 
+test('the outer node is not told where the services of the inner domain are', async () => {
+  const { body } = await rig.outer.admin.request('policy-show');
+  assert.equal(body.includes('127.0.0.1:9100'), false);
+  assert.equal(
+    (await rig.inner.admin.request('policy-show')).body.includes('127.0.0.1:9100'),
+    true,
+  );
+});
+
 test('default deny: each refusal has its code', async () => {
   const refusals: [() => Promise<unknown>, string][] = [
     [() => get(undefined), 'CREDENTIAL_MISSING'],
