@@ -1,4 +1,4 @@
-/** Entry of every process of the outer node: `main.ts <process>`, with the node's home as working directory. */
+/** Entry of every process of the outer node: `main.ts <process>`, run in the node's home. */
 import { labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
 import { openHsm } from '@sallyport/hsm/open.ts';
 import { runProcess } from '@sallyport/shared/processes/node.ts';

@@ -35,7 +35,11 @@ const pure = ['package', 'policy', 'masking', 'content', 'exchange'];
 const impure = /^node:(fs|net|http|https|tls|child_process|dgram|worker_threads)/;
 
 function importsOf(file: string): string[] {
-  const found = [...text(file).matchAll(/(?:from|import)\s*\(?'([^']+)'/g)];
+  const found = [
+    ...text(file).matchAll(
+      /(?:^(?:import|export|\})(?:[^'\n]* from)? |\bimport\()'([\w@./:-]+)'/gm,
+    ),
+  ];
   return found.map((match) => match[1] ?? '');
 }
 
@@ -99,3 +103,42 @@ test('no shortcut hides in the code', () => {
   const faults = files.filter((file) => file !== 'test/tidy.test.ts' && marks.test(text(file)));
   assert.deepEqual(faults, []);
 });
+
+test('a workspace imports only what its package.json names', () => {
+  const dev = dependenciesOf('package.json');
+  const faults = files.flatMap((file) => {
+    const folder = file.split('/')[0] ?? '';
+    const own = dependenciesOf(`${folder}/package.json`);
+    const known = folder === 'test' ? new Set([...dev, ...allDependencies()]) : own;
+    return importsOf(file).flatMap((specifier) => {
+      const name = packageOf(specifier);
+      return name === undefined || name === `@sallyport/${folder}` || known.has(name)
+        ? []
+        : [`${file} imports ${name}`];
+    });
+  });
+  assert.deepEqual(faults, []);
+});
+
+function packageOf(specifier: string): string | undefined {
+  if (specifier.startsWith('.') || specifier.startsWith('node:')) return undefined;
+  const parts = specifier.split('/');
+  return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0];
+}
+
+function dependenciesOf(manifest: string): Set<string> {
+  if (!existsSync(join(root, manifest))) return new Set();
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(text(manifest));
+  return new Set(
+    [dependencies, devDependencies, optionalDependencies].flatMap((part) =>
+      Object.keys(part ?? {}),
+    ),
+  );
+}
+
+/** Tests may use whatever any workspace uses. */
+function allDependencies(): string[] {
+  const { workspaces } = JSON.parse(text('package.json')) as { workspaces: string[] };
+  const own = workspaces.map((name) => `@sallyport/${name}`);
+  return [...own, ...workspaces.flatMap((name) => [...dependenciesOf(`${name}/package.json`)])];
+}

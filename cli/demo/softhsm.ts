@@ -1,7 +1,7 @@
 /** SoftHSM 2 for the demo: a token of its own, in the demo's directory, seen by nothing else. */
-import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createTokens, hasBinding } from '@sallyport/hsm/pkcs11/create-tokens.ts';
 
 /** Where distributions put the module. */
 const modulePaths = [
@@ -23,11 +23,7 @@ export interface DemoToken {
 /** The module, where the machine has it and the binding was built. */
 export async function findSoftHsm(): Promise<string | undefined> {
   const module = modulePaths.find((path) => existsSync(path));
-  if (module === undefined) return undefined;
-  return import('pkcs11js').then(
-    () => module,
-    () => undefined,
-  );
+  return module !== undefined && (await hasBinding()) ? module : undefined;
 }
 
 /**
@@ -45,30 +41,10 @@ export async function makeTokens(
   writeFileSync(conf, `directories.tokendir = ${tokenDir}\nlog.level = ERROR\n`);
   process.env.SOFTHSM2_CONF = conf;
 
-  const { default: binding } = await import('pkcs11js');
-  const pkcs11 = new binding.PKCS11();
-  pkcs11.load(module);
-  pkcs11.C_Initialize({ flags: binding.CKF_OS_LOCKING_OK });
-  try {
-    return labels.map((label) => {
-      const [slot] = pkcs11
-        .C_GetSlotList(true)
-        .filter((one) => (pkcs11.C_GetTokenInfo(one).flags & binding.CKF_TOKEN_INITIALIZED) === 0);
-      if (!slot) throw new Error('expected a free slot in SoftHSM');
-      const officerPin = randomBytes(16).toString('hex');
-      const pin = randomBytes(16).toString('hex');
-      pkcs11.C_InitToken(slot, officerPin, label.padEnd(32));
-      const flags = binding.CKF_SERIAL_SESSION | binding.CKF_RW_SESSION;
-      const session = pkcs11.C_OpenSession(slot, flags);
-      pkcs11.C_Login(session, binding.CKU_SO, officerPin);
-      pkcs11.C_InitPIN(session, pin);
-      pkcs11.C_Logout(session);
-      pkcs11.C_CloseSession(session);
-      const pinFile = join(dir, `${label}.pin`);
-      writeFileSync(pinFile, pin, { mode: 0o600 });
-      return { module, label, pinFile };
-    });
-  } finally {
-    pkcs11.C_Finalize();
-  }
+  const pins = await createTokens(module, labels);
+  return labels.map((label, index) => {
+    const pinFile = join(dir, `${label}.pin`);
+    writeFileSync(pinFile, pins[index] ?? '', { mode: 0o600 });
+    return { module, label, pinFile };
+  });
 }
