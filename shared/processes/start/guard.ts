@@ -1,0 +1,44 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { socketPath } from '../../config/home.ts';
+import { limits } from '../../limits.ts';
+import { readPeer } from '../../pairing/peer.ts';
+import { openStore } from '../../store/sqlite/open.ts';
+import { runGuard } from '../guard/run.ts';
+import type { Start } from '../node.ts';
+
+export const start: Start = async ({ paths, config }, parts, log) => {
+  const peer = readPeer(paths, config);
+  const { send, receive } = config.channel;
+  const slow = send.kind === 'directory' || receive.kind === 'directory';
+  return runGuard({
+    self: {
+      nodeId: config.node,
+      role: config.role,
+      signCertificate: derOf(paths.certificate('sign')),
+      decryptCertificate: derOf(paths.certificate('decrypt')),
+    },
+    peer: {
+      nodeId: peer.nodeId,
+      signCertificate: peer.signDer,
+      decryptCertificate: peer.decryptDer,
+    },
+    store: openStore(paths.database),
+    spool: {
+      outDir: paths.spoolOut,
+      inDir: paths.spoolIn,
+      refusedDir: paths.spoolRefused,
+      archiveOutDir: paths.archiveOut,
+      archiveInDir: paths.archiveIn,
+    },
+    socketPath: socketPath('.', 'guard'),
+    signerSocketPath: socketPath('.', 'signer'),
+    expiresMs: config.package.expiresMs,
+    resendFirstMs: slow ? limits.resendFirstSlowMs : limits.resendFirstMs,
+    heartbeatMs: slow ? limits.heartbeatSlowMs : limits.heartbeatMs,
+    journey: await parts.journey(),
+    log,
+  });
+};
+
+const derOf = (file: string): Buffer => new X509Certificate(readFileSync(file)).raw;

@@ -1,0 +1,41 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createDirectoryReceiver } from '../../channel/directory/receiver.ts';
+import { createDirectorySender } from '../../channel/directory/sender.ts';
+import { createLinkReceiver } from '../../channel/link/receiver.ts';
+import { createLinkSender } from '../../channel/link/sender.ts';
+import { socketPath } from '../../config/home.ts';
+import { readPeer } from '../../pairing/peer.ts';
+import { runMover } from '../mover/run.ts';
+import type { Start } from '../node.ts';
+
+export const start: Start = async ({ paths, config }, _parts, log) => {
+  const peer = readPeer(paths, config);
+  const { send, receive } = config.channel;
+  const tls = {
+    identity: {
+      key: readFileSync(paths.tlsKey('link'), 'utf8'),
+      cert: readFileSync(paths.tlsCertificate('link'), 'utf8'),
+    },
+    peer: { caPem: new X509Certificate(peer.caDer).toString(), nodeId: peer.nodeId },
+  };
+  return runMover({
+    spoolOutDir: paths.spoolOut,
+    spoolInDir: paths.spoolIn,
+    guardSocketPath: socketPath('.', 'guard'),
+    moverSocketPath: socketPath('.', 'mover'),
+    out: (events) =>
+      send.kind === 'link'
+        ? createLinkSender({ host: send.host, port: send.port, ...tls, events })
+        : createDirectorySender({ dropDir: send.dir, events }),
+    in: (sink) =>
+      receive.kind === 'link'
+        ? createLinkReceiver({ host: receive.host, port: receive.port, ...tls, sink })
+        : createDirectoryReceiver({
+            pickupDir: receive.dir,
+            convention: receive.convention,
+            sink,
+          }),
+    log,
+  });
+};
