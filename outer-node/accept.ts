@@ -10,7 +10,7 @@ import { limits } from '@sallyport/shared/limits.ts';
 
 /** A consumer's call as the edge hands it over. Untrusted but well-typed. */
 export interface Call {
-  /** Minted by the edge; the exchange id. The same call may come twice when the guard restarted. */
+  /** Minted by the edge; the exchange id. The same call comes again when the guard was lost. */
   readonly id: string;
   readonly method: string;
   /** Normal form of shared/content/path.ts. */
@@ -20,6 +20,8 @@ export interface Call {
   readonly body: Buffer;
   readonly apiKey?: string;
   readonly idempotencyKey?: string;
+  /** The edge hands the call over again, because the guard was lost while it had it. */
+  readonly again?: boolean;
   readonly respondAsync: boolean;
   readonly waitMs?: number;
   readonly traceparent?: string;
@@ -40,6 +42,7 @@ export function accept(head: unknown, body: Buffer): Call {
     isTextOrAbsent(call.idempotencyKey) &&
     isTextOrAbsent(call.traceparent) &&
     typeof call.respondAsync === 'boolean' &&
+    (call.again === undefined || typeof call.again === 'boolean') &&
     (call.waitMs === undefined || (Number.isFinite(call.waitMs) && call.waitMs >= 0));
   if (!fits) throw new SallyportError('IPC_FRAME', 'expected a call, got another shape');
   if (body.length > limits.edgeBodyBytesMax) {

@@ -51,7 +51,7 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
     about = { exchangeId: id };
     node.audit.append({ event: 'accept', atMs: node.now(), ...about, bytes: body.length });
 
-    const again = exchanges.get(id) ?? node.store.exchange(id);
+    const again = exchanges.get(id) ?? (arrival.again ? node.store.exchange(id) : undefined);
     if (again) return await replyTo(node, exchanges, again, waitOf(arrival));
 
     const policy = node.policy();

@@ -142,6 +142,7 @@ export const limits = {
   spoolBytesMax: 16 * 1024 * 1024 * 1024,
   // store
   storeCheckBytesMax: 64 * 1024 * 1024,
+  storeCacheKibMax: 65_536,
   // audit
   auditEventBytesMax: 64 * 1024,
   auditBlockBytesMax: 8 * 1024 * 1024,

@@ -10,6 +10,8 @@ import { dropNominated, hopByHop } from './hop.ts';
 import type { EdgeLimits } from './limits.ts';
 
 export interface CallHead {
+  /** The guard was lost while it had this call: it may know the exchange. */
+  readonly again?: boolean;
   /** The exchange id, minted by the edge; the same call is told again under the same id. */
   readonly id: string;
   readonly method: string;

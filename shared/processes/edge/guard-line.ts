@@ -71,7 +71,8 @@ export function createGuardLine(path: string, handlers: Handlers, bounds: EdgeLi
   const send = (asking: Asking): void => {
     const lossesThen = losses;
     asking.sends += 1;
-    link.request('call', asking.head, asking.body).then(
+    const again = asking.sends > 1;
+    link.request('call', again ? { ...asking.head, again } : asking.head, asking.body).then(
       (answer) => settle(asking, { answer }),
       (thrown) => {
         // The guard may itself answer IPC_LOST (of its signer): only a line that broke since is ours.

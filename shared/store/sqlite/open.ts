@@ -64,6 +64,7 @@ function claim(db: Database.Database): void {
   }
   db.pragma('synchronous = FULL');
   db.pragma('wal_autocheckpoint = 10000');
+  db.pragma(`cache_size = -${limits.storeCacheKibMax}`);
   db.pragma('temp_store = MEMORY');
   db.pragma('secure_delete = FAST');
   db.pragma('cell_size_check = ON');
