@@ -12,7 +12,10 @@ export interface Store {
 
   outLanes(): OutLane[];
   inLanes(): InLane[];
-  /** Packages whose receipt has not come, by lane and sequence ascending. */
+  /**
+   * Packages whose receipt has not come, by lane and sequence ascending. Also those that nobody waits
+   * for: a sequence that was used must be there to be sent again.
+   */
   unacknowledged(): OutPackage[];
   /** Received packages that still hold unfinished messages, oldest first. */
   unfinishedInbound(): InPackage[];

@@ -217,7 +217,8 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     assert.deepEqual(store.outPackage(out, 1), first);
     assert.deepEqual(store.outPackage(out, 2), second);
     assert.equal(store.outPackage(out, 3), undefined);
-    assert.deepEqual(store.unacknowledged(), [first]);
+    assert.deepEqual(store.unacknowledged(), [first, second]);
+    assert.equal(store.counts().unacknowledged, 1);
   });
 
   onStore('receipts settle what arrived, in whatever order they come', async (store) => {

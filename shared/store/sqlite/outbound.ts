@@ -30,9 +30,15 @@ export function outbound(sql: Statements): Outbound {
      WHERE lane = ? AND sequence > ? AND acknowledged_at IS NULL ORDER BY sequence LIMIT 1`,
   );
   const one = sql.one<Row>('SELECT * FROM out_package WHERE lane = ? AND sequence = ?');
-  const open = `FROM out_package WHERE awaits_receipt = 1 AND acknowledged_at IS NULL`;
-  const unacknowledged = sql.all<Row>(`SELECT * ${open} ORDER BY lane, sequence`);
-  const openCount = sql.one<{ count: number }>(`SELECT count(*) AS count ${open}`);
+  const unacknowledged = sql.all<Row>(
+    `SELECT p.* FROM out_lane l JOIN out_package p ON p.lane = l.lane
+       AND p.sequence > l.acknowledged
+     WHERE p.acknowledged_at IS NULL ORDER BY p.lane, p.sequence`,
+  );
+  const openCount = sql.one<{ count: number }>(
+    `SELECT count(*) AS count FROM out_package
+     WHERE awaits_receipt = 1 AND acknowledged_at IS NULL`,
+  );
   const old = sql.all<{ lane: string; sequence: number }>(
     `SELECT lane, sequence FROM out_package WHERE created_at < ? AND (acknowledged_at IS NOT NULL
        OR (awaits_receipt = 0 AND sent_at IS NOT NULL)) ORDER BY created_at LIMIT ?`,
