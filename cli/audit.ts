@@ -82,10 +82,15 @@ function verdictText(verdict: AuditVerdict): string {
   const { ok, blocks, events, checkpoints, signedThrough } = verdict;
   const counted = `${blocks} blocks, ${events} events, ${checkpoints} checkpoints`;
   const state = ok ? 'intact' : 'BROKEN after';
-  const unsigned = signedThrough < blocks ? `, ${blocks - signedThrough} blocks after it` : '';
+  const after = blocks - signedThrough;
+  const unsigned = after > 0 ? `, ${after} ${after === 1 ? 'block' : 'blocks'} after it` : '';
   const signed =
-    signedThrough > 0 ? `signed through block ${signedThrough}` : 'no signature checked';
-  return `${state}: ${counted}\n${signed}${unsigned}`;
+    signedThrough > 0
+      ? `signed through block ${signedThrough}${unsigned}`
+      : checkpoints > 0
+        ? 'no signature checked'
+        : 'no checkpoint yet; a running node signs one a minute';
+  return `${state}: ${counted}\n${signed}`;
 }
 
 async function show({ last, exchange, json }: ShowFlags, blocks: BlockSource): Promise<void> {
@@ -105,11 +110,15 @@ const isOf = (line: string, exchange: string): boolean =>
 
 function eventText(line: string): string {
   const { event, atMs, ...rest } = JSON.parse(line) as Record<string, unknown>;
-  const about = Object.entries(rest).map(
-    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
-  );
+  const about = Object.entries(rest).map(([name, value]) => `${name}=${valueText(value)}`);
   const at = new Date(Number(atMs)).toISOString();
   return `${at}  ${String(event).padEnd(12)}  ${about.join(' ')}`.trimEnd();
+}
+
+/** Times to a microsecond, which is finer than they mean. */
+function valueText(value: unknown): string {
+  if (typeof value === 'number') return String(Math.round(value * 1000) / 1000);
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 async function eachBlock(blocks: BlockSource, take: (block: AuditBlock) => boolean): Promise<void> {

@@ -18,7 +18,9 @@ export async function control(
       hint: 'name the directory of a node with --dir, or make one with `sallyport init`',
     });
   }
-  const peer = await connectFrom(dir);
+  const peer = await connectFrom(dir).catch((cause: unknown) => {
+    throw notAnswering(dir, cause);
+  });
   try {
     return await peer.request(verb, head, body);
   } catch (thrown) {
@@ -29,14 +31,15 @@ export async function control(
   }
 }
 
-/** The path of a socket has room for about 100 bytes, so it is named from inside the home. */
+/**
+ * The path of a socket has room for about 100 bytes, so it is named from inside the home. Connecting
+ * begins at once, so this process is back where it was before anything else runs.
+ */
 async function connectFrom(dir: string): Promise<IpcPeer> {
   const here = process.cwd();
   process.chdir(dir);
   try {
-    return await connectOnce(socketPath('.', 'admin'));
-  } catch (cause) {
-    throw notAnswering(dir, cause);
+    return connectOnce(socketPath('.', 'admin'));
   } finally {
     process.chdir(here);
   }

@@ -10,10 +10,10 @@ import { type Command, Option } from 'commander';
 import { type DemoAnswer, makeCall } from './demo/call.ts';
 import { packagesOf } from './demo/packages.ts';
 import { type DemoChannel, type DemoHsm, type DemoPair, startPair } from './demo/pair.ts';
-import { ownApi, type Scene, sampleApi } from './demo/scene.ts';
+import { ownApi, readOwnApi, type Scene, sampleApi } from './demo/scene.ts';
 import { callText, comparison } from './demo/show.ts';
 import { eventsOf, type Hop, traceOf } from './demo/trace.ts';
-import { paint, result, resultJson } from './print.ts';
+import { exitCodes, paint, result, resultJson } from './print.ts';
 
 interface DemoOptions {
   readonly dir?: string;
@@ -48,9 +48,12 @@ export function register(program: Command): void {
 }
 
 async function demo(options: DemoOptions): Promise<void> {
-  if ((options.upstream === undefined) !== (options.openapi === undefined)) {
+  const { upstream, openapi } = options;
+  if ((upstream === undefined) !== (openapi === undefined)) {
     throw new SallyportError('USAGE', '--upstream and --openapi belong together');
   }
+  const own =
+    upstream !== undefined && openapi !== undefined ? readOwnApi(upstream, openapi) : undefined;
   const dir = resolve(options.dir ?? mkdtempSync(join(tmpdir(), 'sallyport-demo-')));
   const quiet = options.json === true;
   const say = (text: string): void => {
@@ -65,24 +68,27 @@ async function demo(options: DemoOptions): Promise<void> {
   });
   let scene: Scene | undefined;
   try {
-    scene =
-      options.upstream !== undefined && options.openapi !== undefined
-        ? await ownApi(dir, pair, { upstream: options.upstream, openapi: options.openapi, say })
-        : await sampleApi(dir, pair);
+    scene = own ? await ownApi(dir, pair, own, say) : await sampleApi(dir, pair);
     const answers = await callAll(pair, scene);
     const [outer, inner] = await settledEvents(pair, answers);
     const traced = answers.map((answer) => ({
       answer,
       hops: traceOf(answer.exchange, outer, inner),
     }));
-    if (quiet) return printJson(pair, options.channel, traced);
+    const ok = answers.every(({ status }) => status > 0 && status < 500);
+    if (!ok) process.exitCode = exitCodes.failed;
+    if (quiet) return printJson(pair, options.channel, ok, traced);
     for (const { answer, hops } of traced) say(`\n${callText(answer, hops)}`);
     if (scene.source) {
       say(`${paint('bold', 'The same record')}, at its source and as each consumer gets it:\n`);
       say(`${comparison(scene.source, readersOf(answers, scene))}\n`);
     }
-    sayHow(pair, scene, options.channel, say);
-    if (options.once !== true) await untilStopped(say);
+    sayKeys(pair, options.channel, say);
+    if (options.once !== true) sayCall(pair, scene, say);
+    sayPackage(pair, say);
+    if (options.once === true) return;
+    sayStatus(pair, say);
+    await untilStopped(say);
   } finally {
     await pair.stop();
     await scene?.close();
@@ -121,6 +127,7 @@ const readersOf = (answers: readonly DemoAnswer[], { sourcePath }: Scene) =>
 function printJson(
   pair: DemoPair,
   channel: DemoChannel,
+  ok: boolean,
   traced: readonly { answer: DemoAnswer; hops: readonly Hop[] }[],
 ): void {
   const calls = traced.map(({ answer: { answer, ...rest }, hops }) => ({
@@ -128,29 +135,43 @@ function printJson(
     body: answer,
     journey: hops,
   }));
-  const ok = calls.every(({ status }) => status > 0 && status < 500);
   resultJson({ ok, hsm: pair.hsm, channel, calls, packages: packagesOf(pair) });
-  if (!ok) process.exitCode = 1;
 }
 
-function sayHow(pair: DemoPair, scene: Scene, channel: DemoChannel, say: (text: string) => void) {
-  const [latest] = packagesOf(pair).slice(-1);
-  const [call] = scene.calls;
-  const hsm = pair.hsm === 'softhsm' ? 'SoftHSM 2' : 'the soft keystore, which is no HSM';
-  say(`${paint('bold', 'Keys')} in ${hsm}; packages over ${channel}.`);
-  if (call) {
-    const key = scene.keys[call.consumer];
-    const command = `curl --cacert ${pair.caFile} -H 'Authorization: Bearer ${key}' ${pair.url}${call.path}`;
-    say(`\n${paint('bold', 'Try it yourself:')}\n  ${command}`);
-  }
-  if (latest !== undefined) {
-    say(`\n${paint('bold', 'Look at what crossed')} (no key of ours is needed to verify it):`);
-    say(`  bin/sallyport package verify --home ${pair.inner} ${latest}`);
-    say(`  tar -xOf ${latest} manifest.p7m | openssl cms -verify -binary -inform DER \\`);
-    say(`    -CAfile ${caOf(pair, latest)} -purpose any`);
-  }
+type Say = (text: string) => void;
+
+const carriedBy: Readonly<Record<DemoChannel, string>> = {
+  link: 'links',
+  directory: 'directories',
+  mixed: 'a link to the inner node, a directory back',
+};
+
+function sayKeys({ hsm }: DemoPair, channel: DemoChannel, say: Say): void {
+  const kept = hsm === 'softhsm' ? 'SoftHSM 2' : 'the soft keystore, which is no HSM';
+  say(`${paint('bold', 'Keys')} in ${kept}; packages over ${carriedBy[channel]}.`);
+}
+
+/** Without a call that needs no parameter, the reader fills the path in. */
+function sayCall({ caFile, url }: DemoPair, { calls, keys }: Scene, say: Say): void {
+  const [call] = calls;
+  const [consumer = ''] = call ? [call.consumer] : Object.keys(keys);
+  const header = `-H 'Authorization: Bearer ${keys[consumer]}'`;
+  say(`\n${paint('bold', 'Try it yourself:')}`);
+  say(`  curl --cacert ${caFile} ${header} ${url}${call?.path ?? '/PATH'}`);
+}
+
+function sayPackage(pair: DemoPair, say: Say): void {
+  const latest = packagesOf(pair).at(-1);
+  if (latest === undefined) return;
+  say(`\n${paint('bold', 'Look at what crossed')} (no key of ours is needed to verify it):`);
+  say(`  bin/sallyport package verify --home ${pair.inner} ${latest}`);
+  say(`  tar -xOf ${latest} manifest.p7m | openssl cms -verify -binary -inform DER \\`);
+  say(`    -CAfile ${caOf(pair, latest)} -purpose any`);
+}
+
+function sayStatus({ outer, inner }: DemoPair, say: Say): void {
   say(`\n${paint('bold', 'And the nodes:')}`);
-  for (const dir of [pair.outer, pair.inner]) say(`  bin/sallyport status --dir ${dir}`);
+  for (const dir of [outer, inner]) say(`  bin/sallyport status --dir ${dir}`);
 }
 
 const caOf = (pair: DemoPair, file: string): string =>

@@ -17,8 +17,8 @@ import { issueCertificate, newSerial } from '@sallyport/hsm/x509.ts';
 import { type NodeConfig, parseConfig } from '@sallyport/shared/config/config.ts';
 import { type HomePaths, homeDirs, homePaths } from '@sallyport/shared/config/home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
-import { type CertificateName, commonName } from '@sallyport/shared/pairing/certificates.ts';
 import type { Hsm, KeyName } from '@sallyport/shared/ports.ts';
+import { commonName, type ProfileName } from '@sallyport/shared/x509/profiles.ts';
 import { configText, type InitialConfig } from './init-config.ts';
 
 export interface MadeHome {
@@ -88,7 +88,7 @@ async function certify(
   const caKey = await hsm.publicKey(labels.ca);
   const now = Date.now();
   const issue = (
-    profile: CertificateName | 'edge',
+    profile: ProfileName,
     subjectPublicKey: Buffer,
     altNames: string[] = [],
   ): Promise<Buffer> =>

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { startRegistry } from '@sallyport/examples/citizen-registry/server.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
-import { policyFromOpenApi } from '@sallyport/shared/policy/openapi.ts';
+import { policyFromOpenApi, type StartingPolicy } from '@sallyport/shared/policy/openapi.ts';
 import type { DemoCall } from './call.ts';
 import type { DemoPair } from './pair.ts';
 
@@ -61,21 +61,37 @@ export async function sampleApi(dir: string, pair: DemoPair): Promise<Scene> {
   };
 }
 
-/** Any JSON API: its OpenAPI document becomes a policy with everything masked, which is printed. */
+/**
+ * A policy for any JSON API, from its OpenAPI document, with everything masked. Errors: USAGE where
+ * the document cannot be read, POLICY_INVALID.
+ */
+export function readOwnApi(upstream: string, openapi: string): StartingPolicy {
+  let document: string;
+  try {
+    document = readFileSync(openapi, 'utf8');
+  } catch (cause) {
+    throw new SallyportError('USAGE', `cannot read ${openapi}`, {
+      hint: 'name a file with --openapi; an npm script counts paths from the folder of package.json',
+      cause,
+    });
+  }
+  return policyFromOpenApi(document, { service: 'own-api', upstream });
+}
+
+/** The API that `made` describes; its policy is printed. */
 export async function ownApi(
   dir: string,
   pair: DemoPair,
-  options: { upstream: string; openapi: string; say: (text: string) => void },
+  made: StartingPolicy,
+  say: (text: string) => void,
 ): Promise<Scene> {
-  const document = readFileSync(options.openapi, 'utf8');
-  const made = policyFromOpenApi(document, { service: 'own-api', upstream: options.upstream });
   const file = join(dir, 'policy', 'policy.yaml');
   for (const [name, text] of Object.entries({ 'policy.yaml': made.yaml, ...made.schemas })) {
     const path = join(dir, 'policy', name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   }
-  options.say(`\n${made.yaml}`);
+  say(`\n${made.yaml}`);
   const [consumer] = made.consumers;
   if (consumer === undefined) {
     throw new SallyportError('POLICY_INVALID', 'expected a consumer in the starting policy');

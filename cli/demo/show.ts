@@ -9,9 +9,17 @@ export function callText(answer: DemoAnswer, hops: readonly Hop[]): string {
   const good = status < 400;
   const outcome = paint(good ? 'green' : 'yellow', String(status));
   const head = `${paint('bold', consumer)}  ${method} ${path}  ${outcome}  ${ms} ms`;
-  return [head, journeyText(hops), '', indent(JSON.stringify(answer.answer, null, 2)), ''].join(
-    '\n',
-  );
+  return [head, journeyText(hops), '', indent(answerText(answer.answer)), ''].join('\n');
+}
+
+const linesMax = 40;
+
+/** The beginning of a long answer says what the rest is like. */
+function answerText(answer: unknown): string {
+  const lines = JSON.stringify(answer, null, 2).split('\n');
+  const more = lines.length - linesMax;
+  if (more <= 0) return lines.join('\n');
+  return [...lines.slice(0, linesMax), `… ${more} lines more`].join('\n');
 }
 
 /** The journey as a table: when, where, which step, how long, how much, what was masked. */
@@ -40,8 +48,12 @@ function noteOf({ messages, masked, code }: Hop): string {
   if (messages !== undefined)
     return `${messages} message${messages === 1 ? '' : 's'} in the package`;
   const rules = Object.entries(masked ?? {}).map(([rule, count]) => `${rule} ×${count}`);
-  return rules.length === 0 ? '' : `masked: ${rules.join(', ')}`;
+  if (rules.length === 0) return '';
+  const more = rules.length - rulesMax;
+  return `masked: ${rules.slice(0, rulesMax).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
+
+const rulesMax = 4;
 
 /** The same record at its source and at each reader, field by field. */
 export function comparison(
