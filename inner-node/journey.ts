@@ -7,11 +7,18 @@
  * A request is recorded as released before its upstream can see it. So after a crash the node knows what
  * may have taken effect: safe and idempotent routes are called again, others are reported as in doubt.
  */
-import { asSallyportError, type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
+import {
+  asSallyportError,
+  type ErrorCode,
+  errorTable,
+  SallyportError,
+} from '@sallyport/shared/errors.ts';
+import { crossingCode } from '@sallyport/shared/exchange/crossing.ts';
 import type { RequestHeader, ResponseHeader } from '@sallyport/shared/exchange/message.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
+import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type {
   Arrived,
   GuardContext,
@@ -19,7 +26,7 @@ import type {
   Taking,
 } from '@sallyport/shared/processes/guard/context.ts';
 import type { FinishedState } from '@sallyport/shared/store/port.ts';
-import { type Admitted, admit } from './admit.ts';
+import { type Admitted, expectNames, tryAdmit } from './admit.ts';
 import { authority } from './authority.ts';
 import { callUpstream } from './call.ts';
 import { maskAnswer } from './mask.ts';
@@ -30,10 +37,14 @@ export function innerJourney(node: GuardContext): Journey {
 
   const takeRequest = (arrived: Arrived<RequestHeader>): Taking => {
     const { header, place } = arrived;
+    expectNames(header);
     if (!arrived.again && node.store.inboundMessage(header.id)) {
       throw new SallyportError('MESSAGE_DUPLICATE', 'the message was received before');
     }
-    const admitted = tryAdmit(node, arrived);
+    const admitted =
+      arrived.again || serving < limits.requestsServingMax
+        ? tryAdmit(node, arrived)
+        : new SallyportError('OVERLOADED', `${serving} requests are being served`);
     const { id, flow, consumer, deadlineMs } = header;
     const receivedAtMs = node.now();
     const released = { id, flow, consumer, deadlineMs, receivedAtMs, state: 'RELEASED' } as const;
@@ -45,9 +56,11 @@ export function innerJourney(node: GuardContext): Journey {
       }),
       after: () => {
         serving += 1;
-        void serve(node, arrived, admitted).finally(() => {
-          serving -= 1;
-        });
+        void serve(node, arrived, admitted)
+          .catch((err) => node.log.error({ err, id }, 'a request is left without an answer'))
+          .finally(() => {
+            serving -= 1;
+          });
       },
     };
   };
@@ -71,16 +84,7 @@ export function innerJourney(node: GuardContext): Journey {
   };
 }
 
-/** decide ▶ check, again and independently: the outer node may have fallen. */
-function tryAdmit(node: GuardContext, arrived: Arrived<RequestHeader>): Admitted | SallyportError {
-  try {
-    return admit(node, arrived);
-  } catch (thrown) {
-    return asSallyportError(thrown);
-  }
-}
-
-/** call ▶ check ▶ mask ▶ seal ▶ send. Never throws: every request that was recorded is answered. */
+/** call ▶ check ▶ mask ▶ seal ▶ send. Every request that was recorded is answered. */
 async function serve(
   node: GuardContext,
   arrived: Arrived<RequestHeader>,
@@ -88,26 +92,42 @@ async function serve(
 ): Promise<void> {
   const { id: exchangeId, consumer, flow } = arrived.header;
   const about = { exchangeId, consumer, flow };
+  let called = false;
   try {
     if (admitted instanceof SallyportError) throw admitted;
     const startedMs = performance.now();
     const answer = await callUpstream(node, arrived.header, admitted);
+    called = true;
     const callMs = Math.round(performance.now() - startedMs);
-    const released = maskAnswer(node, about, admitted.decision, answer);
-    const { body, ...rest } = released;
-    await respond(node, arrived, { ...rest, steps: { call: callMs } }, body, 'DELIVERED');
+    const { status, body: raw } = answer;
+    const call = { event: 'call', ...about, status, bytes: raw.length, tookMs: callMs };
+    node.audit.append({ ...call, atMs: node.now() });
+    const { body, ...rest } = maskAnswer(node, about, admitted.decision, answer);
+    const released = { ...rest, steps: { call: callMs } };
+    await respond(node, arrived, { answer: released, body, state: 'DELIVERED' });
   } catch (thrown) {
     const error = asSallyportError(thrown);
     const { code } = error;
     node.log.warn({ ...about, code, detail: error.message }, 'request not answered by upstream');
-    const event = code === 'IN_DOUBT' ? 'in-doubt' : 'refuse';
-    node.audit.append({ event, atMs: node.now(), ...about, code });
-    const ending = { status: 502, headers: {}, error: code };
-    await respond(node, arrived, ending, new Uint8Array(0), finishedAs(code), code);
+    // Once the service has answered, only its answer can be at fault; all else leaves the effect open.
+    const told = called && code !== 'RESPONSE_REFUSED' ? 'IN_DOUBT' : crossingCode(code);
+    const event = told === 'IN_DOUBT' ? 'in-doubt' : 'refuse';
+    await respond(node, arrived, {
+      answer: { status: errorTable[told].status, headers: {}, error: told },
+      body: new Uint8Array(0),
+      state: finishedAs(told),
+      refusal: { event, atMs: node.now(), ...about, code },
+    });
   }
 }
 
-type Answer = Omit<ResponseHeader, 'type' | 'id' | 'correlationId' | 'requestDigest'>;
+interface Ending {
+  readonly answer: Omit<ResponseHeader, 'type' | 'id' | 'correlationId' | 'requestDigest'>;
+  readonly body: Uint8Array;
+  readonly state: FinishedState;
+  /** Why it ends without an answer of the service. */
+  readonly refusal?: AuditEvent & { readonly code: ErrorCode };
+}
 
 /**
  * Answers until the answer is durable. The package that holds the request stays until then, so nothing
@@ -116,10 +136,7 @@ type Answer = Omit<ResponseHeader, 'type' | 'id' | 'correlationId' | 'requestDig
 async function respond(
   node: GuardContext,
   { header: request, digest, place }: Arrived<RequestHeader>,
-  answer: Answer,
-  body: Uint8Array,
-  state: FinishedState,
-  code?: ErrorCode,
+  { answer, body, state, refusal }: Ending,
 ): Promise<void> {
   const header: ResponseHeader = {
     type: 'response',
@@ -130,17 +147,20 @@ async function respond(
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
   };
   const message = encodeMessage({ header, body });
+  let untold = refusal;
   while (!node.stopping.aborted) {
     try {
+      if (untold) node.audit.append(untold);
+      untold = undefined;
       await node.sending.enqueue({
         message,
         awaitsReceipt: true,
         record(tx) {
-          tx.finishMessage(request.id, state, node.now(), code);
+          tx.finishMessage(request.id, state, node.now(), refusal?.code);
           node.finish(tx, place, request.id);
         },
       });
-      return node.finished(place);
+      return;
     } catch (thrown) {
       node.log.warn({ code: asSallyportError(thrown).code, id: request.id }, 'answer waits');
       await new Promise((resolve) => setTimeout(resolve, limits.answerRetryMs));

@@ -70,6 +70,8 @@ export const limits = {
   signerRetryMs: 100,
   outboxMessagesMax: 4096,
   exchangesInFlightMax: 4096,
+  requestsServingMax: 8192,
+  policyResendMs: 1_000,
   idempotencyKeyBytesMax: 255,
   deadlineGraceMs: 2_000,
   answerRetryMs: 250,
@@ -126,7 +128,6 @@ export const limits = {
   /** A fresh handshake is all the proof that a one-way sender gets that its peer is alive. */
   linkConnectionMs: 30_000,
   linkPartBytesMax: 256 * 1024,
-  linkLandingsMax: 64,
   linkConnectionsMax: 32,
   directorySweepMs: 500,
   directoryStableMs: 2_000,

@@ -1,11 +1,11 @@
 /**
  * The spool: a directory where guard and mover meet. A package is there whole or not at all.
  *
- *   write `.<name>.<random>.tmp` ▶ fsync ▶ rename to `<name>` ▶ fsync of the directory
+ *   write `.<name>.<random>.tmp` ▶ rename to `<name>`
  *
  * Names: `<class>-<sequence, 12 digits>-<packageId>.stp`. docs/spec/channels.md §Spool is the norm.
  */
-import { constants } from 'node:fs';
+import { closeSync, constants, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asSallyportError, SallyportError } from '../errors.ts';
@@ -67,14 +67,55 @@ export async function cleanSpool(dir: string): Promise<void> {
   }
 }
 
+/** A file on its way into the spool of this node, which only hands over: see `handOver`. */
+export interface HandOver {
+  /** Appends. CHANNEL_FULL on a full disk. */
+  write(chunk: Uint8Array): void;
+  /** Gives the file its final name, replacing a former copy. Returns its path. */
+  commit(): string;
+  /** Forgets what was written. Never throws. */
+  abort(): void;
+}
+
+/**
+ * As `depositFile`, without making anything durable: for packages whose sender keeps them until their
+ * receipt. Synchronous, because a trip to another thread costs more than the call.
+ */
+export function handOver(dir: string, name: string): HandOver {
+  const temporary = temporaryPath(dir, name);
+  const file = coded(() => openSync(temporary, temporaryFlags, 0o600));
+  const abort = (): void => {
+    closeQuietly(file);
+    rmSync(temporary, { force: true });
+  };
+  return {
+    write(chunk) {
+      for (let at = 0; at < chunk.length; ) {
+        at += coded(() => writeSync(file, chunk, at, chunk.length - at));
+      }
+    },
+    commit() {
+      const path = join(dir, name);
+      try {
+        coded(() => renameSync(temporary, path));
+        return path;
+      } catch (error) {
+        rmSync(temporary, { force: true });
+        throw error;
+      } finally {
+        closeQuietly(file);
+      }
+    },
+    abort,
+  };
+}
+
 /**
  * Begins a file in `dir`. CHANNEL_FULL on a full disk, INTERNAL where the directory is unusable.
  */
 export async function depositFile(dir: string, name: string): Promise<Deposit> {
-  // Random, so that a torn transfer that is being forgotten cannot meet its own repetition.
-  const temporary = join(dir, `.${name}.${newId().slice(-8)}.tmp`);
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const file = await coded(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+  const temporary = temporaryPath(dir, name);
+  const file = await open(temporary, temporaryFlags, 0o600).catch(fail);
   const abort = async (): Promise<void> => {
     await file.close().catch(() => {});
     await rm(temporary, { force: true }).catch(() => {});
@@ -88,10 +129,10 @@ export async function depositFile(dir: string, name: string): Promise<Deposit> {
     return path;
   };
   return {
-    write: (chunk) => coded(writeAll(file, chunk)),
+    write: (chunk) => writeAll(file, chunk).catch(fail),
     commit: async () => {
       try {
-        return await coded(finish());
+        return await finish().catch(fail);
       } catch (error) {
         await abort();
         throw error;
@@ -138,16 +179,34 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
-async function coded<T>(work: Promise<T>): Promise<T> {
+function coded<T>(work: () => T): T {
   try {
-    return await work;
+    return work();
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? '';
-    if (!['ENOSPC', 'EDQUOT'].includes(code)) throw asSallyportError(cause);
-    const hint = 'free space on the volume of the spool';
-    throw new SallyportError('CHANNEL_FULL', `expected room on the disk, got ${code}`, {
-      hint,
-      cause,
-    });
+    return fail(cause);
+  }
+}
+
+function fail(cause: unknown): never {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  if (!['ENOSPC', 'EDQUOT'].includes(code)) throw asSallyportError(cause);
+  const hint = 'free space on the volume of the spool';
+  const message = `expected room on the disk, got ${code}`;
+  throw new SallyportError('CHANNEL_FULL', message, { hint, cause });
+}
+
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+const temporaryFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+
+/** Random, so that a torn transfer that is being forgotten cannot meet its own repetition. */
+function temporaryPath(dir: string, name: string): string {
+  return join(dir, `.${name}.${newId().slice(-8)}.tmp`);
+}
+
+function closeQuietly(file: number): void {
+  try {
+    closeSync(file);
+  } catch {
+    // closed already
   }
 }

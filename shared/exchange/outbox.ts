@@ -2,12 +2,12 @@
  * The sending end of a lane. One loop drains whatever queued while the last package was being
  * signed and stored, so that an idle lane adds no wait and a busy one signs once for hundreds.
  *
- *   enqueue ─▶ queue ─▶ seal (one signature) ─▶ stage file ─▶ commit ─▶ publish file ─▶ mover
- *                                                              │
- *                                        accepted: what `enqueue` promised is durable
+ *   enqueue ─▶ queue ─▶ seal (one signature) ─▶ commit ─▶ publish ─▶ mover
+ *                                                │
+ *                          accepted: what `enqueue` promised is durable, sealed bytes included
  *
- * A crash before the commit leaves nothing but a temporary file; after it, the file is published at
- * the next start. So no sequence is ever used for two packages that somebody saw.
+ * A crash before the commit leaves nothing; after it, the next start publishes what the store holds. So
+ * no sequence is ever used for two packages that somebody saw.
  */
 
 import { asSallyportError, type SallyportError } from '../errors.ts';
@@ -27,13 +27,9 @@ export interface Outgoing {
 export interface OutboxPorts {
   /** Seals a batch for this sequence. May take as long as the HSM is away; throws when it gives up. */
   seal(sequence: number, previous: string, messages: EncodedMessage[]): Promise<SealedBatch>;
-  /** Writes the bytes durably under a temporary name. */
-  stage(place: OutPackage, bytes: Uint8Array): Promise<void>;
   commit(work: (tx: StoreWrites) => void): Promise<void>;
-  /** Gives the staged file its final name and tells the mover. Must not fail for good. */
-  publish(place: OutPackage): Promise<void>;
-  /** Removes a staged file whose commit failed. */
-  discard(place: OutPackage): Promise<void>;
+  /** Hands the package to the mover. Must not fail for good. */
+  publish(place: OutPackage, bytes: Uint8Array): Promise<void>;
   /** Messages to add to the next package whatever it carries: receipts that are due. */
   riders(): Outgoing[];
 }
@@ -84,19 +80,13 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
       expiresAtMs: sealed.expiresAtMs,
       awaitsReceipt: all.some((one) => one.awaitsReceipt),
     };
-    await ports.stage(place, sealed.bytes);
-    try {
-      await ports.commit((tx) => {
-        tx.appendOutbound(place);
-        for (const one of all) one.record?.(tx, place);
-      });
-    } catch (thrown) {
-      await ports.discard(place).catch(() => {});
-      throw thrown;
-    }
+    await ports.commit((tx) => {
+      tx.appendOutbound(place, sealed.bytes);
+      for (const one of all) one.record?.(tx, place);
+    });
     head = place.sequence;
     headDigest = place.digest;
-    await ports.publish(place);
+    await ports.publish(place, sealed.bytes);
     for (const one of batch) one.resolve(place);
   };
 

@@ -25,6 +25,8 @@ export interface Store {
   inboundPlace(lane: string, sequence: number): { digest: string; previous: string } | undefined;
   inboundMessage(id: string): InMessage | undefined;
   outPackage(lane: string, sequence: number): OutPackage | undefined;
+  /** The sealed bytes of a package that is not acknowledged, or not finished. */
+  packageContent(packageId: string): Buffer | undefined;
   exchange(id: string): Exchange | undefined;
   idempotent(consumer: string, key: string): Exchange | undefined;
   /** Exchanges that wait for an answer, by deadline, at most `count`. */
@@ -56,7 +58,8 @@ export interface StoreWrites {
   forget(beforeMs: number, count: number): void;
 
   // packages that leave
-  appendOutbound(sealed: OutPackage): void;
+  /** Keeps the sealed bytes too, until they are acknowledged: from here the package is durable. */
+  appendOutbound(sealed: OutPackage, content: Uint8Array): void;
   markSent(lane: string, sequence: number, atMs: number): void;
   /** The receipt: all up to `contiguous` and those in `beyond` arrived. */
   acknowledgeOutbound(
@@ -67,10 +70,11 @@ export interface StoreWrites {
   ): void;
 
   // packages that arrive
-  recordInbound(received: InPackage): void;
+  /** Keeps the bytes of a package that is not finished, until it is. */
+  recordInbound(received: InPackage, content: Uint8Array): void;
   recordMessage(message: InMessage): void;
   finishMessage(id: string, state: FinishedState, atMs: number, code?: ErrorCode): void;
-  /** All messages of the package are finished; its file may go. */
+  /** All messages of the package are finished; its bytes go. */
   finishInbound(lane: string, sequence: number): void;
 
   appendAudit(block: AuditBlock): void;

@@ -1,6 +1,6 @@
 /** What every key store does, whatever is behind it. */
 import assert from 'node:assert/strict';
-import { createECDH, createHash, createPublicKey, verify } from 'node:crypto';
+import { createECDH, createHash, verify } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +9,16 @@ import { type HsmConfig, openHsm } from '@sallyport/hsm/open.ts';
 import { requirePoint } from '@sallyport/hsm/operands.ts';
 import type { Hsm } from '@sallyport/shared/ports.ts';
 import fc from 'fast-check';
+import { publicKeyOf } from '../x509/soft-key.ts';
 
 /** SHA-256 ECDSA verification by OpenSSL: the judge of every signature here. */
 export function isSignedBy(point: Buffer, message: Uint8Array, signature: Buffer): boolean {
-  const prefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
-  const spki = Buffer.concat([prefix, requirePoint(point)]);
-  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
+  return verify(
+    'sha256',
+    message,
+    { key: publicKeyOf(point), dsaEncoding: 'ieee-p1363' },
+    signature,
+  );
 }
 
 const sha256 = (message: Uint8Array): Buffer => createHash('sha256').update(message).digest();

@@ -17,6 +17,9 @@ const out = 'outer-1/inner-1/import/interactive';
 const back = 'inner-1/outer-1/export/interactive';
 const hex = (): string => randomBytes(32).toString('hex');
 
+/** Stands for the sealed bytes of any package. */
+export const sealed = Buffer.from('sealed');
+
 export function outPackage(sequence: number, more: Partial<OutPackage> = {}): OutPackage {
   const packageId = newId();
   const times = { createdAtMs: 1000 + sequence, expiresAtMs: 90_000 };
@@ -122,7 +125,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     const one = newExchange(1, { idempotencyKey: 'k-1', callDigest: hex() });
     const state = (): string | undefined => store.exchange(one.id)?.state;
     await store.write((tx) => {
-      tx.appendOutbound(outPackage(1));
+      tx.appendOutbound(outPackage(1), sealed);
       tx.acceptExchange(one);
     });
     assert.deepEqual(store.exchange(one.id), { ...one, state: 'SEALED' });
@@ -206,10 +209,10 @@ export function storeContract(kind: string, open: (name: string) => Store): void
   onStore('an outbound lane has no holes and a chain', async (store) => {
     const first = outPackage(1);
     const second = outPackage(2, { awaitsReceipt: false });
-    await store.write((tx) => tx.appendOutbound(first));
-    await store.write((tx) => tx.appendOutbound(second));
+    await store.write((tx) => tx.appendOutbound(first, sealed));
+    await store.write((tx) => tx.appendOutbound(second, sealed));
     for (const sequence of [2, 4]) {
-      const wrong = store.write((tx) => tx.appendOutbound(outPackage(sequence)));
+      const wrong = store.write((tx) => tx.appendOutbound(outPackage(sequence), sealed));
       await assert.rejects(wrong, codeIs('INTERNAL'));
     }
     const head = { lane: out, head: 2, headDigest: second.digest, acknowledged: 0 };
@@ -223,7 +226,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
 
   onStore('receipts settle what arrived, in whatever order they come', async (store) => {
     await store.write((tx) => {
-      for (const n of [1, 2, 3, 4, 5, 6]) tx.appendOutbound(outPackage(n));
+      for (const n of [1, 2, 3, 4, 5, 6]) tx.appendOutbound(outPackage(n), sealed);
     });
     const open = (): number[] => store.unacknowledged().map((one) => one.sequence);
     const acknowledged = (): number | undefined => store.outLanes()[0]?.acknowledged;
@@ -244,10 +247,10 @@ export function storeContract(kind: string, open: (name: string) => Store): void
   });
 
   onStore('an inbound lane keeps its contiguous run and what lies beyond', async (store, again) => {
-    for (const n of [1, 2, 5, 4]) await store.write((tx) => tx.recordInbound(inPackage(n)));
+    for (const n of [1, 2, 5, 4]) await store.write((tx) => tx.recordInbound(inPackage(n), sealed));
     assert.deepEqual(store.inLanes(), [{ lane: back, contiguous: 2, beyond: [4, 5] }]);
     const third = inPackage(3);
-    await store.write((tx) => tx.recordInbound(third));
+    await store.write((tx) => tx.recordInbound(third, sealed));
     const reopened = again();
     assert.deepEqual(reopened.inLanes(), [{ lane: back, contiguous: 5, beyond: [] }]);
     const { digest, previous } = third;
@@ -260,12 +263,12 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     'a sequence is taken once: again is a replay, with other content a fork',
     async (store) => {
       const first = inPackage(2);
-      await store.write((tx) => tx.recordInbound(first));
+      await store.write((tx) => tx.recordInbound(first, sealed));
       await assert.rejects(
-        store.write((tx) => tx.recordInbound(first)),
+        store.write((tx) => tx.recordInbound(first, sealed)),
         codeIs('LANE_REPLAY'),
       );
-      const fork = store.write((tx) => tx.recordInbound(inPackage(2)));
+      const fork = store.write((tx) => tx.recordInbound(inPackage(2), sealed));
       await assert.rejects(fork, codeIs('LANE_FORK'));
     },
   );
@@ -274,9 +277,9 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     const [old, young] = [inPackage(2, { receivedAtMs: 1 }), inPackage(1, { receivedAtMs: 2 })];
     const messages = [inMessage(2), inMessage(2), inMessage(1)];
     await store.write((tx) => {
-      tx.recordInbound(young);
-      tx.recordInbound(old);
-      tx.recordInbound(inPackage(3, { finished: true }));
+      tx.recordInbound(young, sealed);
+      tx.recordInbound(old, sealed);
+      tx.recordInbound(inPackage(3, { finished: true }), sealed);
       for (const message of messages) tx.recordMessage(message);
     });
     assert.deepEqual(store.unfinishedInbound(), [old, young]);
@@ -309,7 +312,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     const exchanges = [1, 2, 3, 4].map(() => newExchange(1));
     const waits = newExchange(2, { acceptedAtMs: 1002 });
     await store.write((tx) => {
-      for (const n of [1, 2, 3]) tx.appendOutbound(outPackage(n));
+      for (const n of [1, 2, 3]) tx.appendOutbound(outPackage(n), sealed);
       for (const [n, one] of exchanges.entries()) {
         tx.acceptExchange(one);
         tx.recordAnswer(one.id, { ...answer, answeredAtMs: n < 3 ? 3000 : 8000 });
@@ -333,7 +336,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     async (store) => {
       const messages = [inMessage(1), inMessage(2), inMessage(3)];
       await store.write((tx) => {
-        for (const n of [1, 2, 3]) tx.recordInbound(inPackage(n, { finished: n !== 2 }));
+        for (const n of [1, 2, 3]) tx.recordInbound(inPackage(n, { finished: n !== 2 }), sealed);
         for (const message of messages) tx.recordMessage(message);
         for (const { id } of messages) tx.finishMessage(id, 'DELIVERED', 2500);
       });
@@ -344,7 +347,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
         messages.map(({ id }) => store.inboundMessage(id)?.sequence),
         [undefined, 2, 3],
       );
-      const replay = store.write((tx) => tx.recordInbound(inPackage(1)));
+      const replay = store.write((tx) => tx.recordInbound(inPackage(1), sealed));
       await assert.rejects(replay, codeIs('LANE_REPLAY'));
     },
   );
@@ -423,7 +426,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
       });
       await assert.rejects(refused, codeIs('STORE_FAILED'));
       assert.equal(store.exchange(one.id), undefined);
-      await store.write((tx) => tx.recordInbound(inPackage(1)));
+      await store.write((tx) => tx.recordInbound(inPackage(1), sealed));
       assert.deepEqual(store.counts().exchanges, {});
     },
   );

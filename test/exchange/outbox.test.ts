@@ -38,13 +38,11 @@ function rig(overrides: Partial<OutboxPorts> = {}) {
       const bytes = new Uint8Array(1);
       return { packageId: newId(), digest: `d${sequence}`, bytes, createdAtMs: 1, expiresAtMs: 2 };
     },
-    stage: async (place) => void log.push(`stage ${place.sequence}`),
     async commit(work) {
       log.push('commit');
       work(tx);
     },
     publish: async (place) => void log.push(`publish ${place.sequence}`),
-    discard: async (place) => void log.push(`discard ${place.sequence}`),
     riders: () => [],
     ...overrides,
   };
@@ -52,10 +50,10 @@ function rig(overrides: Partial<OutboxPorts> = {}) {
   return { outbox: createOutbox(empty, ports), log, batches, links };
 }
 
-test('a package is staged, committed and only then published', async () => {
+test('a package is committed with its bytes and only then published', async () => {
   const { outbox, log } = rig();
   await outbox.enqueue(outgoing(1, () => log.push('record')));
-  assert.deepEqual(log, ['seal 1', 'stage 1', 'commit', 'append', 'record', 'publish 1']);
+  assert.deepEqual(log, ['seal 1', 'commit', 'append', 'record', 'publish 1']);
 });
 
 test('what queues while a package is sealed leaves in one package', async () => {
@@ -79,7 +77,7 @@ test('a batch stays in its limits of bytes and of messages', async () => {
   assert.deepEqual(batches.slice(3), [limits.messagesPerPackageMax - 2, 2]);
 });
 
-test('a failed commit refuses the batch, removes the file and gives the sequence back', async () => {
+test('a failed commit refuses the batch and gives the sequence back', async () => {
   let fail = true;
   const { outbox, log } = rig({
     async commit() {
@@ -90,10 +88,10 @@ test('a failed commit refuses the batch, removes the file and gives the sequence
   fail = false;
   const place = await outbox.enqueue(outgoing());
   assert.equal(place.sequence, 1);
-  assert.deepEqual(log, ['seal 1', 'stage 1', 'discard 1', 'seal 1', 'stage 1', 'publish 1']);
+  assert.deepEqual(log, ['seal 1', 'seal 1', 'publish 1']);
 });
 
-test('a signer that is away refuses the batch and nothing is staged', async () => {
+test('a signer that is away refuses the batch and nothing is kept', async () => {
   const { outbox, log } = rig({
     async seal() {
       throw new SallyportError('HSM_LOST', 'gone');

@@ -226,6 +226,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
     mover,
     async restartGuard() {
       await guard.close();
+      await until(() => !mover.connected && !edge.connected && !admin.connected);
       guard = await startGuard();
       await until(() => mover.connected && edge.connected && admin.connected);
     },

@@ -22,7 +22,7 @@ import { limits } from '@sallyport/shared/limits.ts';
 import { storeFault } from '@sallyport/shared/store/sqlite/fault.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import Database from 'better-sqlite3';
-import { answer, inPackage, newExchange, outPackage } from '../contract/store.ts';
+import { answer, inPackage, newExchange, outPackage, sealed } from '../contract/store.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sallyport-faults-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -37,7 +37,7 @@ const filled = at('filled.db');
   for (let sequence = 1; sequence <= 40; sequence += 1) {
     const all = Array.from({ length: 10 }, () => newExchange(sequence));
     await store.write((tx) => {
-      tx.appendOutbound(outPackage(sequence));
+      tx.appendOutbound(outPackage(sequence), sealed);
       for (const one of all) {
         tx.acceptExchange(one);
         tx.recordAnswer(one.id, { ...answer, body: Buffer.alloc(700, 'b') });
@@ -72,7 +72,7 @@ test('one process owns a store: another, or a second opening in it, is refused',
 
 test('a store and its log are readable by their owner alone', async () => {
   const store = openStore(at('modes.db'));
-  await store.write((tx) => tx.recordInbound(inPackage(1)));
+  await store.write((tx) => tx.recordInbound(inPackage(1), sealed));
   for (const file of ['modes.db', 'modes.db-wal']) {
     assert.equal(statSync(at(file)).mode & 0o777, 0o600, file);
   }
@@ -167,7 +167,7 @@ test('a store too large to be read through at start is checked where it matters'
       tx.recordAnswer(one.id, { ...answer, body });
     });
   }
-  await store.write((tx) => tx.appendOutbound(outPackage(1)));
+  await store.write((tx) => tx.appendOutbound(outPackage(1), sealed));
   store.close();
   const db = new Database(large, { readonly: true });
   const root = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'out_lane'").pluck();
@@ -188,7 +188,7 @@ test('a log torn in its last commit opens with all commits before it', async () 
   const store = openStore(live);
   const sizes: number[] = [];
   for (let sequence = 1; sequence <= 5; sequence += 1) {
-    await store.write((tx) => tx.appendOutbound(outPackage(sequence)));
+    await store.write((tx) => tx.appendOutbound(outPackage(sequence), sealed));
     sizes.push(statSync(`${live}-wal`).size);
   }
   // Copied as another process would find it; this one must not open the file itself.
@@ -199,7 +199,7 @@ test('a log torn in its last commit opens with all commits before it', async () 
   truncateSync(`${crashed}-wal`, (sizes[4] ?? 0) - 100);
   const reopened = openStore(crashed);
   assert.equal(reopened.outLanes()[0]?.head, 4);
-  await reopened.write((tx) => tx.appendOutbound(outPackage(5)));
+  await reopened.write((tx) => tx.appendOutbound(outPackage(5), sealed));
   reopened.close();
 });
 
@@ -268,7 +268,7 @@ test('a full disk refuses, loses nothing, and is forgotten once there is room', 
         tx.acceptExchange(huge);
         tx.recordAnswer(huge.id, { ...answer, body: Buffer.alloc(32 * 1024 * 1024) });
       }),
-      store.write((tx) => tx.recordInbound(inPackage(1))),
+      store.write((tx) => tx.recordInbound(inPackage(1), sealed)),
     ]);
     for (const result of more) {
       assert.ok(result.status === 'rejected' && codeIs('STORE_FULL')(result.reason));

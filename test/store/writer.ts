@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { createAuditLog } from '@sallyport/shared/audit/log.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
-import { answer, newExchange, outPackage } from '../contract/store.ts';
+import { answer, newExchange, outPackage, sealed } from '../contract/store.ts';
 
 const store = openStore(process.argv[2] ?? '');
 const log = createAuditLog({ head: () => store.auditHead(), now: Date.now });
@@ -22,7 +22,7 @@ for (;;) {
   const answered = waiting;
   waiting = fresh.map(({ id }) => id);
   const accepted = store.write((tx) => {
-    tx.appendOutbound(place);
+    tx.appendOutbound(place, sealed);
     for (const one of fresh) {
       tx.acceptExchange(one);
       log.append({ event: 'accept', atMs: Date.now(), exchangeId: one.id });

@@ -3,9 +3,10 @@
  * CA of the trust file and every date out of range; this decides whether it is *that* node, as
  * expected.
  */
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
-import { SallyportError } from '../../errors.ts';
+import { asSallyportError, SallyportError } from '../../errors.ts';
+import { checkCertificate } from '../../x509/check.ts';
 
 /** This node's own transport key and certificate, PEM. */
 export interface LinkIdentity {
@@ -16,56 +17,55 @@ export interface LinkIdentity {
 /** The peer as the confirmed trust file has it. */
 export interface LinkPeer {
   readonly nodeId: string;
-  /** The only root that is trusted on this link, PEM. */
-  readonly caPem: string;
+  /** The only root that is trusted on this link, DER. */
+  readonly caDer: Buffer;
 }
 
 export const linkProtocol = 'sallyport/1';
 
-const usages = { client: '1.3.6.1.5.5.7.3.2', server: '1.3.6.1.5.5.7.3.1' } as const;
+const exactly = { subject: 'default', wildcards: false, partialWildcards: false } as const;
 
-/** TLS as both sides of a link want it. CERTIFICATE_REFUSED where the PEM texts cannot be used. */
+/** TLS as both sides of a link want it. CERTIFICATE_REFUSED where key and certificates do not do. */
 export function linkTls(identity: LinkIdentity, peer: LinkPeer): SecureContextOptions {
-  const options: SecureContextOptions = {
-    key: identity.key,
-    cert: identity.cert,
-    ca: [peer.caPem],
-    minVersion: 'TLSv1.3',
-    secureOptions: constants.SSL_OP_NO_TICKET,
-  };
   try {
+    const options: SecureContextOptions = {
+      key: identity.key,
+      cert: identity.cert,
+      ca: [new X509Certificate(peer.caDer).toString()],
+      minVersion: 'TLSv1.3',
+      secureOptions: constants.SSL_OP_NO_TICKET,
+    };
     createSecureContext(options);
+    return options;
   } catch (cause) {
     throw new SallyportError('CERTIFICATE_REFUSED', 'expected a key and its certificate in PEM', {
       hint: 'see tls/link.key and tls/link.pem, and the peer in peer.trust',
       cause,
     });
   }
-  return options;
 }
 
 /**
  * Throws CHANNEL_PEER unless the socket's far end is the peer: verified chain, TLS 1.3, our
- * protocol, not resumed, a leaf that names the peer's node id (SAN, or CN where there is no SAN)
- * and has the extended key usage (RFC 5280 §4.2.1.12) of its side.
+ * protocol, not resumed, and a leaf that is the peer's link certificate in everything, not another
+ * of its certificates.
  */
-export function checkPeer(socket: TLSSocket, peer: LinkPeer, side: keyof typeof usages): void {
+export function checkPeer(socket: TLSSocket, { nodeId, caDer }: LinkPeer): void {
   const certificate = socket.getPeerX509Certificate();
-  const identity = { subject: 'default', wildcards: false, partialWildcards: false } as const;
+  if (!socket.authorized || !certificate) throw peerRefused('expected a verified certificate');
   const checks: [string, boolean][] = [
-    ['a verified certificate', socket.authorized && certificate !== undefined],
     ['TLS 1.3', socket.getProtocol() === 'TLSv1.3'],
     [`the protocol ${linkProtocol}`, socket.alpnProtocol === linkProtocol],
     ['a full handshake', !socket.isSessionReused()],
-    ['an end entity certificate', certificate?.ca === false],
-    [
-      `a certificate of ${peer.nodeId}`,
-      certificate?.checkHost(peer.nodeId, identity) === peer.nodeId,
-    ],
-    [`a ${side} certificate`, certificate?.keyUsage?.includes(usages[side]) === true],
+    [`a certificate of ${nodeId}`, certificate.checkHost(nodeId, exactly) === nodeId],
   ];
   const failed = checks.find(([, holds]) => !holds);
   if (failed) throw peerRefused(`expected ${failed[0]}, got another`);
+  try {
+    checkCertificate(certificate.raw, { node: nodeId, profile: 'link', caDer, nowMs: Date.now() });
+  } catch (cause) {
+    throw peerRefused(asSallyportError(cause).message, cause);
+  }
 }
 
 /** CHANNEL_PEER with what to do about it. */

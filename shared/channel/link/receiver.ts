@@ -82,7 +82,7 @@ export async function createLinkReceiver(
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {}); // the reader of the socket reports it
     try {
-      checkPeer(socket, peer, 'client');
+      checkPeer(socket, peer);
     } catch (refused) {
       socket.destroy();
       return refuse(refused);

@@ -67,7 +67,7 @@ export function createLinkSender(options: LinkSenderOptions): ChannelSender {
     );
     fresh.once('secureConnect', () => {
       try {
-        checkPeer(fresh, options.peer, 'server');
+        checkPeer(fresh, options.peer);
         opened(fresh);
       } catch (refused) {
         fresh.destroy(asSallyportError(refused));

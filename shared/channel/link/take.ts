@@ -2,10 +2,10 @@
  * From the socket into the spool, in bounded memory: one package of each class at a time, part by
  * part.
  *
- *   socket ▶ frames ▶ room? ▶ temporary file ▶ (whole) fsync, rename, fsync directory ▶ collected
+ *   socket ▶ frames ▶ room? ▶ temporary file ▶ (whole) rename ▶ collected
  *
- * The last step runs beside the reading of what follows, so that packages that arrive together
- * share the directory's fsync; packages of a class are reported in the order of their arrival.
+ * Nothing is flushed here: until the guard has recorded a package and its receipt went home, the sender
+ * has it too.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
@@ -13,11 +13,11 @@ import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { ChannelSink, FlowClass } from '../../ports.ts';
 import type { SpoolBounds, SpoolRoom } from '../room.ts';
-import { type Deposit, depositFile } from '../spool.ts';
+import { type HandOver, handOver } from '../spool.ts';
 import { createLinkReader, type LinkFrame } from './frame.ts';
 
 interface Arriving {
-  readonly deposit: Deposit;
+  readonly file: HandOver;
   readonly size: number;
   left: number;
 }
@@ -38,11 +38,6 @@ export interface Taking {
 export async function takePackages(taking: Taking): Promise<void> {
   const { socket, sink, collected } = taking;
   const arriving = new Map<FlowClass, Arriving>();
-  let failure: Error | undefined;
-  const landings = createLandings(collected, (error) => {
-    failure ??= error;
-    socket.destroy(error);
-  });
   const read = createLinkReader(taking.bounds);
 
   const take = async (frame: LinkFrame): Promise<void> => {
@@ -50,17 +45,17 @@ export async function takePackages(taking: Taking): Promise<void> {
     if (frame.kind === 'head') {
       if (open) throw violation('the rest of the package before', 'another package');
       await waitForRoom(taking, frame.size);
-      const deposit = await depositFile(sink.spoolDir, frame.name);
-      arriving.set(frame.flowClass, { deposit, size: frame.size, left: frame.size });
+      const file = handOver(sink.spoolDir, frame.name);
+      arriving.set(frame.flowClass, { file, size: frame.size, left: frame.size });
       return;
     }
     if (!open) throw violation('the head of a package', 'a part');
     open.left -= frame.bytes.length;
     if (open.left < 0) throw violation('a part inside its package', 'more bytes');
-    await open.deposit.write(frame.bytes);
+    open.file.write(frame.bytes);
     if (open.left > 0) return;
     arriving.delete(frame.flowClass);
-    await landings.add(frame.flowClass, open.deposit, open.size);
+    collected(open.file.commit(), open.size);
   };
   try {
     for await (const chunk of socket) {
@@ -68,10 +63,8 @@ export async function takePackages(taking: Taking): Promise<void> {
     }
     if (arriving.size > 0) throw new SallyportError('CHANNEL_LOST', 'the link broke in a package');
   } finally {
-    for (const { deposit } of arriving.values()) await deposit.abort();
-    await landings.settled();
+    for (const { file } of arriving.values()) file.abort();
   }
-  if (failure) throw failure;
 }
 
 /** No room is no refusal: nothing more is read, TCP makes the sender wait, and nothing is lost. */
@@ -83,30 +76,6 @@ async function waitForRoom({ socket, sink, room }: Taking, bytes: number): Promi
     told = true;
     await sleep(limits.channelFullRetryMs);
   }
-}
-
-/** Whole packages on their way to the disk: at most linkLandingsMax, reported in order by class. */
-function createLandings(
-  collected: (file: string, bytes: number) => void,
-  failed: (error: Error) => void,
-): {
-  add(flowClass: FlowClass, deposit: Deposit, bytes: number): Promise<void>;
-  settled(): Promise<unknown>;
-} {
-  const tails = { interactive: Promise.resolve(), bulk: Promise.resolve() };
-  const underWay = new Set<Promise<void>>();
-  return {
-    async add(flowClass, deposit, bytes) {
-      const durable = deposit.commit();
-      const landing = Promise.all([durable, tails[flowClass]])
-        .then(([file]) => collected(file, bytes), failed)
-        .finally(() => underWay.delete(landing));
-      tails[flowClass] = landing;
-      underWay.add(landing);
-      if (underWay.size >= limits.linkLandingsMax) await Promise.race(underWay);
-    },
-    settled: () => Promise.all(underWay),
-  };
 }
 
 function violation(expected: string, got: string): SallyportError {

@@ -1,6 +1,5 @@
 /** One package from its file into the socket: a head frame, then parts. */
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { SallyportError } from '../../errors.ts';
@@ -18,13 +17,14 @@ export async function writePackage(socket: TLSSocket, file: string): Promise<num
   const name = basename(file);
   const flowClass = parseSpoolName(name)?.flowClass;
   if (!flowClass) throw new SallyportError('CHANNEL_FRAME', `expected a spool name, got ${name}`);
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  // The spool is local and parts are small: a trip to another thread would cost more than the call.
+  const handle = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const { size } = await handle.stat();
+    const { size } = fstatSync(handle);
     checkSize(size);
     let start: Buffer[] = [encodeHead(flowClass, name, size)];
     for (let left = size; left > 0; ) {
-      const part = await readPart(handle, Math.min(left, limits.linkPartBytesMax));
+      const part = readPart(handle, Math.min(left, limits.linkPartBytesMax));
       if (!part) throw cut(socket, name);
       left -= part.length;
       await write(socket, Buffer.concat([...start, encodePart(flowClass, part.length), part]));
@@ -32,13 +32,14 @@ export async function writePackage(socket: TLSSocket, file: string): Promise<num
     }
     return size;
   } finally {
-    await handle.close();
+    closeSync(handle);
   }
 }
 
-async function readPart(handle: FileHandle, length: number): Promise<Buffer | undefined> {
-  const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length);
-  return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+function readPart(handle: number, length: number): Buffer | undefined {
+  const part = Buffer.allocUnsafe(length);
+  const bytesRead = readSync(handle, part);
+  return bytesRead === 0 ? undefined : part.subarray(0, bytesRead);
 }
 
 function write(socket: TLSSocket, bytes: Buffer): Promise<void> {

@@ -55,8 +55,6 @@ export interface GuardContext {
   ) => Promise<Answer>;
   /** Marks one message of a received package finished; call inside the commit that ends it. */
   readonly finish: (tx: StoreWrites, place: ArrivedPlace, id: string) => void;
-  /** Call after that commit: removes the file of a package whose messages are all finished. */
-  readonly finished: (place: ArrivedPlace) => void;
   /** Commits the audit events that wait, soon. */
   readonly flushAudit: () => void;
   readonly policy: () => PolicyInForce | undefined;

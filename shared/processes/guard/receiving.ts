@@ -13,9 +13,9 @@ import { openPackage } from '../../package/open.ts';
 import { bytesSource } from '../../package/source.ts';
 import { type LaneName, laneKey, type Signer } from '../../ports.ts';
 import type { InPackage, Store, StoreWrites } from '../../store/port.ts';
-import { archive } from './archive.ts';
+
 import type { Arrived, ArrivedPlace, NodeIdentity, PeerIdentity, Taking } from './context.ts';
-import { readPackage, remove, type SpoolPaths, setAside } from './spool.ts';
+import { archive, readPackage, remove, type SpoolPaths, setAside } from './spool.ts';
 
 export interface ReceivingOptions {
   readonly self: NodeIdentity;
@@ -37,12 +37,14 @@ export interface ReceivingHalf {
   readonly book: ReceiptBook;
   /** New files in the spool, by name. */
   collected(names: readonly string[]): void;
-  /** After a restart: reads again what was received and not finished. */
+  /** After a restart: reads again what was received and not finished, and what came meanwhile. */
   resume(): Promise<void>;
   finish(tx: StoreWrites, place: ArrivedPlace, id: string): void;
-  finished(place: ArrivedPlace): void;
   readonly queued: number;
 }
+
+/** A file that came, by name, or a package that the store holds unfinished. */
+type Work = string | InPackage;
 
 type Opened = Awaited<ReturnType<typeof openPackage>>;
 
@@ -60,11 +62,10 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     store.inboundPlace(laneName, sequence),
   );
   const book = createReceiptBook(laneName, lane);
-  const files = new Map<string, string>();
   /** Package → ids of its messages that are not finished. */
   const open = new Map<string, Set<string>>();
-  const waiting: string[] = [];
-  let known = new Set<string>();
+  const waiting: Work[] = [];
+  const known = new Set<string>();
   let busy = false;
 
   /** `received`: when a package that is read again came; it was fresh then. */
@@ -114,7 +115,8 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   const receive = async (name: string): Promise<void> => {
     const startedMs = performance.now();
     const collectedAtMs = now();
-    const bytes = await readPackage(options.spool.inDir, name);
+    const bytes = readPackage(options.spool.inDir, name);
+    if (!bytes) return;
     const opened = await openFile(bytes);
     const { packageId, sequence, previous } = opened.manifest;
     const place: ArrivedPlace = { lane: laneName, sequence, packageId };
@@ -137,40 +139,45 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       receivedAtMs: collectedAtMs,
       finished: unfinished.length === 0,
     };
-    files.set(packageId, name);
     if (unfinished.length > 0) open.set(packageId, new Set(unfinished));
     await store.write((tx) => {
-      tx.recordInbound(record);
+      tx.recordInbound(record, bytes);
       for (const taking of takings) taking.record?.(tx);
       audit.drain(tx);
     });
     lane.accept({ sequence, digest: opened.digest, previous });
     if (opened.messages.some(({ header }) => wantsReceipt(header))) book.due(now());
     for (const taking of takings) taking.after?.();
-    if (unfinished.length === 0) finished(place);
+    archive(options.spool.inDir, name, options.spool.archiveInDir);
   };
 
-  const finished = (place: ArrivedPlace): void => {
-    if ((open.get(place.packageId)?.size ?? 0) > 0) return;
-    open.delete(place.packageId);
-    const name = files.get(place.packageId);
-    files.delete(place.packageId);
-    if (name === undefined) return;
-    known.delete(name);
-    void archive(options.spool.inDir, name, options.spool.archiveInDir);
+  /** What of a stored package is not finished is taken again. */
+  const reread = async (stored: InPackage): Promise<void> => {
+    const place = placeOf(stored);
+    const messages = store.unfinishedMessages(place.lane, place.sequence);
+    const unfinished = new Set(messages.map((message) => message.id));
+    const content = store.packageContent(place.packageId);
+    if (!content) throw new SallyportError('STORE_DAMAGED', 'expected the bytes of a package');
+    const opened = await openFile(content, stored);
+    const rest = opened.messages.filter(({ header }) => unfinished.has(header.id));
+    open.set(place.packageId, unfinished);
+    for (const taking of takeAll(rest, place, true)) taking.after?.();
   };
 
-  const tryReceive = async (name: string): Promise<void> => {
+  const tryWork = async (work: Work): Promise<void> => {
     try {
-      await receive(name);
+      if (typeof work !== 'string') return await reread(work);
+      await receive(work);
+      known.delete(work);
     } catch (thrown) {
       const error = asSallyportError(thrown);
-      const sequence = parseSpoolName(name)?.sequence;
       if (retryable.has(error.code)) {
         log.warn({ code: error.code, detail: error.message }, 'cannot open now, will try again');
-        setTimeout(() => enqueue([name]), retryMs);
+        setTimeout(() => enqueue([work]), retryMs);
         return;
       }
+      if (typeof work !== 'string') return refuse(error, placeOf(work));
+      const sequence = parseSpoolName(work)?.sequence;
       audit.append({
         event: error.code === 'LANE_REPLAY' ? 'duplicate' : 'refuse',
         atMs: now(),
@@ -179,26 +186,26 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
         ...(sequence !== undefined && { sequence }),
       });
       options.flushAudit();
-      known.delete(name);
+      known.delete(work);
       if (error.code === 'LANE_REPLAY') {
         book.due(now());
-        await remove(options.spool.inDir, name);
+        remove(options.spool.inDir, work);
       } else {
-        log.warn({ code: error.code, detail: error.message, name }, 'package refused');
-        await setAside(options.spool, name);
+        log.warn({ code: error.code, detail: error.message, name: work }, 'package refused');
+        setAside(options.spool, work);
       }
     }
   };
 
   const run = async (): Promise<void> => {
     busy = true;
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      await tryReceive(name);
+    for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) {
+      await tryWork(work);
     }
     busy = false;
   };
-  const enqueue = (names: readonly string[]): void => {
-    waiting.push(...names);
+  const enqueue = (works: readonly Work[]): void => {
+    waiting.push(...works);
     if (!busy) void run();
   };
 
@@ -212,50 +219,23 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       enqueue(fresh);
     },
     async resume() {
+      enqueue(store.unfinishedInbound());
       const names = await listSpool(options.spool.inDir);
-      const byPackage = new Map(names.map((name) => [parseSpoolName(name)?.packageId, name]));
-      known = new Set(names);
-      const unfinished = store.unfinishedInbound();
-      for (const place of unfinished) {
-        const name = byPackage.get(place.packageId);
-        if (name === undefined) {
-          log.error({ ...placeOf(place) }, 'file of an unfinished package is missing');
-          audit.append({ event: 'gap', atMs: now(), ...placeOf(place), code: 'STORE_DAMAGED' });
-          continue;
-        }
-        byPackage.delete(place.packageId);
-        await reread(name, place);
-      }
-      enqueue([...byPackage.values()]);
+      for (const name of names) known.add(name);
+      enqueue(names);
     },
     // May run again for the same message when the commit around it failed.
     finish(tx, place, id) {
       const left = open.get(place.packageId);
       left?.delete(id);
-      if (!left || left.size === 0) tx.finishInbound(place.lane, place.sequence);
+      if (left && left.size > 0) return;
+      open.delete(place.packageId);
+      tx.finishInbound(place.lane, place.sequence);
     },
-    finished,
     get queued() {
       return waiting.length;
     },
   };
-
-  async function reread(name: string, stored: InPackage): Promise<void> {
-    const place = placeOf(stored);
-    const unfinished = new Set(
-      store.unfinishedMessages(place.lane, place.sequence).map((message) => message.id),
-    );
-    try {
-      const opened = await openFile(await readPackage(options.spool.inDir, name), stored);
-      const rest = opened.messages.filter(({ header }) => unfinished.has(header.id));
-      files.set(place.packageId, name);
-      open.set(place.packageId, unfinished);
-      const takings = takeAll(rest, place, true);
-      for (const taking of takings) taking.after?.();
-    } catch (thrown) {
-      refuse(asSallyportError(thrown), place);
-    }
-  }
 }
 
 const retryMs = 200;

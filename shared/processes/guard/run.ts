@@ -108,7 +108,6 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       return Promise.reject(new SallyportError('NOT_READY', 'the guard is starting'));
     },
     finish: receiving.finish,
-    finished: receiving.finished,
   };
   const journey = options.journey(node);
 

@@ -14,10 +14,17 @@ import type { EncodedMessage } from '../../package/message.ts';
 import { sealPackage } from '../../package/seal.ts';
 import { type LaneName, laneKey, type Signer } from '../../ports.ts';
 import type { OutPackage, Store } from '../../store/port.ts';
-import { archive } from './archive.ts';
 import type { NodeIdentity, PeerIdentity, Sending } from './context.ts';
 import { patiently } from './patience.ts';
-import { discard, nameOf, publish, type SpoolPaths, settleStaged, stage } from './spool.ts';
+import {
+  archive,
+  cleanTemporary,
+  hasPackage,
+  nameOf,
+  packagesIn,
+  putPackage,
+  type SpoolPaths,
+} from './spool.ts';
 
 export interface SendingOptions {
   readonly self: NodeIdentity;
@@ -61,7 +68,7 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
   const stored = store.outLanes().find((one) => one.lane === lane);
   const inFlight = createInFlight(options.resendFirstMs);
   for (const place of store.unacknowledged()) inFlight.add(place, now());
-  await settleStaged(options.spool.outDir, inFlight.all().map(nameOf));
+  fillSpool(options, inFlight.all());
 
   const seal = async (sequence: number, previous: string, messages: EncodedMessage[]) => {
     const startedMs = performance.now();
@@ -101,19 +108,15 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
   const outbox: Outbox = createOutbox(stored ?? emptyLane(lane), {
     seal,
     riders: options.riders,
-    stage: (place, bytes) => stage(options.spool.outDir, nameOf(place), bytes),
     commit: (work) =>
       store.write((tx) => {
         work(tx);
         audit.drain(tx);
       }),
-    discard: (place) => discard(options.spool.outDir, nameOf(place)),
-    async publish(place) {
+    async publish(place, bytes) {
       inFlight.add(place, now());
-      await patiently(Number.POSITIVE_INFINITY, () =>
-        publish(options.spool.outDir, nameOf(place)).catch((cause) => {
-          throw new SallyportError('STORE_FAILED', 'cannot publish a package', { cause });
-        }),
+      await patiently(Number.POSITIVE_INFINITY, async () =>
+        putPackage(options.spool.outDir, nameOf(place), bytes),
       );
       options.tellMover('queued', [nameOf(place)]);
     },
@@ -190,12 +193,26 @@ function settle(
     .then(
       () => {
         for (const place of settled) {
-          void archive(options.spool.outDir, nameOf(place), options.spool.archiveOutDir);
+          archive(options.spool.outDir, nameOf(place), options.spool.archiveOutDir);
         }
       },
       // The packages stay: after the next start they are sent again and settled by the next receipt.
       () => {},
     );
+}
+
+/** After a crash: what the store holds unacknowledged lies in the spool, whole; nothing else does. */
+function fillSpool({ spool, store }: SendingOptions, unacknowledged: readonly OutPackage[]): void {
+  cleanTemporary(spool.outDir);
+  const wanted = new Map(unacknowledged.map((place) => [nameOf(place), place]));
+  for (const name of packagesIn(spool.outDir)) {
+    if (!wanted.has(name)) archive(spool.outDir, name, spool.archiveOutDir);
+  }
+  for (const [name, { packageId, bytes }] of wanted) {
+    if (hasPackage(spool.outDir, { name, bytes })) continue;
+    const content = store.packageContent(packageId);
+    if (content) putPackage(spool.outDir, name, content);
+  }
 }
 
 const emptyLane = (lane: string) => ({ lane, head: 0, headDigest: zeroDigest, acknowledged: 0 });

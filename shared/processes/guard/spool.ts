@@ -1,10 +1,24 @@
 /**
- * The folders where guard and mover meet. What the guard stages is invisible to the mover until it is
- * published; what could not be opened is set aside, bounded in number, for a person to look at.
+ * The folders where guard and mover meet. They only hand over: what is durable is in the store, which
+ * can fill them again. What could not be opened is set aside, bounded in number, for a person to look at.
+ *
+ * The calls are synchronous: these files are small and local, and each would cost more as a trip to
+ * another thread.
  */
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { spoolName } from '../../channel/spool.ts';
+import { parseSpoolName, spoolName } from '../../channel/spool.ts';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { FlowClass } from '../../ports.ts';
@@ -23,84 +37,95 @@ export function nameOf(place: OutPackage): string {
   return spoolName({ flowClass, sequence: place.sequence, packageId: place.packageId });
 }
 
-const temporary = (name: string): string => `.${name}.tmp`;
-
-/** Writes and fsyncs under a temporary name. STORE_FULL where the disk is. */
-export async function stage(dir: string, name: string, bytes: Uint8Array): Promise<void> {
+/** Puts a package into `dir`, whole or not at all. STORE_FAILED where that is not possible now. */
+export function putPackage(dir: string, name: string, bytes: Uint8Array): void {
+  const temporary = join(dir, `.${name}.tmp`);
   try {
-    const file = await open(join(dir, temporary(name)), 'w', 0o600);
-    try {
-      await file.writeFile(bytes);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    writeFileSync(temporary, bytes, { mode: 0o600 });
+    renameSync(temporary, join(dir, name));
   } catch (cause) {
-    const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
-    throw new SallyportError(full ? 'STORE_FULL' : 'STORE_FAILED', 'cannot stage a package', {
-      cause,
-    });
+    throw new SallyportError('STORE_FAILED', 'cannot put a package into the spool', { cause });
   }
 }
 
-/** Gives a staged file its final name, durably. */
-export async function publish(dir: string, name: string): Promise<void> {
-  await rename(join(dir, temporary(name)), join(dir, name));
-  await syncDirectory(dir);
-}
-
-export function discard(dir: string, name: string): Promise<void> {
-  return rm(join(dir, temporary(name)), { force: true });
-}
-
-export function remove(dir: string, name: string): Promise<void> {
-  return rm(join(dir, name), { force: true });
-}
-
-/** Reads a package into memory. PACKAGE_TOO_LARGE beyond what a batch may hold. */
-export async function readPackage(dir: string, name: string): Promise<Buffer> {
-  const path = join(dir, name);
-  const { size } = await stat(path);
-  if (size > limits.batchFileBytesMax) {
-    throw new SallyportError('PACKAGE_TOO_LARGE', `expected a batch, got ${size} bytes`);
-  }
-  return readFile(path);
+/** True where `dir` holds that package in its full length. */
+export function hasPackage(dir: string, { name, bytes }: { name: string; bytes: number }): boolean {
+  return statSync(join(dir, name), { throwIfNoEntry: false })?.size === bytes;
 }
 
 /**
- * After a crash: publishes what was committed and staged, removes what was staged and never committed.
- * Returns the names that were published.
+ * Reads a package into memory; undefined where it is gone. PACKAGE_TOO_LARGE beyond what a batch may
+ * hold.
  */
-export async function settleStaged(dir: string, committed: readonly string[]): Promise<string[]> {
-  const known = new Set(committed);
-  const published: string[] = [];
-  for (const entry of await readdir(dir)) {
-    if (!entry.startsWith('.') || !entry.endsWith('.tmp')) continue;
-    const name = entry.slice(1, -4);
-    if (known.has(name)) {
-      await publish(dir, name);
-      published.push(name);
-    } else {
-      await discard(dir, name);
+export function readPackage(dir: string, name: string): Buffer | undefined {
+  const file = openOrNothing(join(dir, name));
+  if (file === undefined) return undefined;
+  try {
+    const { size } = fstatSync(file);
+    if (size > limits.batchFileBytesMax) {
+      throw new SallyportError('PACKAGE_TOO_LARGE', `expected a batch, got ${size} bytes`);
     }
+    const bytes = Buffer.allocUnsafe(size);
+    let held = 0;
+    for (let read = -1; read !== 0 && held < size; held += read) {
+      read = readSync(file, bytes, held, size - held, held);
+    }
+    return bytes.subarray(0, held);
+  } finally {
+    closeSync(file);
   }
-  return published;
+}
+
+/** Removes what a crash left half written. For the one process that puts packages into `dir`. */
+export function cleanTemporary(dir: string): void {
+  for (const entry of readdirSync(dir)) {
+    if (entry.startsWith('.') && entry.endsWith('.tmp')) rmSync(join(dir, entry), { force: true });
+  }
+}
+
+/** Names of the packages in `dir`. */
+export function packagesIn(dir: string): string[] {
+  return readdirSync(dir).filter((name) => parseSpoolName(name) !== undefined);
+}
+
+export function remove(dir: string, name: string): void {
+  rmSync(join(dir, name), { force: true });
 }
 
 /** Moves a refused package out of the way; the oldest go when there are too many. */
-export async function setAside(paths: SpoolPaths, name: string): Promise<void> {
-  await rename(join(paths.inDir, name), join(paths.refusedDir, name)).catch(() => {});
-  const kept = (await readdir(paths.refusedDir).catch(() => [])).sort();
+export function setAside(paths: SpoolPaths, name: string): void {
+  move(paths.inDir, name, paths.refusedDir);
+  const kept = readdirSync(paths.refusedDir).sort();
   for (const old of kept.slice(0, Math.max(0, kept.length - limits.refusedPackagesMax))) {
-    await rm(join(paths.refusedDir, old), { force: true });
+    remove(paths.refusedDir, old);
   }
 }
 
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
+/**
+ * Keeps a package that crossed, as it crossed: sealed, to be shown to an auditor and read by nobody
+ * without the receiver's HSM. One folder an hour.
+ */
+export function archive(fromDir: string, name: string, archiveDir: string): void {
+  const hour = join(archiveDir, new Date().toISOString().slice(0, 13));
+  if (move(fromDir, name, hour)) return;
+  mkdirSync(hour, { recursive: true, mode: 0o700 });
+  move(fromDir, name, hour);
+}
+
+/** False where there is nothing to move, or nowhere to move it to. */
+function move(fromDir: string, name: string, toDir: string): boolean {
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    renameSync(join(fromDir, name), join(toDir, name));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function openOrNothing(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch {
+    return undefined;
   }
 }

@@ -35,6 +35,11 @@ export function inbound(sql: Statements): Inbound {
   const finishPackage = sql.change(
     'UPDATE in_package SET finished = 1 WHERE lane = ? AND sequence = ?',
   );
+  const keep = sql.change('INSERT INTO content VALUES (?, ?)');
+  const drop = sql.change(
+    `DELETE FROM content WHERE package_id =
+       (SELECT package_id FROM in_package WHERE lane = ? AND sequence = ?)`,
+  );
   const unfinished = sql.all<Row>(
     'SELECT * FROM in_package WHERE finished = 0 ORDER BY received_at, lane, sequence',
   );
@@ -62,7 +67,7 @@ export function inbound(sql: Statements): Inbound {
 
   return {
     writes: {
-      recordInbound(received) {
+      recordInbound(received, content) {
         const { lane: laneName, sequence, digest } = received;
         const contiguous = lane(laneName)?.contiguous;
         if (contiguous === undefined) putLane(laneName, 0);
@@ -78,6 +83,7 @@ export function inbound(sql: Statements): Inbound {
           received.receivedAtMs,
           received.finished ? 1 : 0,
         );
+        if (!received.finished) keep(received.packageId, content);
         if (sequence === (contiguous ?? 0) + 1) advance(laneName, sequence - 1);
       },
       recordMessage(one) {
@@ -92,6 +98,7 @@ export function inbound(sql: Statements): Inbound {
         finishMessage(state, atMs, code ?? null, id);
       },
       finishInbound(laneName, sequence) {
+        drop(laneName, sequence);
         finishPackage(laneName, sequence);
       },
     },

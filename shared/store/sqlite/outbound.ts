@@ -3,7 +3,7 @@ import { SallyportError } from '../../errors.ts';
 import type { OutPackage, Store, StoreWrites } from '../port.ts';
 import type { Statements } from './statements.ts';
 
-type Reads = Pick<Store, 'outLanes' | 'unacknowledged' | 'outPackage'>;
+type Reads = Pick<Store, 'outLanes' | 'unacknowledged' | 'outPackage' | 'packageContent'>;
 type Writes = Pick<StoreWrites, 'appendOutbound' | 'markSent' | 'acknowledgeOutbound'>;
 
 export interface Outbound {
@@ -25,6 +25,12 @@ export function outbound(sql: Statements): Outbound {
     `UPDATE out_package SET acknowledged_at = ?
      WHERE lane = ? AND sequence BETWEEN ? AND ? AND acknowledged_at IS NULL`,
   );
+  const keep = sql.change('INSERT INTO content VALUES (?, ?)');
+  const drop = sql.change(
+    `DELETE FROM content WHERE package_id IN (SELECT package_id FROM out_package
+     WHERE lane = ? AND sequence BETWEEN ? AND ? AND acknowledged_at IS NULL)`,
+  );
+  const content = sql.one<{ bytes: Buffer }>('SELECT bytes FROM content WHERE package_id = ?');
   const firstOpen = sql.one<{ sequence: number }>(
     `SELECT sequence FROM out_package
      WHERE lane = ? AND sequence > ? AND acknowledged_at IS NULL ORDER BY sequence LIMIT 1`,
@@ -47,7 +53,7 @@ export function outbound(sql: Statements): Outbound {
 
   return {
     writes: {
-      appendOutbound(sealed) {
+      appendOutbound(sealed, content) {
         const { head, acknowledged } = lane(sealed.lane) ?? noLane;
         if (sealed.sequence !== head + 1) {
           const got = `expected sequence ${head + 1}, got ${sealed.sequence}`;
@@ -66,6 +72,7 @@ export function outbound(sql: Statements): Outbound {
           sealed.sentAtMs ?? null,
           sealed.acknowledgedAtMs ?? null,
         );
+        keep(sealed.packageId, content);
         putLane(sealed.lane, sealed.sequence, sealed.digest, acknowledged);
       },
       markSent(laneName, sequence, atMs) {
@@ -74,8 +81,12 @@ export function outbound(sql: Statements): Outbound {
       acknowledgeOutbound(laneName, contiguous, beyond, atMs) {
         const stored = lane(laneName);
         if (!stored) return;
-        acknowledge(atMs, laneName, stored.acknowledged + 1, contiguous);
-        for (const sequence of beyond) acknowledge(atMs, laneName, sequence, sequence);
+        const settle = (from: number, to: number): void => {
+          drop(laneName, from, to);
+          acknowledge(atMs, laneName, from, to);
+        };
+        settle(stored.acknowledged + 1, contiguous);
+        for (const sequence of beyond) settle(sequence, sequence);
         const open = firstOpen(laneName, stored.acknowledged)?.sequence ?? stored.head + 1;
         if (open - 1 > stored.acknowledged) {
           putLane(laneName, stored.head, stored.head_digest, open - 1);
@@ -86,6 +97,7 @@ export function outbound(sql: Statements): Outbound {
       outLanes: () =>
         lanes().map(({ head_digest, ...row }) => ({ ...row, headDigest: head_digest })),
       unacknowledged: () => unacknowledged().map(packageOf),
+      packageContent: (packageId) => content(packageId)?.bytes,
       outPackage(laneName, sequence) {
         const row = one(laneName, sequence);
         return row && packageOf(row);

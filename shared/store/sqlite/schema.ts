@@ -36,6 +36,8 @@ export const migrations: readonly string[] = [
     WHERE awaits_receipt = 1 AND acknowledged_at IS NULL;
   CREATE INDEX out_package_time ON out_package (created_at);
 
+  CREATE TABLE content (package_id TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+
   CREATE TABLE in_lane (lane TEXT PRIMARY KEY, contiguous INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE in_package (
     lane TEXT, sequence INTEGER, package_id TEXT NOT NULL, digest TEXT NOT NULL,
