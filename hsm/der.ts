@@ -5,7 +5,6 @@ const { asn1 } = forge;
 export type Asn1 = forge.asn1.Asn1;
 
 /** node-forge keeps bytes in strings, one character each. */
-export const toBytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 export const toText = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 export function sequence(fields: Asn1[]): Asn1 {
@@ -20,10 +19,6 @@ export function oid(id: string): Asn1 {
   return primitive(asn1.Type.OID, asn1.oidToDer(id).getBytes());
 }
 
-export function boolean(value: boolean): Asn1 {
-  return primitive(asn1.Type.BOOLEAN, value ? '\xff' : '\x00');
-}
-
 /** A non-negative integer from big-endian bytes, in its shortest form. */
 export function integer(bytes: Uint8Array): Asn1 {
   let start = 0;
@@ -36,8 +31,8 @@ export function octetString(text: string): Asn1 {
   return primitive(asn1.Type.OCTETSTRING, text);
 }
 
-export function bitString(bytes: Uint8Array, unusedBits = 0): Asn1 {
-  return primitive(asn1.Type.BITSTRING, String.fromCharCode(unusedBits) + toText(bytes));
+export function bitString(bytes: Uint8Array): Asn1 {
+  return primitive(asn1.Type.BITSTRING, `\0${toText(bytes)}`);
 }
 
 export function utf8(text: string): Asn1 {
@@ -59,7 +54,12 @@ export function tagged(tag: number, content: string | Asn1[]): Asn1 {
 }
 
 export function encode(value: Asn1): Buffer {
-  return toBytes(asn1.toDer(value).getBytes());
+  return Buffer.from(asn1.toDer(value).getBytes(), 'latin1');
+}
+
+/** A value that is DER already. */
+export function decode(bytes: Uint8Array): Asn1 {
+  return asn1.fromDer(toText(bytes));
 }
 
 function primitive(type: forge.asn1.Type, text: string): Asn1 {

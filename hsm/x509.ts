@@ -1,14 +1,17 @@
 /**
  * X.509 certificates of a node's keys (RFC 5280): built with node-forge's ASN.1, signed by whoever holds
- * the CA key, and checked when a peer's certificate is read. PEM and back is node:crypto's own
- * `X509Certificate`.
+ * the CA key. PEM and back is node:crypto's own `X509Certificate`, and what a peer's certificate has
+ * to be is checked in shared/x509/.
  */
 import { createHash, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
+import { usageExtensions } from '@sallyport/shared/x509/extensions.ts';
+import { type ProfileName, profiles } from '@sallyport/shared/x509/profiles.ts';
 import {
   type Asn1,
   bitString,
+  decode,
   encode,
   integer,
   oid,
@@ -18,9 +21,8 @@ import {
   time,
   utf8,
 } from './der.ts';
-import { extensionToAsn1, nameExtensions, usageExtensions } from './extensions.ts';
+import { nameExtensions } from './extensions.ts';
 import { requirePoint } from './operands.ts';
-import { type ProfileName, profiles } from './profiles.ts';
 
 export interface CertificateRequest {
   readonly profile: ProfileName;
@@ -98,7 +100,7 @@ function toBeSigned(request: CertificateRequest): Asn1 {
     sequence([time(request.notBeforeMs), time(request.notAfterMs)]),
     name(request.commonName),
     publicKeyInfo(subjectPublicKey),
-    tagged(3, [sequence(extensions.map(extensionToAsn1))]),
+    tagged(3, [sequence(extensions.map(decode))]),
   ]);
 }
 

@@ -8,6 +8,7 @@
 import { SallyportError } from '../errors.ts';
 
 export const tags = {
+  boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
@@ -84,6 +85,17 @@ export function derAt(bytes: Buffer, ...path: readonly number[]): DerElement {
     element = readElement(element.content, offset);
   }
   return element;
+}
+
+/** The elements that follow each other in `bytes`, whole. Throws as derAt does. */
+export function derElements(bytes: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    const { whole } = readElement(bytes, offset);
+    found.push(whole);
+    offset += whole.length;
+  }
+  return found;
 }
 
 function readElement(bytes: Buffer, offset: number): DerElement {

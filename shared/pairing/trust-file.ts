@@ -5,12 +5,15 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { nodeIdPattern } from '../config/config.ts';
-import { SallyportError } from '../errors.ts';
+import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PackageSigner, readSigned, signData, verifySigned } from '../package/cms-signed.ts';
 import type { Role } from '../ports.ts';
-import { type CertificateName, certificateNames, checkCertificate } from './certificates.ts';
+import { checkCertificate } from '../x509/check.ts';
 import { fingerprintOf } from './fingerprint.ts';
+
+const certificateNames = ['audit', 'ca', 'decrypt', 'link', 'sign'] as const;
+type CertificateName = (typeof certificateNames)[number];
 
 export interface TrustFile {
   readonly node: string;
@@ -40,12 +43,12 @@ export function readTrustFile(file: Buffer, nowMs: number): CheckedTrustFile {
   const { certificate } = readSigned(file, 'TRUST_FILE_INVALID');
   // A copy: parsed certificates are remembered by buffer, and this one is nobody's yet.
   const claimed = Buffer.from(certificate);
-  const content = verify(file, claimed);
+  const content = requireSound(() => verifySigned(file, claimed, 'TRUST_FILE_INVALID'));
   const trust = decode(content);
   if (!trust.certificates.ca.equals(claimed)) throw invalid('the signature of its own CA');
-  const ca = new X509Certificate(claimed);
-  for (const name of certificateNames) {
-    checkCertificate(trust.node, name, trust.certificates[name], ca, nowMs);
+  for (const profile of certificateNames) {
+    const expected = { node: trust.node, profile, caDer: claimed, nowMs };
+    requireSound(() => checkCertificate(trust.certificates[profile], expected));
   }
   return { ...trust, fingerprint: fingerprintOf(claimed) };
 }
@@ -59,12 +62,15 @@ export function certificateDer(path: string): Buffer {
   }
 }
 
-function verify(file: Buffer, claimed: Buffer): Buffer {
+/** A part of the file that is refused makes the file refused. */
+function requireSound<T>(check: () => T): T {
   try {
-    return verifySigned(file, claimed, 'TRUST_FILE_INVALID');
+    return check();
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : 'no detail';
-    throw new SallyportError('TRUST_FILE_INVALID', detail, { hint, cause });
+    throw new SallyportError('TRUST_FILE_INVALID', asSallyportError(cause).message, {
+      hint,
+      cause,
+    });
   }
 }
 

@@ -13,7 +13,7 @@ import { listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import Database from 'better-sqlite3';
-import { certificateOf } from './certificate.ts';
+import { selfSigned } from '../x509/self-signed.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-audit-cli-'));
 after(() => rmSync(root, { recursive: true }));
@@ -40,8 +40,8 @@ async function home(name: string): Promise<{ dir: string; file: string }> {
   const dir = join(root, name);
   for (const part of ['data', 'certs', 'run']) mkdirSync(join(dir, part), { recursive: true });
   writeFileSync(join(dir, 'config.yaml'), '');
-  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  writeFileSync(join(dir, 'certs', 'audit.pem'), certificateOf(key));
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  writeFileSync(join(dir, 'certs', 'audit.pem'), selfSigned(privateKey, 'audit'));
   const file = join(dir, 'data', 'sallyport.db');
   const store = openStore(file);
   const log = createAuditLog({ head: () => store.auditHead(), now: () => 1 });

@@ -1,11 +1,9 @@
 /** The log between its callers and a store whose works and commits fail. */
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { signDigest } from '@sallyport/hsm/soft/ecdsa.ts';
 import { noHash } from '@sallyport/shared/audit/chain.ts';
 import { auditEvents } from '@sallyport/shared/audit/events.ts';
 import { type AuditLog, createAuditLog } from '@sallyport/shared/audit/log.ts';
@@ -16,7 +14,8 @@ import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import fc from 'fast-check';
-import { certificateOf } from './certificate.ts';
+import { selfSigned } from '../x509/self-signed.ts';
+import { softKey } from '../x509/soft-key.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sallyport-audit-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -216,9 +215,7 @@ test('what waits is bounded in bytes as well', () => {
 
 test('a checkpoint signs the durable head, and verifies with the audit certificate', async () => {
   const { store, log } = open();
-  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const scalar = Buffer.from(key.privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
-  const sign = async (digest: Uint8Array) => signDigest(scalar, Buffer.from(digest));
+  const { privateKey, sign } = softKey();
   await log.checkpoint(sign);
   assert.equal(log.pending, 0, 'nothing to sign before the first block');
   for (const n of [1, 2]) {
@@ -230,7 +227,7 @@ test('a checkpoint signs the durable head, and verifies with the audit certifica
   await store.write((tx) => log.drain(tx));
   const blocks = store.auditBlocks(1, 10);
   const { checkpoints, signedThrough, ok } = verifyAudit(blocks, {
-    auditCertificate: certificateOf(key),
+    auditCertificate: selfSigned(privateKey, 'audit'),
   });
   assert.deepEqual(
     { checkpoints, signedThrough, ok },

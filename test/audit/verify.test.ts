@@ -11,12 +11,12 @@ import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import type { AuditBlock, AuditHead } from '@sallyport/shared/store/port.ts';
 import fc from 'fast-check';
-import { certificateOf } from './certificate.ts';
+import { selfSigned } from '../x509/self-signed.ts';
 
 const line = (atMs: number): string => JSON.stringify({ event: 'seal', atMs });
 const start: AuditHead = { sequence: 0, hash: noHash };
 const audit = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const auditCertificate = certificateOf(audit);
+const auditCertificate = selfSigned(audit.privateKey, 'audit');
 
 function checkpointLine(head: AuditHead, key = audit.privateKey): string {
   const message = checkpointMessage(head, 7);
@@ -190,7 +190,7 @@ test('lines that are no events are found though their hash fits', () => {
 });
 
 test('a certificate that is none, or of another kind of key, is refused', () => {
-  const other = certificateOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }));
+  const other = selfSigned(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey, 'audit');
   for (const wrong of ['no certificate', other]) {
     assert.throws(
       () => verifyAudit(chain(), { auditCertificate: wrong }),

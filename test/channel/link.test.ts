@@ -94,8 +94,9 @@ const strangers: [string, LinkIdentity | undefined][] = [
   ['the certificate of another node of the same CA', outer.otherNode],
   ['a certificate whose SAN names another node', outer.otherSan],
   ['an expired certificate', outer.expired],
-  ['a certificate for servers only', outer.serverOnly],
-  ['a certificate without an extended key usage', outer.anyUse],
+  ['a certificate whose subject is another node', outer.otherSubject],
+  ["the certificate of the peer's edge", outer.ofEdge],
+  ['a certificate without an extended key usage', outer.noTls],
   ["the receiver's own certificate", inner.identity],
 ];
 for (const [what, identity] of strangers) {
@@ -248,8 +249,8 @@ const falseReceivers: [string, LinkIdentity][] = [
   ['of another CA', impostor.server],
   ['of another node', inner.otherNode],
   ['that has expired', inner.expired],
-  ['for clients only', inner.clientOnly],
-  ['without an extended key usage', inner.anyUse],
+  ["of the peer's edge", inner.ofEdge],
+  ['without an extended key usage', inner.noTls],
 ];
 for (const [what, identity] of falseReceivers) {
   test(`the sender gives nothing to a receiver with a certificate ${what}`, async (t) => {

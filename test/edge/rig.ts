@@ -1,7 +1,6 @@
 /** An edge with a fake guard on a real unix socket and real TLS, for one test each. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,27 +11,16 @@ import { type Edge, type EdgeOptions, runEdge } from '@sallyport/shared/processe
 import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import { pino } from 'pino';
+import { selfSigned } from '../x509/self-signed.ts';
+import { softKey } from '../x509/soft-key.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'sallyport-edge-'));
 after(() => rmSync(home, { recursive: true }));
 
+const { privateKey, pem } = softKey();
+const altNames = 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1';
 /** Key and certificate for localhost, 127.0.0.1 and ::1, made once per test file. */
-export const tls = makeTls();
-
-function makeTls() {
-  const [key, cert] = [join(home, 'key.pem'), join(home, 'cert.pem')];
-  const subject = [
-    '-subj',
-    '/CN=edge',
-    '-addext',
-    'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1',
-  ];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-x509'];
-  execFileSync('openssl', ['req', ...curve, ...subject, '-keyout', key, '-out', cert], {
-    stdio: 'ignore',
-  });
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-}
+export const tls = { key: pem, cert: selfSigned(privateKey, 'edge', [altNames]) };
 
 export type OnCall = (head: CallHead, body: Buffer) => Promise<Reply> | Reply;
 

@@ -10,6 +10,7 @@ import { encode, integer, sequence } from '@sallyport/hsm/der.ts';
 import { signDigest } from '@sallyport/hsm/soft/ecdsa.ts';
 import fc from 'fast-check';
 import { isSignedBy } from '../contract/hsm.ts';
+import { publicKeyOf } from '../x509/soft-key.ts';
 
 const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551';
 const hex = (text: string): Buffer => Buffer.from(text.padStart(64, '0'), 'hex');
@@ -36,18 +37,17 @@ test('any key signs any message, the smallest and the largest key too', () => {
 test('openssl verifies digests at the edges: zero, the order and its neighbours, all ones', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-ecdsa-'));
   const scalar = hex('c0ffee');
-  const prefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
   const [key, digestFile, signatureFile] = ['key', 'digest', 'signature'].map((name) =>
     join(directory, name),
   ) as [string, string, string];
-  writeFileSync(key, Buffer.concat([prefix, pointOf(scalar)]));
+  writeFileSync(key, publicKeyOf(pointOf(scalar)).export({ format: 'pem', type: 'spki' }));
   const digests = [hex('0'), hex('1'), hex(order), orderLess(1n), hex('f'.repeat(64))];
   for (const digest of digests) {
     const signature = signDigest(scalar, digest);
     const parts = [signature.subarray(0, 32), signature.subarray(32)];
     writeFileSync(digestFile, digest);
     writeFileSync(signatureFile, encode(sequence(parts.map(integer))));
-    const args = ['pkeyutl', '-verify', '-pubin', '-keyform', 'DER', '-inkey', key];
+    const args = ['pkeyutl', '-verify', '-pubin', '-inkey', key];
     execFileSync('openssl', [...args, '-in', digestFile, '-sigfile', signatureFile]);
   }
   rmSync(directory, { recursive: true });

@@ -3,10 +3,9 @@
  * beside the vectors (made by test/vectors/package/generate.ts). For tests alone: these private
  * keys are public.
  */
-import { createECDH, createPrivateKey, X509Certificate } from 'node:crypto';
+import { diffieHellman, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { signDigest } from '@sallyport/hsm/soft/ecdsa.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import type { DeriveShared } from '@sallyport/shared/package/cms-enveloped.ts';
 import type { PackageSigner } from '@sallyport/shared/package/cms-signed.ts';
@@ -14,6 +13,7 @@ import { type EncodedMessage, encodeMessage } from '@sallyport/shared/package/me
 import { type OpenOptions, openPackage } from '@sallyport/shared/package/open.ts';
 import { type SealOptions, sealPackage } from '@sallyport/shared/package/seal.ts';
 import { bytesSource } from '@sallyport/shared/package/source.ts';
+import { publicKeyOf, softKey } from '../x509/soft-key.ts';
 
 export const vectorsDir = join(import.meta.dirname, '../vectors/package');
 
@@ -27,20 +27,13 @@ export interface Party extends PackageSigner {
 export function party(name: string): Party {
   const keyPem = readFileSync(join(vectorsDir, 'parties', `${name}.key.pem`), 'utf8');
   const certificatePem = readFileSync(join(vectorsDir, 'parties', `${name}.pem`), 'utf8');
-  const scalar = Buffer.from(
-    createPrivateKey(keyPem).export({ format: 'jwk' }).d ?? '',
-    'base64url',
-  );
+  const { privateKey, sign } = softKey(keyPem);
   return {
     keyPem,
     certificatePem,
     certificate: new X509Certificate(certificatePem).raw,
-    sign: async (digest) => signDigest(scalar, Buffer.from(digest)),
-    derive: async (point) => {
-      const ecdh = createECDH('prime256v1');
-      ecdh.setPrivateKey(scalar);
-      return ecdh.computeSecret(point);
-    },
+    sign,
+    derive: async (point) => diffieHellman({ privateKey, publicKey: publicKeyOf(point) }),
   };
 }
 

@@ -42,7 +42,6 @@ export interface Keeper {
   close(): Promise<void>;
 }
 
-const spkiPrefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
 const probeDomain = 'sallyport signer health probe v1\0';
 
 export function createKeeper({ open, labels, onChange }: KeeperOptions): Keeper {
@@ -152,9 +151,12 @@ async function signForReal(hsm: Hsm, label: string): Promise<number> {
   const digest = createHash('sha256').update(message).digest();
   const signature = await hsm.sign(label, digest);
   const tookMs = Math.round((performance.now() - startMs) * 1000) / 1000;
-  const spki = Buffer.concat([spkiPrefix, await hsm.publicKey(label)]);
-  const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
-  if (verify('sha256', message, key, signature)) return tookMs;
+  const key = createPublicKey({
+    key: await hsm.publicKey(label),
+    format: 'raw-public',
+    asymmetricKeyType: 'ec',
+    namedCurve: 'P-256',
+  });
+  if (verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)) return tookMs;
   throw new SallyportError('HSM_LOST', "expected the key's own signature, got another");
 }

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createDirectoryReceiver } from '../../channel/directory/receiver.ts';
 import { createDirectorySender } from '../../channel/directory/sender.ts';
@@ -17,7 +16,7 @@ export const start: Start = async ({ paths, config }, _parts, log) => {
       key: readFileSync(paths.tlsKey('link'), 'utf8'),
       cert: readFileSync(paths.tlsCertificate('link'), 'utf8'),
     },
-    peer: { caPem: new X509Certificate(peer.caDer).toString(), nodeId: peer.nodeId },
+    peer,
   };
   return runMover({
     spoolOutDir: paths.spoolOut,

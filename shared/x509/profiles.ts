@@ -1,4 +1,4 @@
-/** What each certificate of a node may be used for: all about a profile in one row. */
+/** The certificates of a node, all about each in one row: docs/spec/keys.md §Certificates. */
 export type ProfileName = 'ca' | 'sign' | 'decrypt' | 'audit' | 'edge' | 'link';
 
 export interface Profile {
@@ -23,3 +23,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
   edge: { isCa: false, keyUsage: digitalSignature, extendedKeyUsage: [serverAuth] },
   link: { isCa: false, keyUsage: digitalSignature, extendedKeyUsage: [serverAuth, clientAuth] },
 };
+
+/** The name in a certificate's subject. It keeps a signing certificate from standing in for another. */
+export function commonName(node: string, profile: ProfileName): string {
+  return profile === 'link' || profile === 'edge' ? node : `${node} ${profile}`;
+}
