@@ -1,8 +1,10 @@
 /** decide ▶ check at the inner node: what the outer node decided, decided again from the policy alone. */
 
-import { SallyportError } from '@sallyport/shared/errors.ts';
+import { allNamed, traceparentPattern } from '@sallyport/shared/content/headers.ts';
+import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
+import { namePattern } from '@sallyport/shared/policy/model.ts';
 import { type CheckedRequest, checkRequest } from '@sallyport/shared/policy/request.ts';
 import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import { step } from '@sallyport/shared/processes/guard/step.ts';
@@ -10,14 +12,44 @@ import { step } from '@sallyport/shared/processes/guard/step.ts';
 export interface Admitted {
   readonly decision: Decision;
   readonly request: CheckedRequest;
+  /** As the message says, and never later than the policy allows from now. */
+  readonly deadlineMs: number;
 }
 
 /**
- * Errors: DEADLINE_PASSED, POLICY_MISSING, those of decide and checkRequest, PACKAGE_MESSAGE where the
- * sealed flow is not what the policy makes of the path, IN_DOUBT for a request that may have been called
- * before a restart and must not be called twice.
+ * What is recorded of a request before it is decided: names and nothing else. A sound outer node sends no
+ * other. Errors: PACKAGE_MESSAGE.
  */
-export function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admitted {
+export function expectNames({ consumer, flow, traceparent }: RequestHeader): void {
+  const [service = '', route = '', ...more] = flow.split('/');
+  const names = [consumer, service, route].every((name) => namePattern.test(name));
+  const traced = traceparent === undefined || traceparentPattern.test(traceparent);
+  if (!names || more.length > 0 || !traced) {
+    throw new SallyportError('PACKAGE_MESSAGE', 'expected names of the policy in a request');
+  }
+}
+
+/** As admit, but gives its refusal back: a request that was recorded is answered, whatever it is. */
+export function tryAdmit(
+  node: GuardContext,
+  arrived: Arrived<RequestHeader>,
+): Admitted | SallyportError {
+  try {
+    return admit(node, arrived);
+  } catch (thrown) {
+    const error = asSallyportError(thrown);
+    if (!arrived.again || error.code === 'DEADLINE_PASSED') return error;
+    // It may have been called before the restart; that it would be refused today does not undo that.
+    return new SallyportError('IN_DOUBT', 'it may have been called before', { cause: error });
+  }
+}
+
+/**
+ * Errors: POLICY_MISSING, those of decide, PACKAGE_MESSAGE where the sealed flow is not what the policy
+ * makes of the path or a header is not one that the route names, IN_DOUBT for a request that may have been
+ * called before a restart and must not be called twice, DEADLINE_PASSED, those of checkRequest.
+ */
+function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admitted {
   const { header, body } = arrived;
   const nowMs = node.now();
   const about = { exchangeId: header.id, consumer: header.consumer, flow: header.flow };
@@ -33,6 +65,9 @@ export function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admi
   if (decision.flow !== header.flow) {
     throw new SallyportError('PACKAGE_MESSAGE', 'expected the flow that the path belongs to');
   }
+  if (!allNamed(header.headers, decision.requestHeaders)) {
+    throw new SallyportError('PACKAGE_MESSAGE', 'expected only headers that the route names');
+  }
   if (arrived.again && !decision.idempotent) {
     throw new SallyportError('IN_DOUBT', 'the node restarted while the service was being called');
   }
@@ -47,5 +82,6 @@ export function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admi
       body,
     }),
   );
-  return { decision, request };
+  const deadlineMs = Math.min(header.deadlineMs, nowMs + decision.deadlineMs);
+  return { decision, request, deadlineMs };
 }

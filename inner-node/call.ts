@@ -20,34 +20,24 @@ export interface UpstreamAnswer {
 export async function callUpstream(
   node: GuardContext,
   header: RequestHeader,
-  { decision, request }: Admitted,
+  admitted: Admitted,
 ): Promise<UpstreamAnswer> {
+  const { idempotent } = admitted.decision;
   for (;;) {
-    const leftMs = header.deadlineMs - node.now();
+    const leftMs = admitted.deadlineMs - node.now();
     if (leftMs <= 0) throw new SallyportError('DEADLINE_PASSED', 'no answer before the deadline');
-    const startedMs = performance.now();
     try {
-      const answer = await ask(node, header, { decision, request }, leftMs);
-      node.audit.append({
-        event: 'call',
-        atMs: node.now(),
-        exchangeId: header.id,
-        consumer: header.consumer,
-        flow: header.flow,
-        status: answer.status,
-        bytes: answer.body.length,
-        tookMs: Math.round(performance.now() - startedMs),
-      });
-      return answer;
+      return await ask(node, header, admitted, leftMs);
     } catch (thrown) {
       const error = asSallyportError(thrown);
-      if (lost.has(error.code) && !decision.idempotent) {
+      if (lost.has(error.code) && !idempotent) {
         throw new SallyportError('IN_DOUBT', 'the edge was lost during the call', { cause: error });
       }
       if (error.code === 'IPC_TIMEOUT') {
         throw new SallyportError('UPSTREAM_TIMEOUT', 'the edge gave no answer', { cause: error });
       }
-      if (error.code !== 'IPC_LOST' && error.code !== 'NOT_READY') throw error;
+      const away = error.code === 'IPC_LOST' || error.code === 'NOT_READY';
+      if (!away || node.stopping.aborted) throw error;
       await new Promise((resolve) => setTimeout(resolve, limits.answerRetryMs));
     }
   }
@@ -67,23 +57,20 @@ async function ask(
     path: header.path,
     query: request.query,
     headers: header.headers,
-    ...(request.body.length > 0 && { contentType: header.contentType }),
-    // A safe method needs no key; a route declared idempotent promises that its service honours one.
-    ...(decision.idempotent && !isSafe(header.method) && { idempotencyKey: header.id }),
+    ...(request.contentType !== undefined && { contentType: request.contentType }),
+    ...(decision.sendsIdempotencyKey && { idempotencyKey: header.id }),
     timeoutMs,
   };
   const answer = await node.askEdge('upstream', head, request.body, timeoutMs + edgeGraceMs);
-  const { status, headers, contentType } = answer.head as UpstreamAnswer;
+  const { status, headers, contentType } = (answer.head ?? {}) as UpstreamAnswer;
   if (!Number.isInteger(status) || typeof headers !== 'object' || headers === null) {
-    throw new SallyportError('IPC_FRAME', 'expected an answer from the edge');
+    throw new SallyportError('UPSTREAM_REFUSED', 'expected an answer from the edge, got none');
   }
   return { status, headers, contentType, body: answer.body };
 }
 
 /** The call may have reached the service, and nobody can say any more. */
 const lost: ReadonlySet<string> = new Set(['IPC_LOST', 'IPC_TIMEOUT']);
-
-const isSafe = (method: string): boolean => method === 'GET' || method === 'HEAD';
 
 /** The edge enforces the timeout itself; this much later it counts as lost. */
 const edgeGraceMs = 2_000;

@@ -3,6 +3,7 @@
  * guard believes nothing of it but the types that it checks here.
  */
 
+import { traceparentPattern } from '@sallyport/shared/content/headers.ts';
 import type { QueryPair } from '@sallyport/shared/content/path.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { isId } from '@sallyport/shared/ids.ts';
@@ -40,7 +41,7 @@ export function accept(head: unknown, body: Buffer): Call {
     isTexts(call.headers) &&
     isTextOrAbsent(call.apiKey) &&
     isTextOrAbsent(call.idempotencyKey) &&
-    isTextOrAbsent(call.traceparent) &&
+    (call.traceparent === undefined || isTraceparent(call.traceparent)) &&
     typeof call.respondAsync === 'boolean' &&
     (call.again === undefined || typeof call.again === 'boolean') &&
     (call.waitMs === undefined || (Number.isFinite(call.waitMs) && call.waitMs >= 0));
@@ -56,6 +57,8 @@ export function accept(head: unknown, body: Buffer): Call {
 
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= limits.edgeHeaderBytesMax;
+
+const isTraceparent = (value: unknown): boolean => isText(value) && traceparentPattern.test(value);
 
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || isText(value);
 

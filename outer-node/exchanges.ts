@@ -19,24 +19,35 @@ export interface Pending {
 export type Ending = StoredAnswer | SallyportError;
 
 export interface Exchanges {
-  /** Admits a new exchange. OVERLOADED at the limit. */
-  open(pending: Pending): void;
-  /** Forgets one that was never accepted. */
-  drop(id: string): void;
+  /**
+   * Admits a new exchange and has it accepted; resolves when it is. Errors: OVERLOADED at the limit,
+   * those of `accept`; then it never was.
+   */
+  open(pending: Pending, accept: () => Promise<unknown>): Promise<void>;
   get(id: string): Pending | undefined;
   /** The exchange in flight that this consumer started under this Idempotency-Key. */
   byKey(consumer: string, key: string): Pending | undefined;
-  /** Waits for the ending, or undefined when `waitMs` ran out first. */
+  /** False where another message has answered it already. */
+  claim(id: string, messageId: string): boolean;
+  /**
+   * Waits until the exchange is accepted, then for the ending, or undefined when `waitMs` ran out first.
+   * Errors: those of `accept`.
+   */
   wait(id: string, waitMs: number): Promise<Ending | undefined>;
   /** Ends an exchange and tells everybody who waits. */
   end(id: string, ending: Ending): void;
-  /** Those past their deadline. */
+  /** Those past their deadline, each once. */
   overdue(nowMs: number): Pending[];
   readonly size: number;
 }
 
 interface Entry {
   readonly pending: Pending;
+  /** Until it is durable. */
+  accepting: Promise<unknown> | undefined;
+  expiring: boolean;
+  /** Id of the message that answers it, as soon as one came. */
+  answeredBy?: string;
   readonly waiters: Set<(ending: Ending | undefined) => void>;
 }
 
@@ -45,11 +56,13 @@ export function createExchanges(store: Store): Exchanges {
   const entries = new Map<string, Entry>();
   const keys = new Map<string, string>();
 
-  const put = (pending: Pending): void => {
-    entries.set(pending.id, { pending, waiters: new Set() });
+  const put = (pending: Pending, accepting?: Promise<unknown>): Entry => {
+    const entry: Entry = { pending, accepting, expiring: false, waiters: new Set() };
+    entries.set(pending.id, entry);
     if (pending.idempotencyKey !== undefined) {
       keys.set(keyOf(pending.consumer, pending.idempotencyKey), pending.id);
     }
+    return entry;
   };
   const remove = (id: string): Entry | undefined => {
     const entry = entries.get(id);
@@ -63,21 +76,36 @@ export function createExchanges(store: Store): Exchanges {
   for (const exchange of waiting) put(exchange);
 
   return {
-    open(pending) {
+    async open(pending, accept) {
       if (entries.size >= limits.exchangesInFlightMax) {
         throw new SallyportError('OVERLOADED', `${entries.size} exchanges wait for their answer`);
       }
-      put(pending);
+      const accepting = accept();
+      const entry = put(pending, accepting);
+      try {
+        await accepting;
+        entry.accepting = undefined;
+      } catch (thrown) {
+        remove(pending.id);
+        throw thrown;
+      }
     },
-    drop: (id) => void remove(id),
     get: (id) => entries.get(id)?.pending,
     byKey(consumer, key) {
       const id = keys.get(keyOf(consumer, key));
       return id === undefined ? undefined : entries.get(id)?.pending;
     },
-    wait(id, waitMs) {
+    claim(id, messageId) {
       const entry = entries.get(id);
-      if (!entry) return Promise.resolve(endingOf(store.exchange(id)));
+      if (!entry) return false;
+      entry.answeredBy ??= messageId;
+      return entry.answeredBy === messageId;
+    },
+    async wait(id, waitMs) {
+      // Another caller may still be seeing to it: before it is durable nobody is told of it.
+      await entries.get(id)?.accepting;
+      const entry = entries.get(id);
+      if (!entry) return endingOf(store.exchange(id));
       return new Promise((resolve) => {
         const waiter = (ending: Ending | undefined): void => {
           clearTimeout(timer);
@@ -93,8 +121,10 @@ export function createExchanges(store: Store): Exchanges {
     },
     overdue(nowMs) {
       const found: Pending[] = [];
-      for (const { pending } of entries.values()) {
-        if (pending.deadlineMs < nowMs) found.push(pending);
+      for (const entry of entries.values()) {
+        if (entry.pending.deadlineMs >= nowMs || entry.accepting || entry.expiring) continue;
+        entry.expiring = true;
+        found.push(entry.pending);
       }
       return found;
     },

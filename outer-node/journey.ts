@@ -13,6 +13,7 @@ import { encodeMessage } from '@sallyport/shared/package/message.ts';
 import { authenticate } from '@sallyport/shared/policy/authenticate.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { checkRequest } from '@sallyport/shared/policy/request.ts';
+import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type { GuardContext, Journey, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import { step } from '@sallyport/shared/processes/guard/step.ts';
 import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
@@ -20,7 +21,7 @@ import { accept, type Call } from './accept.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
 import { takePolicy, wantPolicy } from './obey.ts';
 import { takeResponse } from './release.ts';
-import { replyTo, showExchange, type Wait } from './reply.ts';
+import { expectOwn, replyTo, showExchange, type Wait } from './reply.ts';
 
 export function outerJourney(node: GuardContext): Journey {
   const exchanges = createExchanges(node.store);
@@ -37,7 +38,10 @@ export function outerJourney(node: GuardContext): Journey {
           throw new SallyportError('PACKAGE_MESSAGE', `expected no ${header.type} from inside`);
       }
     },
-    tick: (nowMs) => expire(node, exchanges, nowMs),
+    tick(nowMs) {
+      const overdue = exchanges.overdue(nowMs - limits.deadlineGraceMs);
+      for (const pending of overdue) void expire(node, exchanges, pending, nowMs);
+    },
     started: () => wantPolicy(node),
     status: () => ({ waiting: exchanges.size }),
   };
@@ -51,9 +55,6 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
     about = { exchangeId: id };
     node.audit.append({ event: 'accept', atMs: node.now(), ...about, bytes: body.length });
 
-    const again = exchanges.get(id) ?? (arrival.again ? node.store.exchange(id) : undefined);
-    if (again) return await replyTo(node, exchanges, again, waitOf(arrival));
-
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy bundle has arrived yet');
     const { compiled } = policy;
@@ -62,6 +63,11 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
       authenticate(compiled, { apiKey: arrival.apiKey, nowMs }),
     );
     about = { ...about, consumer: consumer.name };
+    const again = exchanges.get(id) ?? (arrival.again ? node.store.exchange(id) : undefined);
+    if (again) {
+      expectOwn(again, consumer.name);
+      return await replyTo(node, exchanges, again, waitOf(arrival));
+    }
     if (arrival.path.startsWith(exchangePath)) {
       if (arrival.method !== 'GET') throw new SallyportError('METHOD_REFUSED', 'expected GET');
       return showExchange(node, consumer.name, arrival.path.slice(exchangePath.length));
@@ -145,18 +151,14 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
     ...(arrival.idempotencyKey !== undefined && { idempotencyKey: arrival.idempotencyKey }),
     ...(digest !== undefined && { callDigest: digest }),
   };
-  exchanges.open(pending);
-  try {
-    await node.sending.enqueue({
+  await exchanges.open(pending, () =>
+    node.sending.enqueue({
       message,
       awaitsReceipt: true,
       record: (tx, { lane, sequence }) =>
         tx.acceptExchange({ ...pending, acceptedAtMs, lane, sequence }),
-    });
-  } catch (thrown) {
-    exchanges.drop(pending.id);
-    throw thrown;
-  }
+    }),
+  );
   return pending;
 }
 
@@ -191,27 +193,34 @@ function waitOf(arrival: Call, decision?: Decision): Wait {
   };
 }
 
-/** Exchanges whose answer did not come: recorded, and told to whoever still waits. */
-function expire(node: GuardContext, exchanges: Exchanges, nowMs: number): void {
-  const overdue = exchanges.overdue(nowMs - limits.deadlineGraceMs);
-  if (overdue.length > 0) {
-    for (const { id, consumer, flow } of overdue) {
-      const code = 'DEADLINE_PASSED';
-      node.audit.append({ event: 'expire', atMs: nowMs, exchangeId: id, consumer, flow, code });
-    }
-    node.store
-      .write((tx) => {
-        for (const { id } of overdue) tx.endExchange(id, 'EXPIRED', 'DEADLINE_PASSED', nowMs);
+/** An exchange whose answer did not come: recorded, then told to whoever still waits. Never rejects. */
+async function expire(
+  node: GuardContext,
+  exchanges: Exchanges,
+  { id, consumer, flow }: Pending,
+  atMs: number,
+): Promise<void> {
+  const code = 'DEADLINE_PASSED';
+  let untold: AuditEvent | undefined = {
+    event: 'expire',
+    atMs,
+    exchangeId: id,
+    consumer,
+    flow,
+    code,
+  };
+  while (!node.stopping.aborted) {
+    try {
+      if (untold) node.audit.append(untold);
+      untold = undefined;
+      await node.store.write((tx) => {
+        tx.endExchange(id, 'EXPIRED', code, atMs);
         node.audit.drain(tx);
-      })
-      .then(
-        () => {
-          for (const { id } of overdue) {
-            exchanges.end(id, new SallyportError('DEADLINE_PASSED', 'no answer came in time'));
-          }
-        },
-        // They stay overdue and are tried again at the next tick.
-        () => {},
-      );
+      });
+      return exchanges.end(id, new SallyportError(code, 'no answer came in time'));
+    } catch (thrown) {
+      node.log.warn({ code: asSallyportError(thrown).code, id }, 'expiry waits for the store');
+      await new Promise((resolve) => setTimeout(resolve, limits.answerRetryMs));
+    }
   }
 }

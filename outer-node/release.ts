@@ -3,9 +3,15 @@
  * The inner guard masked it; this guard trusts that as little as the inner one trusts a call.
  */
 
-import { named } from '@sallyport/shared/content/headers.ts';
+import { allNamed } from '@sallyport/shared/content/headers.ts';
 import { jsonType } from '@sallyport/shared/content/media.ts';
-import { asSallyportError, errorTable, SallyportError } from '@sallyport/shared/errors.ts';
+import {
+  asSallyportError,
+  type ErrorCode,
+  errorTable,
+  SallyportError,
+} from '@sallyport/shared/errors.ts';
+import { crossingCode } from '@sallyport/shared/exchange/crossing.ts';
 import type { ResponseHeader } from '@sallyport/shared/exchange/message.ts';
 import { checkRelease } from '@sallyport/shared/masking/response.ts';
 import { planFor } from '@sallyport/shared/policy/decide.ts';
@@ -14,7 +20,10 @@ import { step } from '@sallyport/shared/processes/guard/step.ts';
 import type { StoredAnswer } from '@sallyport/shared/store/port.ts';
 import type { Exchanges, Pending } from './exchanges.ts';
 
-/** Errors: EXCHANGE_UNKNOWN, MESSAGE_DUPLICATE, PACKAGE_MESSAGE. What it refuses ends the exchange. */
+/**
+ * Errors: EXCHANGE_UNKNOWN, PACKAGE_MESSAGE, MESSAGE_DUPLICATE; then the exchange goes on as before. An
+ * answer to it that may not be released ends it.
+ */
 export function takeResponse(
   node: GuardContext,
   exchanges: Exchanges,
@@ -30,6 +39,9 @@ export function takeResponse(
   }
   if (header.requestDigest !== pending.requestDigest) {
     throw new SallyportError('PACKAGE_MESSAGE', 'the answer is to another request');
+  }
+  if (!exchanges.claim(id, header.id)) {
+    throw new SallyportError('MESSAGE_DUPLICATE', 'the exchange has an answer already');
   }
   const answer = checked(node, pending, header, body);
   const about = { exchangeId: id, consumer: pending.consumer, flow: pending.flow };
@@ -57,17 +69,17 @@ function checked(
   body: Buffer,
 ): StoredAnswer {
   const answeredAtMs = node.now();
-  if (header.error !== undefined) return refusal(header.error, answeredAtMs);
+  if (header.error !== undefined) return refusal(crossingCode(header.error), answeredAtMs);
+  const about = { exchangeId: pending.id, consumer: pending.consumer, flow: pending.flow };
   try {
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy is in force');
-    const about = { exchangeId: pending.id, consumer: pending.consumer, flow: pending.flow };
     const released = step(node, 'check', about, () => {
       const plan = planFor(policy.compiled, pending.consumer, pending.flow);
-      return {
-        headers: named(header.headers, plan.responseHeaders),
-        body: checkRelease(plan, body),
-      };
+      if (!allNamed(header.headers, plan.responseHeaders)) {
+        throw new SallyportError('RESPONSE_REFUSED', 'expected only headers that the route names');
+      }
+      return { headers: header.headers, body: checkRelease(plan, { status: header.status, body }) };
     });
     return {
       state: 'RESPONDED',
@@ -79,11 +91,12 @@ function checked(
   } catch (thrown) {
     const { code, message } = asSallyportError(thrown);
     node.log.warn({ id: pending.id, code, detail: message }, 'answer refused on this side');
+    node.audit.append({ event: 'refuse', atMs: answeredAtMs, ...about, code });
     return refusal('RESPONSE_REFUSED', answeredAtMs);
   }
 }
 
-function refusal(code: keyof typeof errorTable, answeredAtMs: number): StoredAnswer {
+function refusal(code: ErrorCode, answeredAtMs: number): StoredAnswer {
   const { status } = errorTable[code];
   return { state: 'REJECTED', status, headers: {}, code, body: Buffer.alloc(0), answeredAtMs };
 }

@@ -11,37 +11,47 @@ export interface Wait {
   readonly waitMs: number;
 }
 
+interface Known {
+  readonly id: string;
+  readonly consumer: string;
+  readonly flow: string;
+}
+
 /** Waits for an exchange that was accepted; 202 where the caller does not wait or the wait ran out. */
 export async function replyTo(
   node: GuardContext,
   exchanges: Exchanges,
-  { id, consumer, flow }: { id: string; consumer: string; flow: string },
+  exchange: Known,
   wait: Wait,
 ): Promise<Reply> {
-  const ending = await exchanges.wait(id, wait.async ? 0 : wait.waitMs);
-  if (ending === undefined) return stillOnItsWay(id);
-  const reply = replyWith(ending);
-  const event = { event: 'deliver', atMs: node.now(), exchangeId: id, consumer, flow };
-  node.audit.append(event);
-  return reply;
+  const ending = await exchanges.wait(exchange.id, wait.async ? 0 : wait.waitMs);
+  return ending === undefined ? stillOnItsWay(exchange.id) : deliver(node, exchange, ending);
 }
 
 /** `GET /exchanges/{id}`: the answer of an earlier call, to the consumer who made it and nobody else. */
 export function showExchange(node: GuardContext, consumer: string, id: string): Reply {
   const exchange = isId(id) ? node.store.exchange(id) : undefined;
-  if (exchange?.consumer !== consumer) {
-    throw new SallyportError('EXCHANGE_UNKNOWN', 'expected an exchange of this consumer');
-  }
+  expectOwn(exchange, consumer);
   const ending = endingOf(exchange);
-  return ending === undefined ? stillOnItsWay(id) : replyWith(ending);
+  return ending === undefined ? stillOnItsWay(id) : deliver(node, exchange, ending);
 }
 
-function replyWith(ending: Ending): Reply {
+/** Errors: EXCHANGE_UNKNOWN, also where there is one, of another consumer. */
+export function expectOwn<T extends Known>(
+  exchange: T | undefined,
+  consumer: string,
+): asserts exchange is T {
+  if (exchange?.consumer === consumer) return;
+  throw new SallyportError('EXCHANGE_UNKNOWN', 'expected an exchange of this consumer');
+}
+
+function deliver(node: GuardContext, { id, consumer, flow }: Known, ending: Ending): Reply {
   if (ending instanceof SallyportError) throw ending;
   if (ending.code !== undefined) {
     throw new SallyportError(ending.code, 'the exchange ended without an answer of the service');
   }
   const { status, headers, contentType, body } = ending;
+  node.audit.append({ event: 'deliver', atMs: node.now(), exchangeId: id, consumer, flow });
   return { head: { status, headers, ...(contentType !== undefined && { contentType }) }, body };
 }
 

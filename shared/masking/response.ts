@@ -66,12 +66,18 @@ export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedA
 }
 
 /**
- * Proves from this node's own policy that a body holds only granted fields, each fit for its schema
- * or masked as its rule says. Returns the body regenerated. Errors: RESPONSE_REFUSED.
+ * Proves from this node's own policy that a status may be told, and that a body holds only granted
+ * fields, each fit for its schema or masked as its rule says. Returns the body regenerated. Errors:
+ * RESPONSE_REFUSED.
  */
-export function checkRelease(plan: ReleasePlan, body: Uint8Array): Buffer {
+export function checkRelease(
+  plan: ReleasePlan,
+  { status, body }: { readonly status: number; readonly body: Uint8Array },
+): Buffer {
+  const named = plan.statuses.includes(status);
+  if (!named && !plainStatuses.has(status)) throw refused(`a status of the route, got ${status}`);
   if (body.length === 0) return Buffer.alloc(0);
-  if (plan.verify === undefined) throw refused('no body, got one');
+  if (!named || plan.verify === undefined || status === 204) throw refused('no body, got one');
   const left = plan.verify(parse(body, limits.messageBodyBytesMax), { dropped: 0, rules: {} });
   return Buffer.from(JSON.stringify(left));
 }

@@ -42,7 +42,7 @@ function released(consumer: string, method: string, path: string, answer: object
   const status = method === 'POST' ? 201 : 200;
   const body = Buffer.from(JSON.stringify(answer));
   const masked = maskResponse(plan, { status, contentType, body });
-  assert.deepEqual(checkRelease(plan, masked.body), masked.body);
+  assert.deepEqual(checkRelease(plan, { status, body: masked.body }), masked.body);
   return JSON.parse(masked.body.toString());
 }
 
@@ -94,7 +94,9 @@ test('the raw record itself is refused on the far side', () => {
   const raw = Buffer.from(JSON.stringify(citizen));
   for (const consumer of ['tax-bureau', 'health-office']) {
     const plan = decision(consumer, 'GET', `/citizens/${citizen.id}`);
-    assert.throws(() => checkRelease(plan, raw), { code: 'RESPONSE_REFUSED' });
+    assert.throws(() => checkRelease(plan, { status: 200, body: raw }), {
+      code: 'RESPONSE_REFUSED',
+    });
   }
 });
 

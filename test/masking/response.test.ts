@@ -29,6 +29,10 @@ const answer = (value: unknown, status = 200, contentType = 'application/json') 
   body: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
 });
 
+/** As the outer node checks it. */
+const proven = (plan: ReleasePlan, body: Buffer, status = 200): Buffer =>
+  checkRelease(plan, { status, body });
+
 const person = {
   type: 'object',
   required: ['id', 'name'],
@@ -48,7 +52,7 @@ const list = { type: 'array', items: person };
 
 function release(plan: ReleasePlan, value: unknown) {
   const { body, ...rest } = maskResponse(plan, answer(value));
-  assert.deepEqual(checkRelease(plan, body), body);
+  assert.deepEqual(proven(plan, body), body);
   return { ...rest, value: JSON.parse(body.toString()) as unknown };
 }
 
@@ -104,7 +108,7 @@ test('a value in place of a container of which only a part is granted does not l
     id: 1,
     address: null,
   });
-  assert.throws(() => checkRelease(plan, Buffer.from('{"id":1,"address":"sentinel"}')), refused);
+  assert.throws(() => proven(plan, Buffer.from('{"id":1,"address":"sentinel"}')), refused);
 });
 
 test('lists, lists at the root and lists below are walked item by item', () => {
@@ -207,7 +211,7 @@ test('204 and a route without response schema release no body', () => {
     verify: undefined,
   };
   assert.equal(maskResponse(silent, answer({ name: 'sentinel' }, 201)).body.length, 0);
-  assert.throws(() => checkRelease(silent, Buffer.from('{}')), refused);
+  assert.throws(() => proven(silent, Buffer.from('{}'), 201), refused);
 });
 
 test('the far side refuses what the near side would never send', () => {
@@ -231,14 +235,28 @@ test('the far side refuses what the near side would never send', () => {
     [],
   ]) {
     assert.throws(
-      () => checkRelease(plan, Buffer.from(JSON.stringify(value))),
+      () => proven(plan, Buffer.from(JSON.stringify(value))),
       refused,
       JSON.stringify(value),
     );
   }
-  assert.throws(() => checkRelease(plan, Buffer.from('{"name":"张*","name":"张*"}')), refused);
-  assert.ok(checkRelease(plan, Buffer.from('{"name":"张*","phone":"138****8000"}')));
-  assert.equal(checkRelease(plan, Buffer.alloc(0)).length, 0);
+  assert.throws(() => proven(plan, Buffer.from('{"name":"张*","name":"张*"}')), refused);
+  assert.ok(proven(plan, Buffer.from('{"name":"张*","phone":"138****8000"}')));
+  assert.equal(proven(plan, Buffer.alloc(0)).length, 0);
+});
+
+test('the far side refuses a status that the route does not name, and a body where none may be', () => {
+  const plan = planOf(person, ['$.name'], []);
+  const none = Buffer.alloc(0);
+  for (const status of [100, 201, 299, 302, 401, 403, 500, 599]) {
+    assert.throws(() => proven(plan, none, status), refused, String(status));
+  }
+  for (const status of [200, 204, 404, 409, 410, 412, 422]) {
+    assert.equal(proven(plan, none, status).length, 0);
+  }
+  for (const status of [204, 404, 409, 410, 412, 422]) {
+    assert.throws(() => proven(plan, Buffer.from('{"name":"a"}'), status), refused, String(status));
+  }
 });
 
 test('no error holds a value', () => {
@@ -347,7 +365,7 @@ test('for any schema, grant and masks: only what may leave does, and the far sid
           assert.ok(!hidden.some((mask) => within(mask, path)), `${path} was masked`);
           assert.ok(!path.endsWith('surplus'), `${path} is in no schema`);
         }
-        assert.deepEqual(checkRelease(plan, body), body);
+        assert.deepEqual(proven(plan, body), body);
       },
     ),
     { seed: 1, numRuns: 1000 },

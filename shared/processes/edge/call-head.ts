@@ -3,6 +3,7 @@
  * it has one meaning. What two parsers could read in two ways is refused, never repaired.
  */
 import type { IncomingMessage } from 'node:http';
+import { traceparentPattern } from '../../content/headers.ts';
 import { normalisePath, type QueryPair } from '../../content/path.ts';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
@@ -54,7 +55,6 @@ const notTold: ReadonlySet<string> = new Set([
 
 const bearerKey = /^bearer +(sp_[\x21-\x7e]+)$/i;
 const visible = /^[\x21-\x7e]+$/;
-const trace = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
  * Reads and checks a request's head. Errors in check order: HEADERS_TOO_LARGE, REQUEST_MALFORMED,
@@ -175,7 +175,7 @@ function readPrefer(value: string | string[] | undefined) {
 
 /** W3C Trace Context, version 00; anything else is dropped as that text demands. */
 function readTrace(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' && trace.test(value) ? value : undefined;
+  return typeof value === 'string' && traceparentPattern.test(value) ? value : undefined;
 }
 
 function remoteAddress(req: IncomingMessage): string {
