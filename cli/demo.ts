@@ -60,6 +60,7 @@ async function demo(options: DemoOptions): Promise<void> {
     if (!quiet) result(text);
   };
   say(paint('bold', `Sallyport demo in ${dir}`));
+  for (const signal of stopSignals) process.once(signal, leave);
   const pair = await startPair({
     dir,
     channel: options.channel,
@@ -177,10 +178,14 @@ function sayStatus({ outer, inner }: DemoPair, say: Say): void {
 const caOf = (pair: DemoPair, file: string): string =>
   join(file.startsWith(pair.outer) ? pair.outer : pair.inner, 'certs', 'ca.pem');
 
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+
+/** While the demo is at work there is nothing to end in order: the nodes end with this process. */
+const leave = (): never => process.exit(exitCodes.failed);
+
 function untilStopped(say: (text: string) => void): Promise<void> {
-  say(paint('dim', '\nBoth nodes stay up. Ctrl-C stops them.'));
   return new Promise((done) => {
-    process.once('SIGINT', () => done());
-    process.once('SIGTERM', () => done());
+    for (const signal of stopSignals) process.off(signal, leave).once(signal, () => done());
+    say(paint('dim', '\nBoth nodes stay up. Ctrl-C stops them.'));
   });
 }

@@ -92,7 +92,17 @@ export async function startPair(options: PairOptions): Promise<DemoPair> {
     say(`sallyport run --dir ${role} &`);
     return startNode(home[role]);
   });
-  await Promise.all(roles.map((role, at) => untilAnswering(home[role], running[at])));
+  // However this process ends, its nodes do not outlive it.
+  process.once('exit', () => running.forEach((node) => void node.kill('SIGTERM')));
+  const stop = async (): Promise<void> => {
+    await Promise.all(running.map(stopNode));
+  };
+  try {
+    await Promise.all(roles.map((role, at) => untilAnswering(home[role], running[at])));
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
   return {
     ...home,
     hsm: module ? 'softhsm' : 'soft',
@@ -100,9 +110,7 @@ export async function startPair(options: PairOptions): Promise<DemoPair> {
     caFile: join(home.outer, 'certs', 'ca.pem'),
     managementUrls: [`http://127.0.0.1:${outerAdmin}`, `http://127.0.0.1:${innerAdmin}`],
     sallyport,
-    async stop() {
-      await Promise.all(running.map(stopNode));
-    },
+    stop,
   };
 }
 
