@@ -52,9 +52,9 @@ channel:
 # Where the keys are. The PIN stands in a file of its own, mode 0600.
 hsm: ${flow(hsm)}
 
-# How long a package that this node seals stays acceptable. Default: 5 minutes on a link,
+# How long a package that this node seals stays acceptable. Default: 2 hours on a link,
 # 30 days in a directory.
-# package: { expiresMs: 300000 }
+# package: { expiresMs: 7200000 }
 
 log: { level: info }
 `;

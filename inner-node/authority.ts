@@ -6,6 +6,7 @@ import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { ControlHeader, PolicyHeader } from '@sallyport/shared/exchange/message.ts';
 import type { Outgoing } from '@sallyport/shared/exchange/outbox.ts';
 import { newId } from '@sallyport/shared/ids.ts';
+import { limits } from '@sallyport/shared/limits.ts';
 import { signData } from '@sallyport/shared/package/cms-signed.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
 import {
@@ -15,9 +16,8 @@ import {
   outerEdition,
 } from '@sallyport/shared/policy/bundle.ts';
 import type { GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
-import { readBundle } from '@sallyport/shared/processes/guard/policy.ts';
+import { enforceable, readBundle } from '@sallyport/shared/processes/guard/policy.ts';
 import type { Handlers, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
-import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
 
 export interface Authority {
   readonly handlers: Handlers;
@@ -27,6 +27,8 @@ export interface Authority {
 
 export function authority(node: GuardContext): Authority {
   let applying = false;
+  let sentAtMs = Number.NEGATIVE_INFINITY;
+  let sending: NodeJS.Timeout | undefined;
 
   /** Body: canonical JSON of a checked policy. Errors: POLICY_INVALID, OVERLOADED, HSM_*, STORE_*. */
   const apply = async (head: unknown, body: Buffer): Promise<Reply> => {
@@ -37,21 +39,29 @@ export function authority(node: GuardContext): Authority {
       const version = (node.policy()?.version ?? 0) + 1;
       const issuedAtMs = node.now();
       const issue = { version, issuer: node.self.nodeId, issuedAtMs };
+      const inForce = enforceable({ version, policy }, issuedAtMs);
       const bundle = await sign(node, { ...issue, policy });
       const edition = await sign(node, { ...issue, policy: outerEdition(policy) });
       const stored = { version, bundle, appliedAtMs: issuedAtMs, actor: actorOf(head) };
-      node.audit.append({
-        event: 'policy-apply',
-        atMs: issuedAtMs,
-        policyVersion: version,
-        actor: stored.actor,
-      });
       await node.sending.enqueue({
         ...carry(version, edition),
-        record: (tx) => tx.putPolicy(stored),
+        record(tx) {
+          tx.putPolicy(stored);
+          node.audit.append({
+            event: 'policy-apply',
+            atMs: issuedAtMs,
+            policyVersion: version,
+            actor: stored.actor,
+          });
+        },
       });
-      node.obey(stored);
+      node.obey(inForce);
       return { head: { version } };
+    } catch (thrown) {
+      const { code } = asSallyportError(thrown);
+      node.audit.append({ event: 'refuse', atMs: node.now(), code, actor: actorOf(head) });
+      node.flushAudit();
+      throw thrown;
     } finally {
       applying = false;
     }
@@ -62,9 +72,19 @@ export function authority(node: GuardContext): Authority {
       'policy-apply': apply,
     },
     wanted(header) {
-      const stored = node.store.policyBundle();
-      if (!stored || stored.version <= header.version) return {};
-      return { after: () => void sendAgain(node, stored) };
+      if (header.version >= (node.policy()?.version ?? 0)) return {};
+      return {
+        after() {
+          // However often it is asked, the policy is signed and sent once in a while.
+          const waitMs = Math.max(0, sentAtMs + limits.policyResendMs - performance.now());
+          if (sending) return;
+          sending = setTimeout(() => {
+            sending = undefined;
+            sentAtMs = performance.now();
+            if (!node.stopping.aborted) void sendAgain(node);
+          }, waitMs);
+        },
+      };
     },
   };
 }
@@ -82,7 +102,9 @@ function carry(version: number, edition: Buffer): Outgoing {
 }
 
 /** The outer node asks at each of its starts, so a failure here is not the last word. */
-async function sendAgain(node: GuardContext, stored: StoredPolicy): Promise<void> {
+async function sendAgain(node: GuardContext): Promise<void> {
+  const stored = node.store.policyBundle();
+  if (!stored) return;
   try {
     const bundle = readBundle(Buffer.from(stored.bundle), node.self);
     const edition = await sign(node, { ...bundle, policy: outerEdition(bundle.policy) });

@@ -79,7 +79,7 @@ export function innerJourney(node: GuardContext): Journey {
       }
     },
     tick() {},
-    started() {},
+    announce() {},
     status: () => ({ serving }),
   };
 }

@@ -19,12 +19,13 @@ import { step } from '@sallyport/shared/processes/guard/step.ts';
 import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { accept, type Call } from './accept.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
-import { takePolicy, wantPolicy } from './obey.ts';
+import { createObedience } from './obey.ts';
 import { takeResponse } from './release.ts';
 import { expectOwn, replyTo, showExchange, type Wait } from './reply.ts';
 
 export function outerJourney(node: GuardContext): Journey {
   const exchanges = createExchanges(node.store);
+  const obedience = createObedience(node);
   return {
     handlers: { call: (head, body) => call(node, exchanges, head, body) },
     take(arrived): Taking {
@@ -33,7 +34,7 @@ export function outerJourney(node: GuardContext): Journey {
         case 'response':
           return takeResponse(node, exchanges, { ...arrived, header });
         case 'policy':
-          return takePolicy(node, { ...arrived, header });
+          return obedience.take({ ...arrived, header });
         default:
           throw new SallyportError('PACKAGE_MESSAGE', `expected no ${header.type} from inside`);
       }
@@ -42,7 +43,7 @@ export function outerJourney(node: GuardContext): Journey {
       const overdue = exchanges.overdue(nowMs - limits.deadlineGraceMs);
       for (const pending of overdue) void expire(node, exchanges, pending, nowMs);
     },
-    started: () => wantPolicy(node),
+    announce: () => obedience.announce(),
     status: () => ({ waiting: exchanges.size }),
   };
 }

@@ -69,6 +69,7 @@ export const limits = {
   signerPatienceMs: 2_000,
   signerRetryMs: 100,
   outboxMessagesMax: 4096,
+  inFlightPackagesMax: 100_000,
   exchangesInFlightMax: 4096,
   requestsServingMax: 8192,
   policyResendMs: 1_000,
@@ -87,7 +88,8 @@ export const limits = {
   // home
   configBytesMax: 64 * 1024,
   packageExpiresMsMax: 366 * 24 * 3_600_000,
-  packageExpiresLinkMs: 5 * 60_000,
+  /** More than any request may take: what comes later than that has no use left. */
+  packageExpiresLinkMs: 2 * 3_600_000,
   packageExpiresDirectoryMs: 30 * 24 * 3_600_000,
   trustFileBytesMax: 64 * 1024,
   archiveAgeMs: 30 * 24 * 3_600_000,
@@ -146,13 +148,14 @@ export const limits = {
   storeCacheKibMax: 65_536,
   // audit
   auditEventBytesMax: 64 * 1024,
-  auditBlockBytesMax: 8 * 1024 * 1024,
+  auditBlockBytesMax: 12 * 1024 * 1024,
   auditTextLengthMax: 256,
   auditRulesMax: 1024,
   auditCheckpointLagMax: 65_536,
   auditReplyBytesMax: 4 * 1024 * 1024,
   auditBlocksPerReplyMax: 64,
-  auditEventsPerBlockMax: 8192,
+  /** Room for what the messages of two packages say, and for calls meanwhile. */
+  auditEventsPerBlockMax: 32_768,
   auditFlushMs: 20,
   auditCheckpointMs: 60_000,
 } as const;

@@ -80,7 +80,9 @@ export function createReceivingLane(
     judge(place) {
       const { sequence, digest } = place;
       if (sequence <= contiguous || beyond.has(sequence)) {
-        if (placed(sequence)?.digest === digest) {
+        // Of what was forgotten, only that it came is known.
+        const known = placed(sequence);
+        if (!known || known.digest === digest) {
           throw new SallyportError('LANE_REPLAY', `package ${sequence} was accepted before`);
         }
         throw new SallyportError('LANE_FORK', `sequence ${sequence} was used for another package`);

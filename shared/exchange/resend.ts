@@ -11,9 +11,12 @@ export interface InFlight {
   /** Takes a receipt; returns the packages it settles. */
   settle(contiguous: number, beyond: readonly number[]): OutPackage[];
   get(sequence: number): OutPackage | undefined;
+  /** Packages that the peer asks for again: each only when some time has passed since it was asked for. */
+  asked(sequences: readonly number[], nowMs: number): OutPackage[];
   /** Packages whose receipt is late; their patience grows. */
   late(nowMs: number): OutPackage[];
   all(): OutPackage[];
+  readonly size: number;
   /** Packages that somebody waits to hear about. */
   readonly waiting: number;
 }
@@ -22,6 +25,7 @@ interface Entry {
   readonly place: OutPackage;
   dueMs: number;
   patienceMs: number;
+  askedMs: number;
 }
 
 /** `firstMs`: how long a receipt may take on this kind of channel before the first resend. */
@@ -29,7 +33,10 @@ export function createInFlight(firstMs: number): InFlight {
   const entries = new Map<number, Entry>();
   return {
     add(place, nowMs) {
-      entries.set(place.sequence, { place, dueMs: nowMs + firstMs, patienceMs: firstMs });
+      entries.set(place.sequence, {
+        ...{ place, dueMs: nowMs + firstMs, patienceMs: firstMs },
+        askedMs: Number.NEGATIVE_INFINITY,
+      });
     },
     sent(sequence, nowMs) {
       const entry = entries.get(sequence);
@@ -51,6 +58,16 @@ export function createInFlight(firstMs: number): InFlight {
       return settled;
     },
     get: (sequence) => entries.get(sequence)?.place,
+    asked(sequences, nowMs) {
+      const again: OutPackage[] = [];
+      for (const sequence of sequences.slice(0, limits.resendRequestMax)) {
+        const entry = entries.get(sequence);
+        if (!entry || nowMs - entry.askedMs < limits.receiptDelayMs) continue;
+        entry.askedMs = nowMs;
+        again.push(entry.place);
+      }
+      return again;
+    },
     late(nowMs) {
       const late: OutPackage[] = [];
       for (const entry of entries.values()) {
@@ -63,6 +80,9 @@ export function createInFlight(firstMs: number): InFlight {
       return late;
     },
     all: () => [...entries.values()].map((entry) => entry.place),
+    get size() {
+      return entries.size;
+    },
     get waiting() {
       let count = 0;
       for (const { place } of entries.values()) if (place.awaitsReceipt) count += 1;

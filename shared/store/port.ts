@@ -70,11 +70,14 @@ export interface StoreWrites {
   ): void;
 
   // packages that arrive
-  /** Keeps the bytes of a package that is not finished, until it is. */
+  /**
+   * Keeps the bytes of a package that is not finished, until it is. PACKAGE_MANIFEST: its id was used for
+   * another whose bytes are kept.
+   */
   recordInbound(received: InPackage, content: Uint8Array): void;
   recordMessage(message: InMessage): void;
   finishMessage(id: string, state: FinishedState, atMs: number, code?: ErrorCode): void;
-  /** All messages of the package are finished; its bytes go. */
+  /** Where no message of the package is unfinished any more: it is finished, its bytes go. */
   finishInbound(lane: string, sequence: number): void;
 
   appendAudit(block: AuditBlock): void;

@@ -1,12 +1,13 @@
 /** What the outer node obeys: a bundle that its peer signed, and only ever a higher version. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { takePolicy } from '@sallyport/outer-node/obey.ts';
+import { createObedience } from '@sallyport/outer-node/obey.ts';
+import type { PolicyHeader } from '@sallyport/shared/exchange/message.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { signData } from '@sallyport/shared/package/cms-signed.ts';
 import { type Bundle, encodeBundle } from '@sallyport/shared/policy/bundle.ts';
-import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
+import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import { sender, stranger } from '../package/parties.ts';
 import { policyOf } from './fixture.ts';
 
@@ -26,10 +27,11 @@ function node(inForce: number, events: string[] = []): GuardContext {
 
 function take(body: Buffer, inForce = 0, version = 3, events: string[] = []): unknown {
   const header = { type: 'policy', id: newId(), version } as const;
-  return takePolicy(node(inForce, events), { header, body, place } as Parameters<
-    typeof takePolicy
-  >[1]);
+  return createObedience(node(inForce, events)).take(arrivedWith(header, body));
 }
+
+const arrivedWith = (header: PolicyHeader, body: Buffer) =>
+  ({ header, body, place }) as Arrived<PolicyHeader>;
 
 const signed = (by = sender, content: Bundle = bundle) =>
   signData(Buffer.from(encodeBundle(content)), by);

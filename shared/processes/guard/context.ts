@@ -3,10 +3,9 @@ import type { Logger } from 'pino';
 import type { AuditLog } from '../../audit/log.ts';
 import type { MessageHeader } from '../../exchange/message.ts';
 import type { Outgoing } from '../../exchange/outbox.ts';
-import type { EncodedMessage } from '../../package/message.ts';
 import type { CompiledPolicy } from '../../policy/compile.ts';
 import type { Role, Signer } from '../../ports.ts';
-import type { OutPackage, Store, StoredPolicy, StoreWrites } from '../../store/port.ts';
+import type { OutPackage, Store, StoreWrites } from '../../store/port.ts';
 import type { Answer, Handlers } from '../ipc/peer.ts';
 
 export interface NodeIdentity {
@@ -58,7 +57,8 @@ export interface GuardContext {
   /** Commits the audit events that wait, soon. */
   readonly flushAudit: () => void;
   readonly policy: () => PolicyInForce | undefined;
-  readonly obey: (policy: StoredPolicy) => void;
+  /** Puts a policy into force, where it is newer. */
+  readonly obey: (policy: PolicyInForce) => void;
 }
 
 /** Where a message came from: enough to find its package again. */
@@ -96,9 +96,7 @@ export interface Journey {
   take(arrived: Arrived): Taking;
   /** Every second or so: deadlines, retention. */
   tick(nowMs: number): void;
-  /** After start: what this journey has to send first. */
-  started(): void;
+  /** After start, and when packages came too late to count: what the peer must hear from this node. */
+  announce(): void;
   status(): Readonly<Record<string, unknown>>;
 }
-
-export type { EncodedMessage };

@@ -3,6 +3,7 @@
  * that name only: the mover can report files and nothing else.
  */
 import { answerAuditBlocks } from '../../audit/transfer.ts';
+import { parseSpoolName } from '../../channel/spool.ts';
 import { type ErrorCode, isErrorCode, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Store } from '../../store/port.ts';
@@ -114,10 +115,13 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
 const recentMax = 200;
 const detailMax = 200;
 
+const isSpoolName = (name: string): boolean => parseSpoolName(name) !== undefined;
+
 function namesOf(head: unknown): string[] {
   const files = (head as { files?: unknown } | null)?.files;
   if (!Array.isArray(files) || files.length > limits.spoolPackagesMax) {
     throw new SallyportError('IPC_FRAME', 'expected file names');
   }
-  return files.filter((name): name is string => typeof name === 'string');
+  // Names become paths here, and the mover stands at the boundary.
+  return files.filter((name): name is string => typeof name === 'string' && isSpoolName(name));
 }

@@ -2,15 +2,22 @@ import { asSallyportError, type ErrorCode } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Signer } from '../../ports.ts';
 
-/** Tries again while the fault is one that passes by itself, up to `patienceMs`. */
-export async function patiently<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
+/**
+ * Tries again while the fault is one that passes by itself, up to `patienceMs` and until `stopping`.
+ */
+export async function patiently<T>(
+  patienceMs: number,
+  work: () => Promise<T>,
+  stopping?: AbortSignal,
+): Promise<T> {
   const untilMs = performance.now() + patienceMs;
   for (;;) {
     try {
       return await work();
     } catch (thrown) {
       const error = asSallyportError(thrown);
-      if (!passing.has(error.code) || performance.now() >= untilMs) throw error;
+      if (!passing.has(error.code) || stopping?.aborted || performance.now() >= untilMs)
+        throw error;
       await new Promise((resolve) => setTimeout(resolve, limits.signerRetryMs));
     }
   }
@@ -51,4 +58,5 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'HSM_TOKEN',
   'IPC_LOST',
   'STORE_FAILED',
+  'STORE_FULL',
 ]);

@@ -25,11 +25,18 @@ export function readBundle(
   return bundle;
 }
 
-/** The stored bundle, verified again and compiled, ready to decide. */
+/** A policy ready to decide: whoever stores one compiles it first. Errors: POLICY_INVALID. */
+export function enforceable(
+  { policy, version }: Pick<Bundle, 'policy' | 'version'>,
+  appliedAtMs: number,
+): PolicyInForce {
+  return { compiled: compilePolicy(policy, version), version, appliedAtMs };
+}
+
+/** The stored bundle, verified again and compiled. */
 export function enforce(
   stored: StoredPolicy,
   issuer: { nodeId: string; signCertificate: Buffer },
 ): PolicyInForce {
-  const { policy, version } = readBundle(Buffer.from(stored.bundle), issuer);
-  return { compiled: compilePolicy(policy, version), version, appliedAtMs: stored.appliedAtMs };
+  return enforceable(readBundle(Buffer.from(stored.bundle), issuer), stored.appliedAtMs);
 }

@@ -11,10 +11,11 @@ import type { MessageHeader } from '../../exchange/message.ts';
 import { createReceiptBook, type ReceiptBook } from '../../exchange/receipts.ts';
 import { openPackage } from '../../package/open.ts';
 import { bytesSource } from '../../package/source.ts';
+import { verifyManifest } from '../../package/verify.ts';
 import { type LaneName, laneKey, type Signer } from '../../ports.ts';
 import type { InPackage, Store, StoreWrites } from '../../store/port.ts';
-
 import type { Arrived, ArrivedPlace, NodeIdentity, PeerIdentity, Taking } from './context.ts';
+import { patiently } from './patience.ts';
 import { archive, readPackage, remove, type SpoolPaths, setAside } from './spool.ts';
 
 export interface ReceivingOptions {
@@ -26,6 +27,9 @@ export interface ReceivingOptions {
   readonly spool: SpoolPaths;
   readonly log: Logger;
   readonly now: () => number;
+  readonly stopping: AbortSignal;
+  /** A package came too late to count: what it said is lost here. */
+  readonly passedOver: () => void;
   /** What to do with one message; may throw a coded error, which refuses that message alone. */
   readonly take: (arrived: Arrived) => Taking;
   readonly flushAudit: () => void;
@@ -68,10 +72,12 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   const known = new Set<string>();
   let busy = false;
 
+  const trust = { nodeId: peer.nodeId, certificate: peer.signCertificate };
+
   /** `received`: when a package that is read again came; it was fresh then. */
   const openFile = (bytes: Buffer, received?: InPackage): Promise<Opened> =>
     openPackage(bytesSource(bytes), {
-      trust: { nodeId: peer.nodeId, certificate: peer.signCertificate },
+      trust,
       self: {
         nodeId: self.nodeId,
         certificate: self.decryptCertificate,
@@ -117,7 +123,10 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     const collectedAtMs = now();
     const bytes = readPackage(options.spool.inDir, name);
     if (!bytes) return;
-    const opened = await openFile(bytes);
+    const opened = await openFile(bytes).catch(async (thrown) => {
+      if (asSallyportError(thrown).code === 'PACKAGE_EXPIRED') await passOver(bytes, collectedAtMs);
+      throw thrown;
+    });
     const { packageId, sequence, previous } = opened.manifest;
     const place: ArrivedPlace = { lane: laneName, sequence, packageId };
     audit.append({ event: 'collect', atMs: collectedAtMs, ...place, bytes: bytes.length });
@@ -140,15 +149,50 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       finished: unfinished.length === 0,
     };
     if (unfinished.length > 0) open.set(packageId, new Set(unfinished));
-    await store.write((tx) => {
+    await commit((tx) => {
       tx.recordInbound(record, bytes);
       for (const taking of takings) taking.record?.(tx);
       audit.drain(tx);
     });
     lane.accept({ sequence, digest: opened.digest, previous });
-    if (opened.messages.some(({ header }) => wantsReceipt(header))) book.due(now());
-    for (const taking of takings) taking.after?.();
+    if (opened.messages.some(({ header }) => wantsReceipt(header))) book.due(performance.now());
+    goOn(takings);
     archive(options.spool.inDir, name, options.spool.archiveInDir);
+  };
+
+  /** A package is decided once: what cannot be stored now is stored later, it does not come again. */
+  const commit = (work: (tx: StoreWrites) => void): Promise<void> =>
+    patiently(Number.POSITIVE_INFINITY, () => store.write(work), options.stopping);
+
+  /** What happens to one message must not depend on the others of its package. */
+  const goOn = (takings: readonly Taking[]): void => {
+    for (const { after } of takings) {
+      try {
+        after?.();
+      } catch (err) {
+        log.error({ err }, 'a message was recorded and not gone on with');
+      }
+    }
+  };
+
+  /**
+   * An authentic package that came after its expiry: its messages have no effect. It takes its place all
+   * the same, for what follows it on the lane. Errors: those of ReceivingLane.judge and of the store.
+   */
+  const passOver = async (bytes: Buffer, receivedAtMs: number): Promise<void> => {
+    const { manifest, digest } = await verifyManifest(bytesSource(bytes), trust);
+    const { packageId, sequence, previous, messageCount: messages } = manifest;
+    lane.judge({ sequence, digest, previous });
+    const place = { lane: laneName, sequence, packageId, digest, previous };
+    await commit((tx) =>
+      tx.recordInbound(
+        { ...place, bytes: bytes.length, messages, receivedAtMs, finished: true },
+        bytes,
+      ),
+    );
+    lane.accept(place);
+    book.due(performance.now());
+    options.passedOver();
   };
 
   /** What of a stored package is not finished is taken again. */
@@ -161,7 +205,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     const opened = await openFile(content, stored);
     const rest = opened.messages.filter(({ header }) => unfinished.has(header.id));
     open.set(place.packageId, unfinished);
-    for (const taking of takeAll(rest, place, true)) taking.after?.();
+    goOn(takeAll(rest, place, true));
   };
 
   const tryWork = async (work: Work): Promise<void> => {
@@ -171,6 +215,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       known.delete(work);
     } catch (thrown) {
       const error = asSallyportError(thrown);
+      if (options.stopping.aborted) return;
       if (retryable.has(error.code)) {
         log.warn({ code: error.code, detail: error.message }, 'cannot open now, will try again');
         setTimeout(() => enqueue([work]), retryMs);
@@ -188,7 +233,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       options.flushAudit();
       known.delete(work);
       if (error.code === 'LANE_REPLAY') {
-        book.due(now());
+        book.due(performance.now());
         remove(options.spool.inDir, work);
       } else {
         log.warn({ code: error.code, detail: error.message, name: work }, 'package refused');
@@ -200,7 +245,8 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   const run = async (): Promise<void> => {
     busy = true;
     for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) {
-      await tryWork(work);
+      // A refusal that the audit log has no room for is not made yet.
+      await tryWork(work).catch(() => setTimeout(() => enqueue([work]), retryMs));
     }
     busy = false;
   };
@@ -247,6 +293,7 @@ const retryable: ReadonlySet<string> = new Set([
   'HSM_PIN',
   'IPC_LOST',
   'IPC_TIMEOUT',
+  'OVERLOADED',
   'STORE_FULL',
   'STORE_FAILED',
 ]);

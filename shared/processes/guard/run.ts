@@ -4,12 +4,12 @@
  */
 import type { Logger } from 'pino';
 import { createAuditLog } from '../../audit/log.ts';
-import { SallyportError } from '../../errors.ts';
+import { asSallyportError, SallyportError } from '../../errors.ts';
 import type { Outgoing } from '../../exchange/outbox.ts';
 import { newId } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import { encodeMessage } from '../../package/message.ts';
-import type { Store, StoredPolicy } from '../../store/port.ts';
+import type { Store } from '../../store/port.ts';
 import { connect } from '../ipc/socket.ts';
 import { createSigner } from '../signer/client.ts';
 import { prune } from './archive.ts';
@@ -55,6 +55,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   let policy: PolicyInForce | undefined;
   let flushing = false;
   let doors: Doors | undefined;
+  let announcing: NodeJS.Timeout | undefined;
 
   const flushAudit = (): void => {
     if (flushing) return;
@@ -69,16 +70,17 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     audit.append({ event: code ? 'key-lost' : 'key-back', atMs: now(), ...(code && { code }) });
     flushAudit();
   });
-  const obey = (stored: StoredPolicy): void => {
-    policy = enforce(stored, issuer);
+  const obey = (newer: PolicyInForce): void => {
+    if (policy && policy.version >= newer.version) return;
+    policy = newer;
     log.info({ version: policy.version }, 'policy in force');
   };
   const stored = store.policyBundle();
-  if (stored) obey(stored);
+  if (stored) obey(enforce(stored, issuer));
 
   const tellMover = (verb: string, names: string[]): void => doors?.tellMover(verb, names);
   const sending = await createSending({
-    ...{ self, peer, store, audit, signer, now, tellMover },
+    ...{ self, peer, store, audit, signer, now, tellMover, stopping: stopping.signal },
     spool: options.spool,
     expiresMs: options.expiresMs,
     resendFirstMs: options.resendFirstMs,
@@ -86,18 +88,34 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     riders: () => ride(),
   });
   const receiving = createReceiving({
-    ...{ self, peer, store, audit, signer, log, now, flushAudit },
+    ...{ self, peer, store, audit, signer, log, now, flushAudit, stopping: stopping.signal },
     spool: options.spool,
     take(arrived) {
       const { header } = arrived;
-      if (header.type === 'receipt') return { after: () => sending.receipt(header) };
+      if (header.type === 'receipt') return { after: sending.receipt(header) };
       if (header.type !== 'heartbeat') return journey.take(arrived);
+      if (header.lane !== receiving.laneName) {
+        throw new SallyportError('PACKAGE_MESSAGE', 'expected a heartbeat of its own lane');
+      }
       return { after: () => receiving.lane.noteHead(header.head) };
+    },
+    passedOver() {
+      if (announcing) return;
+      announcing = setTimeout(() => {
+        announcing = undefined;
+        if (!stopping.signal.aborted) journey.announce();
+      }, announceMs);
     },
   });
   const ride = (): Outgoing[] => {
-    const header = receiving.book.take(newId(), now());
-    return header ? [quiet(header)] : [];
+    const header = receiving.book.take(newId(), performance.now());
+    if (!header) return [];
+    const { missing, lane } = header;
+    const [sequence] = missing;
+    if (sequence !== undefined) {
+      audit.append({ event: 'gap', atMs: now(), lane, sequence, count: missing.length });
+    }
+    return [quiet(header)];
   };
   const node: GuardContext = {
     ...{ self, peer, store, audit, signer, log, sending, now, flushAudit, obey },
@@ -143,20 +161,25 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       audit: store.auditHead(),
     }),
   });
-  journey.started();
+  journey.announce();
 
   const heartbeat = (): void => {
     const header = { type: 'heartbeat', id: newId(), lane: sending.lane, head: sending.head };
     sending.enqueue(quiet({ ...header, type: 'heartbeat' })).catch(() => {});
   };
+  const tick = (): void => {
+    if (audit.pending > 0) flushAudit();
+    try {
+      journey.tick(now());
+      sending.tick();
+      if (receiving.book.overdue(performance.now())) sending.nudge();
+    } catch (thrown) {
+      // No room in the audit log while the store is away: all of it comes again with a later tick.
+      log.warn({ code: asSallyportError(thrown).code }, 'put off');
+    }
+  };
   const timers = [
-    setInterval(() => {
-      const nowMs = now();
-      journey.tick(nowMs);
-      sending.tick(nowMs);
-      if (receiving.book.overdue(nowMs)) sending.nudge();
-      if (audit.pending > 0) flushAudit();
-    }, tickMs),
+    setInterval(tick, tickMs),
     setInterval(heartbeat, options.heartbeatMs),
     setInterval(() => {
       void store
@@ -164,8 +187,9 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
         .catch(() => {});
     }, forgetEveryMs),
     setInterval(() => {
-      void prune(options.spool.archiveOutDir, now());
-      void prune(options.spool.archiveInDir, now());
+      for (const dir of [options.spool.archiveOutDir, options.spool.archiveInDir]) {
+        prune(dir, now()).catch((err) => log.warn({ err }, 'cannot prune the archive'));
+      }
     }, limits.archivePruneMs),
     checkpoints(audit, signer, flushAudit),
   ];
@@ -175,14 +199,19 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       for (const timer of timers) clearInterval(timer);
       await doors?.close();
       signerLink.close();
-      audit.append({ event: 'stop', atMs: now() });
-      await store.write((tx) => audit.drain(tx)).catch(() => {});
+      await store
+        .write((tx) => {
+          audit.append({ event: 'stop', atMs: now() });
+          audit.drain(tx);
+        })
+        .catch(() => {});
       store.close();
     },
   };
 }
 
 const tickMs = 100;
+const announceMs = 1_000;
 const forgetEveryMs = 1_000;
 const forgetMax = 5_000;
 

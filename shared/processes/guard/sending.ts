@@ -41,18 +41,22 @@ export interface SendingOptions {
   readonly riders: () => Outgoing[];
   readonly tellMover: (verb: 'queued' | 'resend', names: string[]) => void;
   readonly now: () => number;
+  readonly stopping: AbortSignal;
 }
 
 export interface SendingHalf extends Sending {
   readonly lane: string;
   readonly head: number;
   readonly inFlight: number;
-  /** A receipt of the peer: forgets what arrived, sends again what is missing. */
-  receipt(header: ReceiptHeader): void;
+  /**
+   * Checks a receipt of the peer. What it returns, for after the commit of its package, forgets what
+   * arrived and sends again what is missing. Errors: PACKAGE_MESSAGE.
+   */
+  receipt(header: ReceiptHeader): () => void;
   /** The mover's report. */
   sent(names: readonly string[]): void;
   nudge(): void;
-  tick(nowMs: number): void;
+  tick(): void;
 }
 
 /** Opens the lane where the store left it; publishes what a crash left staged. */
@@ -67,7 +71,9 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
   const lane = laneKey(laneName);
   const stored = store.outLanes().find((one) => one.lane === lane);
   const inFlight = createInFlight(options.resendFirstMs);
-  for (const place of store.unacknowledged()) inFlight.add(place, now());
+  for (const place of store.unacknowledged()) {
+    if (place.lane === lane) inFlight.add(place, performance.now());
+  }
   fillSpool(options, inFlight.all());
 
   const seal = async (sequence: number, previous: string, messages: EncodedMessage[]) => {
@@ -114,9 +120,11 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
         audit.drain(tx);
       }),
     async publish(place, bytes) {
-      inFlight.add(place, now());
-      await patiently(Number.POSITIVE_INFINITY, async () =>
-        putPackage(options.spool.outDir, nameOf(place), bytes),
+      inFlight.add(place, performance.now());
+      await patiently(
+        Number.POSITIVE_INFINITY,
+        async () => putPackage(options.spool.outDir, nameOf(place), bytes),
+        options.stopping,
       );
       options.tellMover('queued', [nameOf(place)]);
     },
@@ -125,16 +133,21 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
   return {
     lane,
     enqueue(outgoing) {
-      if (outbox.queued >= limits.outboxMessagesMax) {
+      if (
+        outbox.queued >= limits.outboxMessagesMax ||
+        inFlight.size >= limits.inFlightPackagesMax
+      ) {
         return Promise.reject(new SallyportError('OVERLOADED', 'the outbox is full'));
       }
       return outbox.enqueue(outgoing);
     },
     receipt(header) {
-      if (header.lane !== lane || header.contiguous > outbox.head) {
-        throw new SallyportError('PACKAGE_MESSAGE', 'expected a receipt for this lane');
+      const { contiguous, beyond, missing } = header;
+      const last = Math.max(contiguous, beyond.at(-1) ?? 0, missing.at(-1) ?? 0);
+      if (header.lane !== lane || last > outbox.head) {
+        throw new SallyportError('PACKAGE_MESSAGE', 'expected a receipt for what this lane sent');
       }
-      settle(options, inFlight, header, lane);
+      return () => settle(options, inFlight, header, lane);
     },
     sent(names) {
       const nowMs = now();
@@ -142,20 +155,13 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
         const sequence = Number(name.split('-')[1]);
         const place = inFlight.get(sequence);
         if (!place || nameOf(place) !== name) continue;
-        inFlight.sent(sequence, nowMs);
+        inFlight.sent(sequence, performance.now());
         audit.append({ event: 'send', atMs: nowMs, packageId: place.packageId, lane, sequence });
         void store.write((tx) => tx.markSent(lane, sequence, nowMs)).catch(() => {});
       }
     },
     nudge: () => outbox.nudge(),
-    tick(nowMs) {
-      const late = inFlight.late(nowMs);
-      if (late.length === 0) return;
-      for (const { packageId, sequence } of late) {
-        audit.append({ event: 'resend', atMs: nowMs, packageId, lane, sequence });
-      }
-      options.tellMover('resend', late.map(nameOf));
-    },
+    tick: () => resend(options, inFlight.late(performance.now())),
     get queued() {
       return outbox.queued;
     },
@@ -176,29 +182,29 @@ function settle(
 ): void {
   const { contiguous, beyond, missing } = header;
   const settled = inFlight.settle(contiguous, beyond);
-  const again = missing.flatMap((sequence) => inFlight.get(sequence) ?? []);
-  if (again.length > 0) options.tellMover('resend', again.map(nameOf));
+  resend(options, inFlight.asked(missing, performance.now()));
   if (settled.length === 0) return;
   const nowMs = options.now();
-  const last = settled[settled.length - 1] as OutPackage;
-  options.audit.append({
-    event: 'receipt',
-    atMs: nowMs,
-    lane,
-    sequence: last.sequence,
-    count: settled.length,
-  });
+  const { sequence } = settled[settled.length - 1] as OutPackage;
   options.store
     .write((tx) => tx.acknowledgeOutbound(lane, contiguous, beyond, nowMs))
-    .then(
-      () => {
-        for (const place of settled) {
-          archive(options.spool.outDir, nameOf(place), options.spool.archiveOutDir);
-        }
-      },
-      // The packages stay: after the next start they are sent again and settled by the next receipt.
-      () => {},
-    );
+    .then(() => {
+      for (const place of settled) {
+        archive(options.spool.outDir, nameOf(place), options.spool.archiveOutDir);
+      }
+      const count = settled.length;
+      options.audit.append({ event: 'receipt', atMs: nowMs, lane, sequence, count });
+    })
+    // The packages stay: after the next start they are sent again and settled by the next receipt.
+    .catch(() => {});
+}
+
+function resend({ audit, now, tellMover }: SendingOptions, places: readonly OutPackage[]): void {
+  if (places.length === 0) return;
+  tellMover('resend', places.map(nameOf));
+  for (const { packageId, lane, sequence } of places) {
+    audit.append({ event: 'resend', atMs: now(), packageId, lane, sequence });
+  }
 }
 
 /** After a crash: what the store holds unacknowledged lies in the spool, whole; nothing else does. */

@@ -7,7 +7,9 @@
  */
 import {
   closeSync,
+  constants,
   fstatSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -61,7 +63,9 @@ export function readPackage(dir: string, name: string): Buffer | undefined {
   const file = openOrNothing(join(dir, name));
   if (file === undefined) return undefined;
   try {
-    const { size } = fstatSync(file);
+    const stats = fstatSync(file);
+    const { size } = stats;
+    if (!stats.isFile()) throw new SallyportError('PACKAGE_LAYOUT', 'expected a plain file');
     if (size > limits.batchFileBytesMax) {
       throw new SallyportError('PACKAGE_TOO_LARGE', `expected a batch, got ${size} bytes`);
     }
@@ -89,13 +93,18 @@ export function packagesIn(dir: string): string[] {
 }
 
 export function remove(dir: string, name: string): void {
-  rmSync(join(dir, name), { force: true });
+  rmSync(join(dir, name), { force: true, recursive: true });
 }
 
-/** Moves a refused package out of the way; the oldest go when there are too many. */
+/**
+ * Moves a refused package out of the way; the first go when there are too many. What is larger than any
+ * batch is not kept: refusals must not fill the disk.
+ */
 export function setAside(paths: SpoolPaths, name: string): void {
-  move(paths.inDir, name, paths.refusedDir);
-  const kept = readdirSync(paths.refusedDir).sort();
+  const stats = lstatSync(join(paths.inDir, name), { throwIfNoEntry: false });
+  if (!stats?.isFile() || stats.size > limits.batchFileBytesMax) remove(paths.inDir, name);
+  else move(paths.inDir, name, paths.refusedDir);
+  const kept = namesIn(paths.refusedDir).sort();
   for (const old of kept.slice(0, Math.max(0, kept.length - limits.refusedPackagesMax))) {
     remove(paths.refusedDir, old);
   }
@@ -108,8 +117,20 @@ export function setAside(paths: SpoolPaths, name: string): void {
 export function archive(fromDir: string, name: string, archiveDir: string): void {
   const hour = join(archiveDir, new Date().toISOString().slice(0, 13));
   if (move(fromDir, name, hour)) return;
-  mkdirSync(hour, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(hour, { recursive: true, mode: 0o700 });
+  } catch {
+    // A full disk keeps no history. The next start finds the file where it is.
+  }
   move(fromDir, name, hour);
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
 }
 
 /** False where there is nothing to move, or nowhere to move it to. */
@@ -124,7 +145,9 @@ function move(fromDir: string, name: string, toDir: string): boolean {
 
 function openOrNothing(path: string): number | undefined {
   try {
-    return openSync(path, 'r');
+    // The mover stands at the boundary: what it put there may be a link, or a pipe that never ends.
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch {
     return undefined;
   }

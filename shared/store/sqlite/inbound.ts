@@ -33,9 +33,11 @@ export function inbound(sql: Statements): Inbound {
   );
   const record = sql.change('INSERT INTO in_package VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const finishPackage = sql.change(
-    'UPDATE in_package SET finished = 1 WHERE lane = ? AND sequence = ?',
+    `UPDATE in_package AS p SET finished = 1 WHERE lane = ? AND sequence = ? AND NOT EXISTS
+       (SELECT 1 FROM in_message m
+        WHERE m.lane = p.lane AND m.sequence = p.sequence AND m.state = 'RELEASED')`,
   );
-  const keep = sql.change('INSERT INTO content VALUES (?, ?)');
+  const keep = sql.change('INSERT INTO content VALUES (?, ?) ON CONFLICT DO NOTHING');
   const drop = sql.change(
     `DELETE FROM content WHERE package_id =
        (SELECT package_id FROM in_package WHERE lane = ? AND sequence = ?)`,
@@ -83,7 +85,9 @@ export function inbound(sql: Statements): Inbound {
           received.receivedAtMs,
           received.finished ? 1 : 0,
         );
-        if (!received.finished) keep(received.packageId, content);
+        if (!received.finished && keep(received.packageId, content) === 0) {
+          throw new SallyportError('PACKAGE_MANIFEST', 'expected a package id of its own');
+        }
         if (sequence === (contiguous ?? 0) + 1) advance(laneName, sequence - 1);
       },
       recordMessage(one) {
@@ -98,8 +102,7 @@ export function inbound(sql: Statements): Inbound {
         finishMessage(state, atMs, code ?? null, id);
       },
       finishInbound(laneName, sequence) {
-        drop(laneName, sequence);
-        finishPackage(laneName, sequence);
+        if (finishPackage(laneName, sequence) > 0) drop(laneName, sequence);
       },
     },
     reads: {
