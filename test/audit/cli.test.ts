@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { createAuditLog } from '@sallyport/shared/audit/log.ts';
 import { answerAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import { newId } from '@sallyport/shared/ids.ts';
@@ -13,10 +12,10 @@ import { listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import Database from 'better-sqlite3';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { selfSigned } from '../x509/self-signed.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'sallyport-audit-cli-'));
-after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder();
 
 interface Ran {
   readonly code: number;

@@ -1,9 +1,7 @@
 /** The log between its callers and a store whose works and commits fail. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { noHash } from '@sallyport/shared/audit/chain.ts';
 import { auditEvents } from '@sallyport/shared/audit/events.ts';
 import { type AuditLog, createAuditLog } from '@sallyport/shared/audit/log.ts';
@@ -14,11 +12,11 @@ import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import fc from 'fast-check';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { selfSigned } from '../x509/self-signed.ts';
 import { softKey } from '../x509/soft-key.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'sallyport-audit-'));
-after(() => rmSync(dir, { recursive: true }));
+const dir = temporaryFolder();
 let stores = 0;
 
 function open(): { store: Store; log: AuditLog } {
@@ -28,7 +26,6 @@ function open(): { store: Store; log: AuditLog } {
 }
 
 const event = (count: number): AuditEvent => ({ event: 'seal', atMs: 1, count });
-const codeIs = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
 
 /** The `count` field of every stored event, in order. */
 const stored = (store: Store): number[] =>
@@ -146,7 +143,7 @@ test('an event that is not of the closed form is refused, and the refusal does n
   for (const one of wrong) {
     assert.throws(
       () => log.append(one as AuditEvent),
-      (error) => codeIs('INTERNAL')(error) && !String((error as Error).message).includes(secret),
+      (error: SallyportError) => error.code === 'INTERNAL' && !error.message.includes(secret),
     );
   }
   assert.equal(log.pending, 0);
@@ -188,13 +185,13 @@ test('every field of an event is kept, absent ones stay absent', async () => {
 test('what waits is bounded; room comes back when it is stored', async () => {
   const { store, log } = open();
   for (let n = 0; n < limits.auditEventsPerBlockMax; n += 1) log.append(event(n));
-  assert.throws(() => log.append(event(0)), codeIs('OVERLOADED'));
+  assert.throws(() => log.append(event(0)), { code: 'OVERLOADED' });
   const undone = store.write((tx) => {
     log.drain(tx);
     throw new Error('undone');
   });
-  await assert.rejects(undone, codeIs('STORE_FAILED'));
-  assert.throws(() => log.append(event(0)), codeIs('OVERLOADED'));
+  await assert.rejects(undone, { code: 'STORE_FAILED' });
+  assert.throws(() => log.append(event(0)), { code: 'OVERLOADED' });
   await store.write((tx) => log.drain(tx));
   log.append(event(0));
   assert.equal(log.pending, 1);
@@ -209,7 +206,7 @@ test('what waits is bounded in bytes as well', () => {
   const large: AuditEvent = { event: 'mask', atMs: 1, rules };
   const fits = Math.floor(limits.auditBlockBytesMax / (JSON.stringify(large).length + 1));
   for (let n = 0; n < fits; n += 1) log.append(large);
-  assert.throws(() => log.append(large), codeIs('OVERLOADED'));
+  assert.throws(() => log.append(large), { code: 'OVERLOADED' });
   store.close();
 });
 
@@ -241,7 +238,7 @@ test('a signer that is away makes no checkpoint and harms nothing', async () => 
   log.append(event(1));
   await store.write((tx) => log.drain(tx));
   const away = log.checkpoint(() => Promise.reject(new SallyportError('HSM_LOST', 'gone')));
-  await assert.rejects(away, codeIs('HSM_LOST'));
+  await assert.rejects(away, { code: 'HSM_LOST' });
   assert.equal(log.pending, 0);
   store.close();
 });

@@ -1,10 +1,7 @@
 /** What channel tests share: temporary folders, packages, and a sink that remembers. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { spoolName } from '@sallyport/shared/channel/spool.ts';
 import type { ErrorCode } from '@sallyport/shared/errors.ts';
 import { newId } from '@sallyport/shared/ids.ts';
@@ -15,12 +12,6 @@ export interface Collector {
   /** Names in the order of their arrival. */
   readonly names: string[];
   readonly refusals: { code: ErrorCode; detail: string }[];
-}
-
-export function temporaryFolder(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-channel-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
 }
 
 export function createCollector(spoolDir: string): Collector {
@@ -52,13 +43,4 @@ export function packageName(sequence: number, flowClass: FlowClass = 'interactiv
 
 export function sha256(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
-}
-
-/** Waits until `holds`; a test that waits in vain fails with `what`. */
-export async function until(what: string, holds: () => boolean, timeoutMs = 10_000): Promise<void> {
-  const dueMs = performance.now() + timeoutMs;
-  while (!holds()) {
-    if (performance.now() > dueMs) throw new Error(`waited in vain until ${what}`);
-    await sleep(2);
-  }
 }

@@ -24,14 +24,9 @@ import { createDirectorySender } from '@sallyport/shared/channel/directory/sende
 import type { SpoolBounds } from '@sallyport/shared/channel/room.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import type { ChannelReceiver } from '@sallyport/shared/ports.ts';
-import {
-  type Collector,
-  createCollector,
-  packageName,
-  temporaryFolder,
-  until,
-  writePackageFile,
-} from './collector.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
+import { type Collector, createCollector, packageName, writePackageFile } from './collector.ts';
 
 interface Open {
   readonly pickupDir: string;
@@ -44,9 +39,9 @@ async function open(
   t: TestContext,
   convention: Convention = 'rename',
   bounds: Partial<SpoolBounds> = {},
-  pickupDir: string = temporaryFolder(t),
+  pickupDir: string = temporaryFolder(),
 ): Promise<Open> {
-  const spoolDir = temporaryFolder(t);
+  const spoolDir = temporaryFolder();
   const collector = createCollector(spoolDir);
   const receiver = await createDirectoryReceiver({
     pickupDir,
@@ -90,15 +85,15 @@ const hostile: [string, (path: string, elsewhere: string) => void][] = [
 describe('directory', { concurrency: true }, () => {
   for (const [what, put] of hostile) {
     test(`${what} is refused and set aside, and the next package arrives`, async (t) => {
-      const elsewhere = temporaryFolder(t);
+      const elsewhere = temporaryFolder();
       const { pickupDir, spoolDir, collector } = await open(t, 'rename', { packageBytesMax: 1000 });
       const name = packageName(1);
       put(join(elsewhere, name), elsewhere);
       renameSync(join(elsewhere, name), join(pickupDir, name));
-      await until('it is refused', () => collector.refusals.length > 0);
+      await until(() => collector.refusals.length > 0);
       writePackageFile(pickupDir, 2);
-      await until('the next arrives', () => collector.names.length === 1);
-      await until('it is aside', () => readdirSync(pickupDir).join() === 'refused');
+      await until(() => collector.names.length === 1);
+      await until(() => readdirSync(pickupDir).join() === 'refused');
       assert.equal(readdirSync(join(pickupDir, 'refused')).length, 1);
       assert.deepEqual(
         collector.refusals.map(({ code }) => code),
@@ -113,7 +108,7 @@ describe('directory', { concurrency: true }, () => {
     const server = createServer();
     server.listen(join(pickupDir, packageName(1)));
     t.after(() => server.close());
-    await until('it is refused', () => collector.refusals.length > 0);
+    await until(() => collector.refusals.length > 0);
     assert.equal(collector.refusals[0]?.code, 'CHANNEL_FRAME');
   });
 
@@ -122,7 +117,7 @@ describe('directory', { concurrency: true }, () => {
     const names = ['notes.txt', 'line\nbreak', `${packageName(1)}.exe`, 'x'.repeat(200), '..stp..'];
     const visible = names.filter((name) => !name.startsWith('.'));
     for (const name of names) writeFileSync(join(pickupDir, name), 'x');
-    await until('all are refused', () => collector.refusals.length === visible.length);
+    await until(() => collector.refusals.length === visible.length);
     assert.ok(collector.refusals.every(({ code }) => code === 'CHANNEL_FRAME'));
     assert.ok(
       collector.refusals.every(({ detail }) => !detail.includes('\n') && detail.length < 200),
@@ -133,7 +128,7 @@ describe('directory', { concurrency: true }, () => {
   test('a name that is not UTF-8 is refused once and left lying', async (t) => {
     const { pickupDir, collector } = await open(t);
     writeFileSync(Buffer.concat([Buffer.from(`${pickupDir}/`), Buffer.from([0xff, 0xfe])]), 'x');
-    await until('it is refused', () => collector.refusals.length > 0);
+    await until(() => collector.refusals.length > 0);
     await sleep(2 * limits.directorySweepMs);
     assert.equal(collector.refusals.length, 1);
   });
@@ -143,21 +138,21 @@ describe('directory', { concurrency: true }, () => {
     const count = limits.directoryRefusedMax + 5;
     for (let index = 0; index < count; index += 1)
       writeFileSync(join(pickupDir, `bad ${index}`), '');
-    await until('all are refused', () => collector.refusals.length === count);
+    await until(() => collector.refusals.length === count);
     await sleep(2 * limits.directorySweepMs);
     assert.equal(collector.refusals.length, count);
     assert.equal(readdirSync(join(pickupDir, 'refused')).length, limits.directoryRefusedMax);
     writePackageFile(pickupDir, 1);
-    await until('a good package still arrives', () => collector.names.length === 1);
+    await until(() => collector.names.length === 1);
   });
 
   test('a link in the place of the refused folder is not followed', async (t) => {
-    const pickupDir = temporaryFolder(t);
-    const elsewhere = temporaryFolder(t);
+    const pickupDir = temporaryFolder();
+    const elsewhere = temporaryFolder();
     symlinkSync(elsewhere, join(pickupDir, 'refused'));
     writeFileSync(join(pickupDir, 'bad'), 'x');
     const { collector } = await open(t, 'rename', {}, pickupDir);
-    await until('it is refused', () => collector.refusals.length > 0);
+    await until(() => collector.refusals.length > 0);
     await sleep(50);
     assert.deepEqual(readdirSync(elsewhere), []);
     assert.ok(existsSync(join(pickupDir, 'bad')));
@@ -173,7 +168,7 @@ describe('directory', { concurrency: true }, () => {
     }
     assert.deepEqual(collector.names, []);
     renameSync(temporary, join(pickupDir, name));
-    await until('it arrives', () => collector.names.length === 1);
+    await until(() => collector.names.length === 1);
     assert.deepEqual(collector.refusals, []);
   });
 
@@ -185,7 +180,7 @@ describe('directory', { concurrency: true }, () => {
       await sleep(80);
       assert.deepEqual(collector.names, []);
     }
-    await until('it arrives', () => collector.names.length === 1);
+    await until(() => collector.names.length === 1);
     assert.ok(readFileSync(join(spoolDir, name), 'utf8').endsWith('part 13 '));
     assert.ok(!existsSync(join(pickupDir, name)));
   });
@@ -197,32 +192,32 @@ describe('directory', { concurrency: true }, () => {
     assert.deepEqual(collector.names, []);
     appendFileSync(file, 'second half');
     writeFileSync(`${file}.done`, '');
-    await until('it arrives', () => collector.names.length === 1);
-    await until('the folder is empty', () => readdirSync(pickupDir).length === 0);
+    await until(() => collector.names.length === 1);
+    await until(() => readdirSync(pickupDir).length === 0);
     assert.equal(readFileSync(join(spoolDir, basename(file)), 'utf8'), 'first half, second half');
     assert.deepEqual(collector.refusals, []);
   });
 
   test('what was there before the start is taken, in order', async (t) => {
-    const pickupDir = temporaryFolder(t);
+    const pickupDir = temporaryFolder();
     const files = [3, 1, 2].map((sequence) => writePackageFile(pickupDir, sequence));
     const { collector } = await open(t, 'rename', {}, pickupDir);
-    await until('all arrive', () => collector.names.length === 3);
+    await until(() => collector.names.length === 3);
     assert.deepEqual(collector.names, files.map((file) => basename(file)).sort());
   });
 
   test('a pick-up folder that is missing is waited for', async (t) => {
-    const pickupDir = join(temporaryFolder(t), 'mount');
+    const pickupDir = join(temporaryFolder(), 'mount');
     const { collector, receiver } = await open(t, 'rename', {}, pickupDir);
-    await until('it is down', () => receiver.status().state === 'down');
+    await until(() => receiver.status().state === 'down');
     mkdirSync(pickupDir);
     writePackageFile(pickupDir, 1);
-    await until('it arrives', () => collector.names.length === 1);
-    await until('it is up', () => receiver.status().state === 'up');
+    await until(() => collector.names.length === 1);
+    await until(() => receiver.status().state === 'up');
   });
 
   test('a drop-off folder that goes away and comes back is noticed', async (t) => {
-    const dropDir = join(temporaryFolder(t), 'mount');
+    const dropDir = join(temporaryFolder(), 'mount');
     const events: string[] = [];
     const sender = createDirectorySender({
       dropDir,
@@ -232,28 +227,28 @@ describe('directory', { concurrency: true }, () => {
       },
     });
     t.after(() => sender.close());
-    const file = writePackageFile(temporaryFolder(t), 1);
-    await until('it is down', () => events.length === 1);
+    const file = writePackageFile(temporaryFolder(), 1);
+    await until(() => events.length === 1);
     await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
     mkdirSync(dropDir);
-    await until('it is up', () => events.length === 2);
+    await until(() => events.length === 2);
     await sender.send(file);
     assert.deepEqual(readdirSync(dropDir), [basename(file)]);
     rmSync(dropDir, { recursive: true });
     await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
-    await until('it is down', () => events.length === 3);
+    await until(() => events.length === 3);
     mkdirSync(dropDir);
-    await until('it is up again', () => events.length === 4);
+    await until(() => events.length === 4);
     assert.deepEqual(events, ['CHANNEL_LOST', 'up', 'CHANNEL_LOST', 'up again']);
   });
 
   test('a drop-off folder that nobody empties is CHANNEL_FULL, not a flood', async (t) => {
-    const dropDir = temporaryFolder(t);
+    const dropDir = temporaryFolder();
     const bounds = { ...limits, spoolPackagesMax: 2 };
     const sender = createDirectorySender({ dropDir, bounds, events: { up() {}, down() {} } });
     t.after(() => sender.close());
-    const out = temporaryFolder(t);
-    await until('it is up', () => sender.status().state === 'up');
+    const out = temporaryFolder();
+    await until(() => sender.status().state === 'up');
     await sender.send(writePackageFile(out, 1));
     await sender.send(writePackageFile(out, 2));
     const third = writePackageFile(out, 3);
@@ -264,12 +259,12 @@ describe('directory', { concurrency: true }, () => {
   });
 
   test('what a crash left in the drop-off folder is cleaned before the way is open', async (t) => {
-    const dropDir = temporaryFolder(t);
+    const dropDir = temporaryFolder();
     writeFileSync(join(dropDir, `.${packageName(1)}.0123abcd.tmp`), 'half');
     writeFileSync(join(dropDir, '.ferry'), 'not ours');
     const sender = createDirectorySender({ dropDir, events: { up() {}, down() {} } });
     t.after(() => sender.close());
-    await until('it is up', () => sender.status().state === 'up');
+    await until(() => sender.status().state === 'up');
     assert.deepEqual(readdirSync(dropDir), ['.ferry']);
   });
 });

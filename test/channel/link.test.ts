@@ -12,14 +12,9 @@ import { createLinkReceiver } from '@sallyport/shared/channel/link/receiver.ts';
 import { createLinkSender } from '@sallyport/shared/channel/link/sender.ts';
 import type { SallyportError } from '@sallyport/shared/errors.ts';
 import type { ChannelReceiver } from '@sallyport/shared/ports.ts';
-import {
-  type Collector,
-  createCollector,
-  packageName,
-  temporaryFolder,
-  until,
-  writePackageFile,
-} from './collector.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
+import { type Collector, createCollector, packageName, writePackageFile } from './collector.ts';
 import { closed, dialRaw, impostor, inner, innerAsPeer, outer, outerAsPeer } from './parties.ts';
 
 const host = '127.0.0.1';
@@ -27,7 +22,7 @@ const host = '127.0.0.1';
 async function openReceiver(
   t: TestContext,
 ): Promise<{ receiver: ChannelReceiver & { port: number }; collector: Collector; dir: string }> {
-  const dir = temporaryFolder(t);
+  const dir = temporaryFolder();
   const collector = createCollector(dir);
   const receiver = await createLinkReceiver({
     host,
@@ -77,7 +72,7 @@ async function assertRefused(
   const socket = dial(receiver.port);
   socket.write(frames(packageName(1), Buffer.from('intruder')));
   await closed(socket);
-  await until('it is refused', () => collector.refusals.length > 0);
+  await until(() => collector.refusals.length > 0);
   assert.deepEqual(
     collector.refusals.map((refusal) => refusal.code),
     [code],
@@ -158,7 +153,7 @@ for (const [what, bytes] of violations) {
     const socket = dialRaw(receiver.port, outer.identity);
     socket.write(Buffer.concat([bytes(), Buffer.alloc(64)]));
     await closed(socket);
-    await until('it is refused', () => collector.refusals.length > 0);
+    await until(() => collector.refusals.length > 0);
     assert.deepEqual(
       collector.refusals.map(({ code }) => code),
       ['CHANNEL_FRAME'],
@@ -173,7 +168,7 @@ test('packages of a class are reported in the order of their arrival', async (t)
   const names = Array.from({ length: 100 }, (_, index) => packageName(index + 1));
   const socket = dialRaw(receiver.port, outer.identity);
   socket.end(Buffer.concat(names.map((name) => frames(name, Buffer.alloc(1000)))));
-  await until('all are collected', () => collector.names.length === 100);
+  await until(() => collector.names.length === 100);
   assert.deepEqual(collector.names, names);
 });
 
@@ -181,29 +176,29 @@ test('a new connection of the peer replaces the old one; a stranger does not', a
   const { receiver, collector } = await openReceiver(t);
   const first = dialRaw(receiver.port, outer.identity);
   first.write(frames(packageName(1), Buffer.from('one')));
-  await until('the first serves', () => collector.names.length === 1);
+  await until(() => collector.names.length === 1);
   await closed(dialRaw(receiver.port, impostor.identity));
   first.write(frames(packageName(2), Buffer.from('two')));
-  await until('the first still serves', () => collector.names.length === 2);
+  await until(() => collector.names.length === 2);
   const second = dialRaw(receiver.port, outer.identity);
   await closed(first);
   second.write(frames(packageName(3), Buffer.from('three')));
-  await until('the second serves', () => collector.names.length === 3);
+  await until(() => collector.names.length === 3);
 });
 
 test('the receiver sends no application data, whatever it gets', async (t) => {
   const { receiver, collector } = await openReceiver(t);
   const tap = await openTap(t, receiver.port);
   const { sender } = openSender(t, tap.port);
-  await until('the sender is up', () => sender.status().state === 'up');
-  const out = temporaryFolder(t);
+  await until(() => sender.status().state === 'up');
+  const out = temporaryFolder();
   await sender.send(writePackageFile(out, 1, Buffer.alloc(10)));
-  await until('the first is collected', () => collector.names.length === 1);
+  await until(() => collector.names.length === 1);
   const afterHandshake = tap.back();
   for (let sequence = 2; sequence <= 20; sequence += 1) {
     await sender.send(writePackageFile(out, sequence, Buffer.alloc(200_000)));
   }
-  await until('all are collected', () => collector.names.length === 20);
+  await until(() => collector.names.length === 20);
   assert.ok(afterHandshake > 0);
   assert.equal(tap.back(), afterHandshake);
 });
@@ -211,14 +206,14 @@ test('the receiver sends no application data, whatever it gets', async (t) => {
 test('a connection is renewed in order, and nothing has to be sent again', async (t) => {
   const { receiver, collector } = await openReceiver(t);
   const { sender, ups, downs } = openSender(t, receiver.port, 50);
-  const out = temporaryFolder(t);
-  await until('the sender is up', () => ups.length > 0);
+  const out = temporaryFolder();
+  await until(() => ups.length > 0);
   let sequence = 0;
   while (ups.length < 4) {
     sequence += 1;
     await sender.send(writePackageFile(out, sequence));
   }
-  await until('all are collected', () => collector.names.length === sequence);
+  await until(() => collector.names.length === sequence);
   assert.deepEqual(ups.slice(0, 4), [false, true, true, true]);
   assert.deepEqual(downs, []);
 });
@@ -227,9 +222,9 @@ test('a link that breaks comes back and says that bytes may be lost', async (t) 
   const { receiver } = await openReceiver(t);
   const tap = await openTap(t, receiver.port);
   const { sender, ups, downs } = openSender(t, tap.port);
-  await until('the sender is up', () => ups.length === 1);
+  await until(() => ups.length === 1);
   tap.cut();
-  await until('it is up again', () => ups.length === 2);
+  await until(() => ups.length === 2);
   assert.deepEqual(ups, [false, false]);
   assert.equal(downs[0]?.code, 'CHANNEL_LOST');
   assert.equal(sender.status().state, 'up');
@@ -239,9 +234,9 @@ test('while nobody listens, sending fails with CHANNEL_LOST', async (t) => {
   const { receiver } = await openReceiver(t);
   await receiver.close();
   const { sender, downs } = openSender(t, receiver.port);
-  const file = writePackageFile(temporaryFolder(t), 1);
+  const file = writePackageFile(temporaryFolder(), 1);
   await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
-  await until('it tried twice', () => downs.length > 1);
+  await until(() => downs.length > 1);
   assert.equal(downs[0]?.code, 'CHANNEL_LOST');
 });
 
@@ -256,10 +251,10 @@ for (const [what, identity] of falseReceivers) {
   test(`the sender gives nothing to a receiver with a certificate ${what}`, async (t) => {
     const server = await openFalseReceiver(t, identity, () => {});
     const { sender, ups, downs } = openSender(t, server.port);
-    await until('it is refused', () => downs.length > 0);
+    await until(() => downs.length > 0);
     assert.equal(downs[0]?.code, 'CHANNEL_PEER');
     assert.deepEqual(ups, []);
-    const file = writePackageFile(temporaryFolder(t), 1);
+    const file = writePackageFile(temporaryFolder(), 1);
     await assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
     assert.equal(server.received(), 0);
   });
@@ -268,20 +263,20 @@ for (const [what, identity] of falseReceivers) {
 test('a receiver that answers is cut off', async (t) => {
   const server = await openFalseReceiver(t, inner.identity, (socket) => socket.write('hello'));
   const { downs } = openSender(t, server.port);
-  await until('it is refused', () => downs.length > 0);
+  await until(() => downs.length > 0);
   assert.equal(downs[0]?.code, 'CHANNEL_PEER');
 });
 
 test('a key that does not fit its certificate is told, and nothing falls over', async (t) => {
   const identity = { key: outer.identity.key, cert: outer.otherNode.cert };
-  const { sink } = createCollector(temporaryFolder(t));
+  const { sink } = createCollector(temporaryFolder());
   const receiver = createLinkReceiver({ host, port: 0, identity, peer: outerAsPeer, sink });
   await assert.rejects(receiver, { code: 'CERTIFICATE_REFUSED' });
   const downs: SallyportError[] = [];
   const events = { up: () => {}, down: (error: SallyportError) => void downs.push(error) };
   const sender = createLinkSender({ host, port: 1, identity, peer: innerAsPeer, events });
   t.after(() => sender.close());
-  await until('it is told', () => downs.length > 0);
+  await until(() => downs.length > 0);
   assert.equal(downs[0]?.code, 'CERTIFICATE_REFUSED');
 });
 
@@ -295,25 +290,25 @@ test('a port that is taken is told by name', async (t) => {
 test('an empty package is not sent', async (t) => {
   const { receiver } = await openReceiver(t);
   const { sender, ups } = openSender(t, receiver.port);
-  await until('the sender is up', () => ups.length === 1);
-  const empty = writePackageFile(temporaryFolder(t), 1, '');
+  await until(() => ups.length === 1);
+  const empty = writePackageFile(temporaryFolder(), 1, '');
   await assert.rejects(sender.send(empty), { code: 'CHANNEL_FRAME' });
 });
 
 test('a package that shrinks while it is sent never shows, and the link recovers', async (t) => {
   const { receiver, collector, dir } = await openReceiver(t);
   const { sender, ups } = openSender(t, receiver.port);
-  const out = temporaryFolder(t);
-  await until('the sender is up', () => ups.length === 1);
+  const out = temporaryFolder();
+  await until(() => ups.length === 1);
   const file = writePackageFile(out, 1, Buffer.alloc(64 * 1024 * 1024), 'bulk');
   const sent = assert.rejects(sender.send(file), { code: 'CHANNEL_LOST' });
-  await until('a part arrived', () => readdirSync(dir).length > 0);
+  await until(() => readdirSync(dir).length > 0);
   truncateSync(file, 0);
   await sent;
-  await until('the sender is up again', () => ups.length === 2);
+  await until(() => ups.length === 2);
   const good = writePackageFile(out, 2);
   await sender.send(good);
-  await until('the good one arrives', () => collector.names.length === 1);
+  await until(() => collector.names.length === 1);
   assert.deepEqual(readdirSync(dir), [basename(good)]);
 });
 

@@ -15,7 +15,9 @@ import {
   type MoverStatus,
   runMover,
 } from '@sallyport/shared/processes/mover/run.ts';
-import { packageName, temporaryFolder, until, writePackageFile } from './collector.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
+import { packageName, writePackageFile } from './collector.ts';
 import { inner, innerAsPeer, outer, outerAsPeer } from './parties.ts';
 
 const log = { info() {}, warn() {} };
@@ -69,7 +71,7 @@ interface Open {
 }
 
 function prepare(t: TestContext): Open {
-  const [run, out, inDir] = [temporaryFolder(t), temporaryFolder(t), temporaryFolder(t)];
+  const [run, out, inDir] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
   const [guardPath, moverPath] = [join(run, 'guard.sock'), join(run, 'mover.sock')];
   const fake: Fake = {
     sent: [],
@@ -137,7 +139,7 @@ describe('mover', { concurrency: true }, () => {
     ];
     const paper = await guard();
     await start();
-    await until('all are told', () => paper.files('sent').length === 4);
+    await until(() => paper.files('sent').length === 4);
     assert.deepEqual(paper.heard[0], { verb: 'hello', head: { process: 'mover' } });
     const interactive = fake.sent.filter((name) => name.startsWith('interactive'));
     assert.deepEqual(interactive, [...interactive].sort());
@@ -149,13 +151,13 @@ describe('mover', { concurrency: true }, () => {
     const { out, fake, guard, start } = prepare(t);
     const paper = await guard();
     await start();
-    await until('it is there', () => paper.heard.length > 0);
+    await until(() => paper.heard.length > 0);
     const name = basename(writePackageFile(out, 1));
     paper.tell('queued', { files: [name] });
-    await until('it is sent', () => paper.files('sent').length === 1);
+    await until(() => paper.files('sent').length === 1);
     paper.tell('queued', { files: [name] });
     paper.tell('resend', { files: [name] });
-    await until('it is sent again', () => paper.files('sent').length === 2);
+    await until(() => paper.files('sent').length === 2);
     await sleep(50);
     assert.deepEqual(fake.sent, [name, name]);
   });
@@ -165,14 +167,14 @@ describe('mover', { concurrency: true }, () => {
     const names = [1, 2, 3].map((sequence) => basename(writePackageFile(out, sequence)));
     const paper = await guard();
     await start();
-    await until('all are sent', () => fake.sent.length === 3);
+    await until(() => fake.sent.length === 3);
     fake.events?.up(true);
     await sleep(50);
     assert.deepEqual(fake.sent, names);
     rmSync(join(out, names[0] ?? ''));
     fake.events?.down(lost());
     fake.events?.up(false);
-    await until('the rest is sent again', () => paper.files('sent').length === 5);
+    await until(() => paper.files('sent').length === 5);
     assert.deepEqual(fake.sent.slice(3), names.slice(1));
   });
 
@@ -184,10 +186,10 @@ describe('mover', { concurrency: true }, () => {
     };
     const paper = await guard();
     await start();
-    await until('it is there', () => paper.heard.length > 0);
+    await until(() => paper.heard.length > 0);
     const [gone, there] = [packageName(1), basename(writePackageFile(out, 2))];
     paper.tell('queued', { files: [gone, there] });
-    await until('it is sent', () => fake.sent.length === 1);
+    await until(() => fake.sent.length === 1);
     assert.deepEqual(fake.sent, [there]);
     assert.ok(((await ask('status')) as MoverStatus).retries >= 1);
   });
@@ -200,10 +202,10 @@ describe('mover', { concurrency: true }, () => {
     writePackageFile(out, 1, 'x', 'bulk');
     const small = basename(writePackageFile(out, 1));
     await start();
-    await until('the small one is sent', () => fake.sent.length === 1);
+    await until(() => fake.sent.length === 1);
     assert.deepEqual(fake.sent, [small]);
     release();
-    await until('the bulk one too', () => fake.sent.length === 2);
+    await until(() => fake.sent.length === 2);
   });
 
   test('a file that can never be sent is told as refused, and the next one goes', async (t) => {
@@ -214,9 +216,9 @@ describe('mover', { concurrency: true }, () => {
     };
     const paper = await guard();
     await start();
-    await until('the good one is told', () => paper.files('sent').length === 1);
+    await until(() => paper.files('sent').length === 1);
     assert.deepEqual(paper.files('sent'), [good]);
-    await until('the bad one is told', () => paper.heard.some(({ verb }) => verb === 'refused'));
+    await until(() => paper.heard.some(({ verb }) => verb === 'refused'));
     assert.deepEqual(fake.sent, [good]);
   });
 
@@ -224,13 +226,13 @@ describe('mover', { concurrency: true }, () => {
     const { out, inDir, fake, guard, start } = prepare(t);
     await start();
     const late = basename(writePackageFile(out, 1));
-    await until('it found the file by itself', () => fake.sent.length === 1);
+    await until(() => fake.sent.length === 1);
     const arrived = basename(writePackageFile(inDir, 9));
     fake.sink?.collected(join(inDir, arrived));
     fake.sink?.refused('CHANNEL_PEER', 'a stranger');
     await sleep(20);
     const paper = await guard();
-    await until('all is told', () => paper.heard.length === 4);
+    await until(() => paper.heard.length === 4);
     assert.deepEqual(paper.files('sent'), [late]);
     assert.deepEqual(paper.files('collected'), [arrived]);
     assert.deepEqual(fake.sent, [late]);
@@ -245,7 +247,7 @@ describe('mover', { concurrency: true }, () => {
     const { fake, guard, start, ask } = prepare(t);
     const paper = await guard();
     await start();
-    await until('it is there', () => paper.heard.length > 0);
+    await until(() => paper.heard.length > 0);
     for (let index = 0; index < 1000; index += 1) fake.sink?.refused('CHANNEL_PEER', 'a stranger');
     fake.sink?.refused('CHANNEL_FRAME', 'a name');
     const told = (code: ErrorCode): number[] =>
@@ -254,7 +256,7 @@ describe('mover', { concurrency: true }, () => {
         .map(({ head }) => head as { code: ErrorCode; count: number })
         .filter((notice) => notice.code === code)
         .map(({ count }) => count);
-    await until('all is told', () => told('CHANNEL_FRAME').length === 1);
+    await until(() => told('CHANNEL_FRAME').length === 1);
     assert.deepEqual(told('CHANNEL_PEER'), [1, 999]);
     const { refusals } = (await ask('status')) as MoverStatus;
     assert.deepEqual(refusals, { CHANNEL_PEER: 1000, CHANNEL_FRAME: 1 });
@@ -264,7 +266,7 @@ describe('mover', { concurrency: true }, () => {
     const { out, fake, guard, start } = prepare(t);
     const paper = await guard();
     await start();
-    await until('it is there', () => paper.heard.length > 0);
+    await until(() => paper.heard.length > 0);
     const good = basename(writePackageFile(out, 1));
     paper.tell('queued', { files: ['../../keys/pin', good] });
     paper.tell('queued', { files: good });
@@ -272,7 +274,7 @@ describe('mover', { concurrency: true }, () => {
     await sleep(100);
     assert.deepEqual(fake.sent, []);
     paper.tell('queued', { files: [good] });
-    await until('the good one goes', () => fake.sent.length === 1);
+    await until(() => fake.sent.length === 1);
   });
 
   test('a receiver that cannot open is tried again while sending goes on', async (t) => {
@@ -284,10 +286,10 @@ describe('mover', { concurrency: true }, () => {
     };
     const name = basename(writePackageFile(out, 1));
     await start();
-    await until('it is sent', () => fake.sent.length === 1);
+    await until(() => fake.sent.length === 1);
     assert.deepEqual(fake.sent, [name]);
     assert.equal(((await ask('status')) as MoverStatus).in.state, 'down');
-    await until('the receiver is open', () => fake.sink !== undefined);
+    await until(() => fake.sink !== undefined);
     assert.equal(((await ask('status')) as MoverStatus).in.state, 'up');
   });
 
@@ -295,7 +297,7 @@ describe('mover', { concurrency: true }, () => {
     const { out, fake, start, ask } = prepare(t);
     writePackageFile(out, 1);
     await start();
-    await until('it is sent', () => fake.sent.length === 1);
+    await until(() => fake.sent.length === 1);
     const { guard, pending, out: sender } = (await ask('status')) as MoverStatus;
     assert.equal(guard, 'away');
     assert.deepEqual(pending, { interactive: 0, bulk: 0 });
@@ -337,7 +339,7 @@ describe('mover', { concurrency: true }, () => {
       in: receive,
     };
     const first = await runMover(farOptions);
-    await until('it listens', () => port > 0);
+    await until(() => port > 0);
     await near.start({
       out: (events) =>
         createLinkSender({ host, port, identity: outer.identity, peer: innerAsPeer, events }),
@@ -345,12 +347,12 @@ describe('mover', { concurrency: true }, () => {
     for (let sequence = 1; sequence <= 40; sequence += 1) {
       writePackageFile(near.out, sequence, Buffer.alloc(300_000, sequence));
     }
-    await until('some arrived', () => readdirSync(far.inDir).length > 5);
+    await until(() => readdirSync(far.inDir).length > 5);
     await first.close();
     const second = await runMover(farOptions);
     t.after(() => second.close());
-    await until('all arrived', () => readdirSync(far.inDir).length === 40, 20_000);
-    await until('whole', () => readdirSync(far.inDir).every((name) => !name.startsWith('.')));
+    await until(() => readdirSync(far.inDir).length === 40, 20_000);
+    await until(() => readdirSync(far.inDir).every((name) => !name.startsWith('.')));
     assert.deepEqual(readdirSync(far.inDir).sort(), readdirSync(near.out).sort());
   });
 });

@@ -15,7 +15,8 @@ import {
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import fc from 'fast-check';
-import { packageName, temporaryFolder } from './collector.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { packageName } from './collector.ts';
 
 test('a name reads back as what it was made of', () => {
   const flowClass = fc.constantFrom('interactive' as const, 'bulk' as const);
@@ -59,8 +60,8 @@ for (const stray of strays) {
   });
 }
 
-test('the spool lists interactive before bulk, then by sequence, and nothing else', async (t) => {
-  const dir = temporaryFolder(t);
+test('the spool lists interactive before bulk, then by sequence, and nothing else', async () => {
+  const dir = temporaryFolder();
   const wanted = [
     packageName(2),
     packageName(10),
@@ -73,8 +74,8 @@ test('the spool lists interactive before bulk, then by sequence, and nothing els
   assert.deepEqual(await listSpool(dir), wanted);
 });
 
-test('a deposit shows whole under its name, or not at all', async (t) => {
-  const dir = temporaryFolder(t);
+test('a deposit shows whole under its name, or not at all', async () => {
+  const dir = temporaryFolder();
   const name = packageName(1);
   const deposit = await depositFile(dir, name);
   await deposit.write(Buffer.from('first '));
@@ -90,8 +91,8 @@ test('a deposit shows whole under its name, or not at all', async (t) => {
   assert.deepEqual(readdirSync(dir), [name]);
 });
 
-test('two deposits of one name do not disturb each other', async (t) => {
-  const dir = temporaryFolder(t);
+test('two deposits of one name do not disturb each other', async () => {
+  const dir = temporaryFolder();
   const name = packageName(1);
   const [torn, whole] = [await depositFile(dir, name), await depositFile(dir, name)];
   await torn.write(Buffer.from('ha'));
@@ -102,8 +103,8 @@ test('two deposits of one name do not disturb each other', async (t) => {
   assert.equal(readFileSync(join(dir, name), 'utf8'), 'whole');
 });
 
-test('a deposit in a folder that is not there, or goes away, fails', async (t) => {
-  const dir = temporaryFolder(t);
+test('a deposit in a folder that is not there, or goes away, fails', async () => {
+  const dir = temporaryFolder();
   await assert.rejects(depositFile(join(dir, 'none'), packageName(1)), { code: 'INTERNAL' });
   const deposit = await depositFile(dir, packageName(1));
   rmSync(dir, { recursive: true });
@@ -111,7 +112,7 @@ test('a deposit in a folder that is not there, or goes away, fails', async (t) =
 });
 
 test('a full disk is CHANNEL_FULL and leaves nothing behind', async (t) => {
-  const dir = temporaryFolder(t);
+  const dir = temporaryFolder();
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]);
   if (mounted.status !== 0) return t.skip('needs the right to mount a small file system');
   try {
@@ -124,8 +125,8 @@ test('a full disk is CHANNEL_FULL and leaves nothing behind', async (t) => {
   }
 });
 
-test('what a crash left is cleaned, and files of others stay', async (t) => {
-  const dir = temporaryFolder(t);
+test('what a crash left is cleaned, and files of others stay', async () => {
+  const dir = temporaryFolder();
   const others = ['.ferry.tmp', '.nfs0001', packageName(1)].sort();
   for (const name of others) writeFileSync(join(dir, name), 'x');
   writeFileSync(join(dir, `.${packageName(2)}.0123abcd.tmp`), 'left');
@@ -133,19 +134,19 @@ test('what a crash left is cleaned, and files of others stay', async (t) => {
   assert.deepEqual(readdirSync(dir).sort(), others);
 });
 
-test('directory fsyncs of one moment are shared, a failure stays with its callers', async (t) => {
-  const dir = temporaryFolder(t);
+test('directory fsyncs of one moment are shared, a failure stays with its callers', async () => {
+  const dir = temporaryFolder();
   const [first, second] = [syncDirectory(dir), syncDirectory(dir)];
   assert.equal(first, second);
   await first;
   rmSync(dir, { recursive: true });
   await assert.rejects(syncDirectory(dir));
-  const other = temporaryFolder(t);
+  const other = temporaryFolder();
   await syncDirectory(other);
 });
 
-test('room is counted without looking, and looked at again when it seems used up', async (t) => {
-  const dir = temporaryFolder(t);
+test('room is counted without looking, and looked at again when it seems used up', async () => {
+  const dir = temporaryFolder();
   const room = createSpoolRoom(dir, { ...limits, spoolPackagesMax: 3, spoolBytesMax: 100 });
   assert.equal(await room.take(60), true);
   assert.equal(await room.take(40), true, 'nothing lies there: measured again');

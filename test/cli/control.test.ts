@@ -1,19 +1,14 @@
 /** Asking nodes from the command line. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { control } from '@sallyport/cli/control.ts';
 import { listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-control-')));
-const here = process.cwd();
+const root = realpathSync(temporaryFolder());
 process.chdir(root);
-after(() => {
-  process.chdir(here);
-  rmSync(root, { recursive: true });
-});
 
 function makeHome(name: string): string {
   mkdirSync(join(root, name, 'run'), { recursive: true });

@@ -13,10 +13,10 @@ import {
   createCollector,
   packageName,
   sha256,
-  temporaryFolder,
-  until,
   writePackageFile,
 } from '../channel/collector.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
 
 /** One boundary of the kind under test; receivers made from it in turn serve the same address. */
 export interface Boundary {
@@ -39,12 +39,12 @@ export interface Pair {
 
 export async function openPair(
   t: TestContext,
-  make: (t: TestContext) => Promise<Boundary>,
+  make: () => Promise<Boundary>,
   bounds: Partial<SpoolBounds> = {},
 ): Promise<Pair> {
-  const boundary = await make(t);
-  const out = temporaryFolder(t);
-  const inDir = temporaryFolder(t);
+  const boundary = await make();
+  const out = temporaryFolder();
+  const inDir = temporaryFolder();
   const collector = createCollector(inDir);
   const receiver = await boundary.receive(collector.sink, { ...limits, ...bounds });
   let last: string | undefined;
@@ -59,14 +59,14 @@ export async function openPair(
     await receiver.close();
   });
   const deliver = async (file: string): Promise<void> => {
-    await until('the sender is up', () => sender.status().state === 'up');
+    await until(() => sender.status().state === 'up');
     last = file;
     await sender.send(file);
   };
   return { out, inDir, collector, receiver, sender, boundary, deliver };
 }
 
-export function channelContract(kind: string, make: (t: TestContext) => Promise<Boundary>): void {
+export function channelContract(kind: string, make: () => Promise<Boundary>): void {
   const contract = (name: string, run: (t: TestContext) => Promise<void>): void =>
     void test(`${kind}: ${name}`, { timeout: 30_000 }, run);
 
@@ -74,7 +74,7 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     const { out, inDir, collector, sender, receiver, deliver } = await openPair(t, make);
     const file = writePackageFile(out, 1, Buffer.alloc(700_000, 'sealed'));
     await deliver(file);
-    await until('it is collected', () => collector.names.length > 0);
+    await until(() => collector.names.length > 0);
     assert.deepEqual(collector.names, [basename(file)]);
     assert.equal(sha256(join(inDir, basename(file))), sha256(file));
     for (const { packages, bytes, state } of [sender.status(), receiver.status()]) {
@@ -87,7 +87,7 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     const { out, inDir, collector, deliver } = await openPair(t, make);
     const files = Array.from({ length: 200 }, (_, index) => writePackageFile(out, index + 1));
     for (const file of files) await deliver(file);
-    await until('all are collected', () => collector.names.length === files.length);
+    await until(() => collector.names.length === files.length);
     assert.deepEqual(
       [...collector.names].sort(),
       files.map((file) => basename(file)),
@@ -113,7 +113,7 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     const sent = deliver(bulk);
     await deliver(small);
     await sent;
-    await until('both are collected', () => collector.names.length === 2);
+    await until(() => collector.names.length === 2);
     clearInterval(watching);
     assert.deepEqual(collector.names, [basename(small), basename(bulk)]);
     assert.equal(sha256(join(inDir, basename(bulk))), sha256(bulk));
@@ -126,17 +126,15 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     await boundary.tear(torn, Buffer.alloc(300_000, 'half'));
     const whole = writePackageFile(out, 2);
     await deliver(whole).catch(() => {});
-    await until('the next arrives', () => collector.names.length > 0);
+    await until(() => collector.names.length > 0);
     assert.ok(!collector.names.includes(torn));
     assert.ok(!readdirSync(inDir).includes(torn));
-    await until('nothing is left over', () =>
-      readdirSync(inDir).every((name) => parseSpoolName(name) !== undefined),
-    );
+    await until(() => readdirSync(inDir).every((name) => parseSpoolName(name) !== undefined));
   });
 
   contract('a receiver that went away is found again', async (t) => {
-    const boundary = await make(t);
-    const [out, inDir] = [temporaryFolder(t), temporaryFolder(t)];
+    const boundary = await make();
+    const [out, inDir] = [temporaryFolder(), temporaryFolder()];
     const before = createCollector(inDir);
     const after = createCollector(inDir);
     const first = await boundary.receive(before.sink, limits);
@@ -145,14 +143,14 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     const send = (): void => void sender.send(file).catch(() => {});
     const sender = boundary.send({ up: () => again && send(), down: () => {} });
     t.after(() => sender.close());
-    await until('the sender is up', () => sender.status().state === 'up');
+    await until(() => sender.status().state === 'up');
     await first.close();
     writeFileSync(join(inDir, `.${packageName(7)}.0123abcd.tmp`), 'left by a crash');
     const second = await boundary.receive(after.sink, limits);
     t.after(() => second.close());
     again = true;
     send();
-    await until('it arrives', () => after.names.length > 0);
+    await until(() => after.names.length > 0);
     assert.deepEqual(readdirSync(inDir), [basename(file)]);
     assert.deepEqual(before.names, []);
   });
@@ -161,9 +159,9 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     const { out, inDir, collector, deliver } = await openPair(t, make);
     const file = writePackageFile(out, 1);
     await deliver(file);
-    await until('it is collected', () => collector.names.length === 1);
+    await until(() => collector.names.length === 1);
     await deliver(file);
-    await until('it is collected again', () => collector.names.length === 2);
+    await until(() => collector.names.length === 2);
     assert.deepEqual(await listSpool(inDir), [basename(file)]);
     assert.deepEqual(collector.refusals, []);
   });
@@ -172,12 +170,12 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     const bounds = { packageBytesMax: 1000 };
     const { out, inDir, collector, deliver } = await openPair(t, make, bounds);
     await deliver(writePackageFile(out, 1, Buffer.alloc(1001))).catch(() => {});
-    await until('it is refused', () => collector.refusals.length > 0);
+    await until(() => collector.refusals.length > 0);
     assert.equal(collector.refusals[0]?.code, 'CHANNEL_FRAME');
     assert.deepEqual(readdirSync(inDir), []);
     const good = writePackageFile(out, 2, Buffer.alloc(1000));
     await deliver(good).catch(() => {});
-    await until('the next arrives', () => collector.names.length > 0);
+    await until(() => collector.names.length > 0);
     assert.deepEqual(collector.names, [basename(good)]);
   });
 
@@ -194,10 +192,10 @@ export function channelContract(kind: string, make: (t: TestContext) => Promise<
     const { out, inDir, collector, deliver } = await openPair(t, make, bounds);
     const files = [1, 2, 3, 4].map((sequence) => writePackageFile(out, sequence));
     for (const file of files) await deliver(file);
-    await until('the spool is full', () => collector.refusals.length > 0);
-    await until('it holds two', () => collector.names.length === 2);
+    await until(() => collector.refusals.length > 0);
+    await until(() => collector.names.length === 2);
     for (const name of collector.names) rmSync(join(inDir, name));
-    await until('the rest arrives', () => collector.names.length === 4);
+    await until(() => collector.names.length === 4);
     assert.deepEqual(
       collector.names,
       files.map((file) => basename(file)),

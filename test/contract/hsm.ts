@@ -1,7 +1,7 @@
 /** What every key store does, whatever is behind it. */
 import assert from 'node:assert/strict';
 import { createECDH, createHash, verify } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -9,6 +9,7 @@ import { type HsmConfig, openHsm } from '@sallyport/hsm/open.ts';
 import { requirePoint } from '@sallyport/hsm/operands.ts';
 import type { Hsm } from '@sallyport/shared/ports.ts';
 import fc from 'fast-check';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { publicKeyOf } from '../x509/soft-key.ts';
 
 /** SHA-256 ECDSA verification by OpenSSL: the judge of every signature here. */
@@ -150,8 +151,7 @@ export function hsmContract(name: string, skip: string | false, prepare: () => P
 }
 
 function pinFileOf(pin: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-pin-'));
-  after(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryFolder();
   const path = join(directory, 'pin');
   writeFileSync(path, `${pin}\n`, { mode: 0o600 });
   return path;

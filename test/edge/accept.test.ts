@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { isId } from '@sallyport/shared/ids.ts';
 import { connectOnce } from '@sallyport/shared/processes/ipc/socket.ts';
-import { okReply, startRig, tls, until } from './rig.ts';
+import { until } from '../until.ts';
+import { okReply, startRig, tls } from './rig.ts';
 
 test('a call reaches the guard whole and its answer comes back', async (t) => {
   const rig = await startRig(t);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { okReply, pause, startRig, tls, until } from './rig.ts';
+import { until } from '../until.ts';
+import { okReply, pause, startRig, tls } from './rig.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 

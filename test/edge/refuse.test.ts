@@ -7,7 +7,8 @@ import { type ErrorCode, errorTable, SallyportError } from '@sallyport/shared/er
 import { isId } from '@sallyport/shared/ids.ts';
 import { runEdge } from '@sallyport/shared/processes/edge/run.ts';
 import { pino } from 'pino';
-import { okReply, pause, type Rig, startRig, tls, until } from './rig.ts';
+import { until } from '../until.ts';
+import { okReply, pause, type Rig, startRig, tls } from './rig.ts';
 
 /** The raw answer must be that problem, and the guard must not have been asked. */
 function assertProblem(rig: Rig, text: string, code: ErrorCode): void {

@@ -1,22 +1,19 @@
 /** An edge with a fake guard on a real unix socket and real TLS, for one test each. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, type RequestOptions, request } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { CallHead } from '@sallyport/shared/processes/edge/call-head.ts';
 import { type Edge, type EdgeOptions, runEdge } from '@sallyport/shared/processes/edge/run.ts';
 import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import { pino } from 'pino';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { selfSigned } from '../x509/self-signed.ts';
 import { softKey } from '../x509/soft-key.ts';
 
-const home = mkdtempSync(join(tmpdir(), 'sallyport-edge-'));
-after(() => rmSync(home, { recursive: true }));
-
+const home = temporaryFolder();
 const { privateKey, pem } = softKey();
 const altNames = 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1';
 /** Key and certificate for localhost, 127.0.0.1 and ::1, made once per test file. */
@@ -163,12 +160,3 @@ async function rawTo(port: number, text: string, ms = 2_000): Promise<string> {
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
-/** Waits for a condition; the test fails where it does not come. */
-export async function until(holds: () => boolean, ms = 2_000): Promise<void> {
-  const endMs = Date.now() + ms;
-  while (!holds()) {
-    if (Date.now() > endMs) throw new Error('expected the condition to hold in time');
-    await pause(5);
-  }
-}

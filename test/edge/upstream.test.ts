@@ -9,7 +9,8 @@ import type { ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import type { EdgeOptions } from '@sallyport/shared/processes/edge/run.ts';
 import type { UpstreamHead } from '@sallyport/shared/processes/edge/upstream.ts';
 import * as fc from 'fast-check';
-import { pause, type Rig, startRig, tls, until } from './rig.ts';
+import { until } from '../until.ts';
+import { pause, type Rig, startRig, tls } from './rig.ts';
 
 const startInner = (t: TestContext, options: Partial<EdgeOptions> = {}): Promise<Rig> =>
   startRig(t, { accept: undefined, upstream: {}, ...options } as Partial<EdgeOptions>);

@@ -4,7 +4,8 @@ import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { homePaths } from '@sallyport/shared/config/home.ts';
-import { callHead, clearSky, type Rig, startRig, until } from '../journey/rig.ts';
+import { callHead, clearSky, type Rig, startRig } from '../journey/rig.ts';
+import { until } from '../until.ts';
 
 let rig: Rig;
 let tax: string;

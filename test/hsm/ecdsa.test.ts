@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createECDH, createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { encode, integer, sequence } from '@sallyport/hsm/der.ts';
 import { signDigest } from '@sallyport/hsm/soft/ecdsa.ts';
 import fc from 'fast-check';
 import { isSignedBy } from '../contract/hsm.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { publicKeyOf } from '../x509/soft-key.ts';
 
 const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551';
@@ -35,7 +35,7 @@ test('any key signs any message, the smallest and the largest key too', () => {
 });
 
 test('openssl verifies digests at the edges: zero, the order and its neighbours, all ones', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-ecdsa-'));
+  const directory = temporaryFolder();
   const scalar = hex('c0ffee');
   const [key, digestFile, signatureFile] = ['key', 'digest', 'signature'].map((name) =>
     join(directory, name),
@@ -50,7 +50,6 @@ test('openssl verifies digests at the edges: zero, the order and its neighbours,
     const args = ['pkeyutl', '-verify', '-pubin', '-inkey', key];
     execFileSync('openssl', [...args, '-in', digestFile, '-sigfile', signatureFile]);
   }
-  rmSync(directory, { recursive: true });
 });
 
 test('the same digest never gets the same nonce twice', () => {

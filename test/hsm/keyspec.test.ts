@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { applyKeyspec, labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
@@ -8,6 +7,7 @@ import { openHsm } from '@sallyport/hsm/open.ts';
 import { createPinFile } from '@sallyport/hsm/pin.ts';
 import { createSoftKeystore } from '@sallyport/hsm/soft/keystore.ts';
 import { limits } from '@sallyport/shared/limits.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const path = join(import.meta.dirname, '../../installer/keyspecs/node.keyspec.json');
 const text = readFileSync(path, 'utf8');
@@ -28,7 +28,7 @@ test('the default keyspec declares the four keys of a node', () => {
 });
 
 test('applying a keyspec makes what is missing, once', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-keyspec-'));
+  const directory = temporaryFolder();
   const pinFile = join(directory, 'pin');
   createPinFile(pinFile);
   const config = { kind: 'soft', file: join(directory, 'soft.keystore'), pinFile } as const;
@@ -47,7 +47,6 @@ test('applying a keyspec makes what is missing, once', async () => {
   await hsm.generateKeyPair(labelsOf(other).decrypt, 'sign');
   await assert.rejects(applyKeyspec(hsm, other), { code: 'HSM_KEY' });
   await hsm.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('every fault of a keyspec is reported at once', () => {

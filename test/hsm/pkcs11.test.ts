@@ -1,7 +1,7 @@
 /** What only a PKCS#11 token can show, on SoftHSM 2. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openHsm } from '@sallyport/hsm/open.ts';
 import { loadBinding, requireAttemptsLeft } from '@sallyport/hsm/pkcs11/module.ts';
@@ -20,10 +20,7 @@ describe('a PKCS#11 token', { skip: softHsmMissing }, () => {
     await hsm.generateKeyPair('gate-sign', 'sign');
     await hsm.generateKeyPair('gate-decrypt', 'derive');
   });
-  after(async () => {
-    await hsm.close();
-    rmSync(token.directory, { recursive: true });
-  });
+  after(() => hsm.close());
 
   /** The raw session of another user of the module, with every right that the PIN gives. */
   async function raw() {

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createECDH, createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +16,7 @@ import { connectOnce } from '@sallyport/shared/processes/ipc/socket.ts';
 import { createSigner } from '@sallyport/shared/processes/signer/client.ts';
 import { runSigner, type SignerHealth } from '@sallyport/shared/processes/signer/signer.ts';
 import { isSignedBy } from '../contract/hsm.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { createSoftHsm, softHsmMissing } from './softhsm.ts';
 
 const labels: Record<KeyName, string> = {
@@ -25,7 +25,7 @@ const labels: Record<KeyName, string> = {
   audit: 'audit',
   decrypt: 'decrypt',
 };
-const directory = mkdtempSync(join(tmpdir(), 'sp-'));
+const directory = temporaryFolder();
 const pinFile = join(directory, 'pin');
 const soft = { kind: 'soft', file: join(directory, 'keystore'), pinFile } as const;
 const message = Buffer.from('a manifest');
@@ -44,7 +44,6 @@ before(async () => {
   await makeKeys(hsm);
   await hsm.close();
 });
-after(() => rmSync(directory, { recursive: true }));
 
 interface LogLine {
   readonly level: 'info' | 'warn';
@@ -297,7 +296,6 @@ describe('a signer on a PKCS#11 token', { skip: softHsmMissing }, () => {
     assert.equal((await running.signer.sign('audit', digest)).length, 64);
     assert.equal((await health(running.peer)).ok, true);
     await running.close();
-    rmSync(token.directory, { recursive: true });
   });
 
   test('answers the request that finds the token gone with HSM_LOST', async () => {
@@ -314,6 +312,5 @@ describe('a signer on a PKCS#11 token', { skip: softHsmMissing }, () => {
     token.restore();
     await until(running.peer, 'HSM_PIN');
     await running.close();
-    rmSync(token.directory, { recursive: true });
   });
 });

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,22 +10,17 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, beforeEach, describe, test } from 'node:test';
+import { beforeEach, describe, test } from 'node:test';
 import { openHsm } from '@sallyport/hsm/open.ts';
 import { createPinFile, readPin } from '@sallyport/hsm/pin.ts';
 import { createSoftKeystore, type SoftConfig } from '@sallyport/hsm/soft/keystore.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const directories: string[] = [];
-after(() => {
-  for (const directory of directories) rmSync(directory, { recursive: true });
-});
 let directory: string;
 let config: SoftConfig;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'sallyport-soft-'));
-  directories.push(directory);
+  directory = temporaryFolder();
   config = { kind: 'soft', file: join(directory, 'keystore'), pinFile: join(directory, 'pin') };
   createPinFile(config.pinFile);
 });

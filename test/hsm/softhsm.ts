@@ -1,16 +1,9 @@
 /** A SoftHSM 2 token of one test file: own directory, own configuration, nothing of the machine's. */
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pkcs11Config } from '@sallyport/hsm/pkcs11/module.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 export const softHsmModule = '/usr/lib/softhsm/libsofthsm2.so';
 export const tokenPin = '24682468';
@@ -21,7 +14,6 @@ export const softHsmMissing: string | false = existsSync(softHsmModule)
   : 'SoftHSM 2 is not installed (package softhsm2)';
 
 export interface SoftHsm {
-  readonly directory: string;
   readonly config: Pkcs11Config;
   /** Takes the token away, as an unplugged device. */
   remove(): void;
@@ -30,7 +22,7 @@ export interface SoftHsm {
 
 /** Makes a token. Sets SOFTHSM2_CONF, which the module reads when it is initialised. */
 export function createSoftHsm(): SoftHsm {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-softhsm-'));
+  const directory = temporaryFolder();
   const tokens = join(directory, 'tokens');
   const away = join(directory, 'away');
   const conf = join(directory, 'softhsm2.conf');
@@ -46,7 +38,6 @@ export function createSoftHsm(): SoftHsm {
     for (const name of readdirSync(from)) renameSync(join(from, name), join(to, name));
   };
   return {
-    directory,
     config: { kind: 'pkcs11', module: softHsmModule, tokenLabel: 'gate', pinFile },
     remove: () => move(tokens, away),
     restore: () => move(away, tokens),

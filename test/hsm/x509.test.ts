@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type CertificateRequest, newSerial } from '@sallyport/hsm/x509.ts';
 import { type ProfileName, profiles } from '@sallyport/shared/x509/profiles.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { createAuthority, dayMs } from '../x509/authority.ts';
 import { softKey } from '../x509/soft-key.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sallyport-x509-'));
+const directory = temporaryFolder();
 const nowMs = Date.UTC(2026, 5, 1);
 const leaves = (Object.keys(profiles) as ProfileName[]).filter((name) => name !== 'ca');
 const refused = { code: 'CERTIFICATE_REFUSED' };
@@ -35,8 +35,6 @@ function opensslVerify(...args: string[]): string {
   const strict = ['verify', '-x509_strict', '-check_ss_sig', '-attime', time];
   return execFileSync('openssl', [...strict, ...args], { encoding: 'utf8', stdio: 'pipe' });
 }
-
-after(() => rmSync(directory, { recursive: true }));
 
 describe('openssl verify -x509_strict', () => {
   test('accepts the CA as its own root', () => {

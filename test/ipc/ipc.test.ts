@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import {
@@ -14,9 +13,10 @@ import {
 import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
 import { connect, connectOnce, listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import fc from 'fast-check';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'sallyport-ipc-'));
-after(() => rmSync(dir, { recursive: true, force: true }));
+const dir = temporaryFolder();
 let sockets = 0;
 const freshPath = (): string => join(dir, `${sockets++}.sock`);
 
@@ -128,7 +128,3 @@ test('a link comes back when its server does, and tells the requests that were l
   link.close();
   await second.close();
 });
-
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
-}

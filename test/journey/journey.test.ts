@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { newId } from '@sallyport/shared/ids.ts';
-import { callHead, clearSky, type Rig, startRig, storm, until } from './rig.ts';
+import { until } from '../until.ts';
+import { callHead, clearSky, type Rig, startRig, storm } from './rig.ts';
 
 const [citizen = fail()] = makePeople(1, 7);
 let rig: Rig;

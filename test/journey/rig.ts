@@ -4,8 +4,7 @@
  * and an upstream, both played by the test. The clock is the test's.
  */
 import { X509Certificate } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeHome } from '@sallyport/cli/init-home.ts';
 import { labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
@@ -27,6 +26,8 @@ import { connect, type IpcLink } from '@sallyport/shared/processes/ipc/socket.ts
 import { runSigner } from '@sallyport/shared/processes/signer/signer.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import { pino } from 'pino';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
 
 const quiet = pino({ level: 'silent' });
 
@@ -81,7 +82,7 @@ const samplePolicy = join(
 );
 
 export async function startRig(options: { seed: number; upstream: Upstream }): Promise<Rig> {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-journey-'));
+  const dir = temporaryFolder();
   const random = randomFrom(options.seed);
   const clock = { offsetMs: 0 };
   const seen = new Map<string, Buffer>();
@@ -143,7 +144,6 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
     async close() {
       state.closed = true;
       await Promise.all([outer.close(), inner.close()]);
-      rmSync(dir, { recursive: true, force: true });
     },
   };
 }
@@ -279,17 +279,6 @@ export function randomFrom(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-}
-
-export async function until(
-  done: () => boolean | Promise<boolean>,
-  triesMax = 2000,
-): Promise<void> {
-  for (let tries = 0; tries < triesMax; tries += 1) {
-    if (await done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('what was waited for did not happen');
 }
 
 /** A call as the edge hands it to the guard. */

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { register } from '@sallyport/cli/package.ts';
 import {
   acceptIssuedBy,
@@ -12,10 +11,10 @@ import {
 } from '@sallyport/shared/package/inspect.ts';
 import { bytesSource } from '@sallyport/shared/package/source.ts';
 import { Command } from 'commander';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { party, receiver, requestMessage, seal, sender, stranger, vectorsDir } from './parties.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'sallyport-inspect-'));
-after(() => rmSync(dir, { recursive: true }));
+const dir = temporaryFolder();
 const sealed = await seal([requestMessage(1500), requestMessage(1)], { segmentBytes: 1024 });
 const file = join(dir, 'package.stp');
 writeFileSync(file, sealed.bytes);

@@ -1,14 +1,13 @@
 /** What docs/spec/package.md §By hand promises: stock tar and openssl take a package apart. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { requestMessage, seal, sealOptions, vectorsDir } from './parties.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'sallyport-openssl-'));
-after(() => rmSync(dir, { recursive: true }));
+const dir = temporaryFolder();
 const run = (program: string, ...args: string[]): Buffer =>
   execFileSync(program, args, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
 const key = (name: string): string => join(vectorsDir, 'parties', name);

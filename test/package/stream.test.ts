@@ -3,11 +3,9 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { limits } from '@sallyport/shared/limits.ts';
 import { fileSink, fileSource } from '@sallyport/shared/package/adapter/file.ts';
 import { encodeHead } from '@sallyport/shared/package/message.ts';
@@ -18,6 +16,7 @@ import {
   sealPackageTo,
 } from '@sallyport/shared/package/seal.ts';
 import { bytesSource } from '@sallyport/shared/package/source.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import {
   open,
   openOptions,
@@ -28,8 +27,7 @@ import {
   sender,
 } from './parties.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'sallyport-stream-'));
-after(() => rmSync(dir, { recursive: true }));
+const dir = temporaryFolder();
 const chunk = Buffer.alloc(1_000_003, 'sallyport ');
 
 /** A message of `bodyBytes` that comes in pieces; `given` bytes come where that is not the same. */

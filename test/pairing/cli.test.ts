@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { temporaryDir } from './homes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const program = join(import.meta.dirname, '../../bin/sallyport');
-const dir = temporaryDir();
+const dir = temporaryFolder();
 const at = (name: string): string => join(dir, name);
 
 function sallyport(...args: string[]) {

@@ -1,6 +1,5 @@
 /** Homes of nodes on the soft keystore, made as `sallyport init` makes them, and their trust files. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeHome } from '@sallyport/cli/init-home.ts';
 import { labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
@@ -8,6 +7,7 @@ import { openHsm } from '@sallyport/hsm/open.ts';
 import { type Home, readHome } from '@sallyport/shared/config/home.ts';
 import { certificateDer, type TrustFile } from '@sallyport/shared/pairing/trust-file.ts';
 import type { Hsm, KeyName, Role } from '@sallyport/shared/ports.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface TestNode {
   readonly home: Home;
@@ -17,15 +17,8 @@ export interface TestNode {
   readonly signCa: (digest: Uint8Array) => Promise<Buffer>;
 }
 
-/** A directory that goes with the process; test files have one each. */
-export function temporaryDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
 export async function makeNode(role: Role, node: string): Promise<TestNode> {
-  const dir = join(temporaryDir(), node);
+  const dir = join(temporaryFolder(), node);
   await makeHome(dir, {
     role,
     node,

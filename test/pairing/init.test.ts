@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { makeHome } from '@sallyport/cli/init-home.ts';
 import { homeDirs, readHome } from '@sallyport/shared/config/home.ts';
-import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
-import { makeNode, type TestNode, temporaryDir } from './homes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { makeNode, type TestNode } from './homes.ts';
 
 const initial = {
   role: 'inner',
@@ -17,11 +17,6 @@ const initial = {
   receive: { kind: 'directory', dir: '/srv/in', convention: 'stable' },
   hsm: { kind: 'soft', file: 'keys/soft.keystore', pinFile: 'keys/pin' },
 } as const;
-
-const refusal =
-  (code: ErrorCode) =>
-  (e: unknown): boolean =>
-    e instanceof SallyportError && e.code === code;
 
 let outer: TestNode;
 before(async () => {
@@ -56,33 +51,33 @@ test('the certificates chain to the CA, and carry the keys of the HSM', async ()
 });
 
 test('an existing home is refused and left as it is; an empty directory is taken', async () => {
-  const dir = temporaryDir();
+  const dir = temporaryFolder();
   await makeHome(dir, initial);
   const before = readFileSync(join(dir, 'config.yaml'));
-  await assert.rejects(makeHome(dir, initial), refusal('HOME_EXISTS'));
+  await assert.rejects(makeHome(dir, initial), { code: 'HOME_EXISTS' });
   assert.deepEqual(readFileSync(join(dir, 'config.yaml')), before);
   assert.equal(readHome(dir).config.channel.receive.kind, 'directory');
 });
 
 test('an init that fails leaves nothing behind', async () => {
-  const dir = join(temporaryDir(), 'node');
-  const module = join(temporaryDir(), 'no-such-module.so');
-  const pinFile = join(temporaryDir(), 'pin');
+  const dir = join(temporaryFolder(), 'node');
+  const module = join(temporaryFolder(), 'no-such-module.so');
+  const pinFile = join(temporaryFolder(), 'pin');
   writeFileSync(pinFile, '1234\n', { mode: 0o600 });
   const hsm = { kind: 'pkcs11', module, tokenLabel: 'none', pinFile };
-  await assert.rejects(makeHome(dir, { ...initial, hsm }), refusal('HSM_MODULE'));
+  await assert.rejects(makeHome(dir, { ...initial, hsm }), { code: 'HSM_MODULE' });
   const badNode = { ...initial, node: 'Not A Node' };
-  await assert.rejects(makeHome(dir, badNode), refusal('CONFIG_INVALID'));
+  await assert.rejects(makeHome(dir, badNode), { code: 'CONFIG_INVALID' });
   assert.ok(!existsSync(dir) && !existsSync(`${dir}.tmp`));
 });
 
 test('what an interrupted init left is not built upon', async () => {
-  const dir = join(temporaryDir(), 'node');
+  const dir = join(temporaryFolder(), 'node');
   mkdirSync(`${dir}.tmp`);
-  await assert.rejects(makeHome(dir, initial), refusal('HOME_EXISTS'));
+  await assert.rejects(makeHome(dir, initial), { code: 'HOME_EXISTS' });
   assert.ok(!existsSync(dir));
 });
 
 test('a directory without a config holds no node', () => {
-  assert.throws(() => readHome(temporaryDir()), refusal('HOME_MISSING'));
+  assert.throws(() => readHome(temporaryFolder()), { code: 'HOME_MISSING' });
 });

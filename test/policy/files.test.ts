@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
 import {
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import {
   credentialsFile,
   issueConsumerKey,
@@ -21,10 +18,10 @@ import {
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { checkPolicy, formatFault } from '@sallyport/shared/policy/check.ts';
 import { noCredentials } from '@sallyport/shared/policy/model.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { policyText, sourceOf } from './fixture.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'sallyport-policy-'));
-after(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder();
 
 let folders = 0;
 /** The fixture in a folder of its own, with one text replaced. */

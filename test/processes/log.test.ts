@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { parseReport } from '@sallyport/shared/processes/child.ts';
 import { createLog } from '@sallyport/shared/processes/log.ts';
 import { openLogFile } from '@sallyport/shared/processes/supervise-log.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 function logged(write: (log: ReturnType<typeof createLog>) => void): Record<string, unknown>[] {
   const lines: string[] = [];
@@ -33,9 +33,8 @@ test('an error of ours logs its code and hint, any other its stack', () => {
   assert.match(JSON.stringify(foreign?.err), /"stack":"TypeError: surprise/);
 });
 
-test('a log file rotates by size and keeps a bounded number of old ones', (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-log-'));
-  t.after(() => rmSync(dir, { recursive: true }));
+test('a log file rotates by size and keeps a bounded number of old ones', () => {
+  const dir = temporaryFolder();
   const file = openLogFile(join(dir, 'x.log'), 10, 2);
   for (const text of ['aaaaaaaa', 'bbbbbbbb', 'cccccccc', 'dddddddd', 'd']) {
     file.write(Buffer.from(text));

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
@@ -13,13 +11,14 @@ import {
   type Supervisor,
   supervise,
 } from '@sallyport/shared/processes/supervise.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
 
 const main = join(import.meta.dirname, 'fake-main.ts');
 
-function makeHome(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-supervise-'));
+function makeHome(): string {
+  const dir = temporaryFolder();
   for (const part of ['run', 'log']) mkdirSync(join(dir, part));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
 
@@ -40,14 +39,6 @@ const pidOf = (dir: string, name: ProcessName): number => stateOf(dir).processes
 const lines = (dir: string, file: string): string[] =>
   existsSync(join(dir, file)) ? readFileSync(join(dir, file), 'utf8').trim().split('\n') : [];
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const endMs = Date.now() + 15_000; Date.now() < endMs; ) {
-    if (holds()) return;
-    await sleep(20);
-  }
-  assert.fail(`never came true: ${what}`);
-}
-
 const allRun = (dir: string): boolean =>
   existsSync(join(dir, 'run/processes.json')) &&
   processNames.every((name) => stateOf(dir).processes[name].state === 'running');
@@ -62,12 +53,12 @@ function alive(pid: number): boolean {
 }
 
 test('a process that is killed starts again, and a stop ends all five in order', async (t) => {
-  const dir = makeHome(t);
+  const dir = makeHome();
   const { supervisor, told } = start(t, dir);
-  await until('all run', () => allRun(dir));
+  await until(() => allRun(dir));
   const before = pidOf(dir, 'guard');
   process.kill(before, 'SIGKILL');
-  await until('the guard is back', () => allRun(dir) && pidOf(dir, 'guard') !== before);
+  await until(() => allRun(dir) && pidOf(dir, 'guard') !== before);
   assert.equal(stateOf(dir).processes.guard.restarts, 1);
   assert.equal(stateOf(dir).processes.edge.restarts, 0);
   assert.deepEqual(told, ['guard ended (SIGKILL); starting it again']);
@@ -78,7 +69,7 @@ test('a process that is killed starts again, and a stop ends all five in order',
 });
 
 test('a second start in the same home is refused, and allowed again after the first ended', async (t) => {
-  const dir = makeHome(t);
+  const dir = makeHome();
   const { supervisor } = start(t, dir);
   const second = (): Supervisor => supervise({ dir, main, tell: () => {} });
   assert.throws(second, (e) => e instanceof SallyportError && e.code === 'HOME_IN_USE');
@@ -88,21 +79,21 @@ test('a second start in the same home is refused, and allowed again after the fi
 });
 
 test('when the supervisor is killed its processes end and its lock is free', async (t) => {
-  const dir = makeHome(t);
+  const dir = makeHome();
   const first = spawn(process.execPath, [join(import.meta.dirname, 'fake-supervisor.ts'), dir]);
   t.after(() => first.kill('SIGKILL'));
-  await until('all run', () => allRun(dir));
+  await until(() => allRun(dir));
   const pids = processNames.map((name) => pidOf(dir, name));
   assert.ok(pids.every(alive));
   first.kill('SIGKILL');
-  await until('all are gone', () => !pids.some(alive));
+  await until(() => !pids.some(alive));
   assert.equal(lines(dir, 'stops').length, 5, 'each closed what it had open');
   const { supervisor } = start(t, dir);
   await supervisor.stop();
 });
 
 test('a fault that only a person can mend is told once and stops the node', async (t) => {
-  const dir = makeHome(t);
+  const dir = makeHome();
   writeFileSync(join(dir, 'fail-guard'), 'PEER_MISSING');
   const { supervisor, told } = start(t, dir);
   assert.equal(await supervisor.ended, true);
@@ -112,22 +103,22 @@ test('a fault that only a person can mend is told once and stops the node', asyn
 });
 
 test('a fault that may heal is told once and tried until it heals', async (t) => {
-  const dir = makeHome(t);
+  const dir = makeHome();
   writeFileSync(join(dir, 'fail-edge'), 'ADDRESS_IN_USE');
   const { told } = start(t, dir);
-  await until('it tried again', () => lines(dir, 'starts').filter((n) => n === 'edge').length > 2);
+  await until(() => lines(dir, 'starts').filter((n) => n === 'edge').length > 2);
   rmSync(join(dir, 'fail-edge'));
-  await until('all run', () => allRun(dir));
+  await until(() => allRun(dir));
   assert.deepEqual(told, [
     'edge: expected a good start, got a bad one [ADDRESS_IN_USE]; trying again (mend it)',
   ]);
 });
 
 test('a process that does not hear SIGTERM is killed after its grace', async (t) => {
-  const dir = makeHome(t);
+  const dir = makeHome();
   writeFileSync(join(dir, 'deaf-mover'), '');
   const { supervisor } = start(t, dir);
-  await until('all run', () => allRun(dir));
+  await until(() => allRun(dir));
   const pid = pidOf(dir, 'mover');
   const beganMs = Date.now();
   await supervisor.stop();

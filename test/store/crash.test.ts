@@ -1,12 +1,11 @@
 /** kill -9 at random moments: what a promise said is there, and the audit chain tells of it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 /** Runs the writer on `file` for `forMs` after it is ready, kills it, returns all that it promised. */
 function killedWriter(file: string, forMs: number): Promise<string[]> {
@@ -39,34 +38,30 @@ function random(seed: number): () => number {
 }
 
 test('nothing that was promised is lost, though the process is killed twenty times', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-crash-'));
+  const dir = temporaryFolder();
   const file = join(dir, 'store.db');
   const next = random(1);
   const promised = { accepted: new Set<string>(), answered: new Set<string>() };
-  try {
-    for (let round = 0; round < 20; round += 1) {
-      for (const line of await killedWriter(file, next() * 40)) {
-        const [what, id] = line.split(' ') as [keyof typeof promised, string];
-        promised[what].add(id);
-      }
-      const store = openStore(file);
-      const [lane] = store.outLanes();
-      const { ok, events } = verifyAudit(store.auditBlocks(1, 1_000_000));
-      const { exchanges, auditEvents, unacknowledged } = store.counts();
-      for (const id of promised.accepted) assert.ok(store.exchange(id), `${id} round ${round}`);
-      for (const id of promised.answered) {
-        assert.equal(store.exchange(id)?.state, 'RESPONDED', `${id} round ${round}`);
-      }
-      const { SEALED = 0, RESPONDED = 0 } = exchanges;
-      assert.equal(SEALED + RESPONDED, 3 * (lane?.head ?? 0));
-      assert.equal(unacknowledged, lane?.head ?? 0);
-      assert.equal(ok, true);
-      assert.equal(auditEvents, events);
-      assert.equal(events, SEALED + 2 * RESPONDED);
-      store.close();
+  for (let round = 0; round < 20; round += 1) {
+    for (const line of await killedWriter(file, next() * 40)) {
+      const [what, id] = line.split(' ') as [keyof typeof promised, string];
+      promised[what].add(id);
     }
-    assert.ok(promised.accepted.size > 50 && promised.answered.size > 50);
-  } finally {
-    rmSync(dir, { recursive: true });
+    const store = openStore(file);
+    const [lane] = store.outLanes();
+    const { ok, events } = verifyAudit(store.auditBlocks(1, 1_000_000));
+    const { exchanges, auditEvents, unacknowledged } = store.counts();
+    for (const id of promised.accepted) assert.ok(store.exchange(id), `${id} round ${round}`);
+    for (const id of promised.answered) {
+      assert.equal(store.exchange(id)?.state, 'RESPONDED', `${id} round ${round}`);
+    }
+    const { SEALED = 0, RESPONDED = 0 } = exchanges;
+    assert.equal(SEALED + RESPONDED, 3 * (lane?.head ?? 0));
+    assert.equal(unacknowledged, lane?.head ?? 0);
+    assert.equal(ok, true);
+    assert.equal(auditEvents, events);
+    assert.equal(events, SEALED + 2 * RESPONDED);
+    store.close();
   }
+  assert.ok(promised.accepted.size > 50 && promised.answered.size > 50);
 });
