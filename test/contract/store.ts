@@ -87,8 +87,6 @@ export const answer: StoredAnswer = {
   answeredAtMs: 3000,
 };
 
-const codeIs = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
-
 export function storeContract(kind: string, open: (name: string) => Store): void {
   const names = (function* () {
     for (let n = 0; ; n += 1) yield `${kind}-${n}`;
@@ -179,7 +177,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     assert.equal(store.idempotent('health-bureau', 'k')?.id, other.id);
     assert.equal(store.idempotent('tax-bureau', 'other'), undefined);
     const twice = store.write((tx) => tx.acceptExchange(newExchange(1, { idempotencyKey: 'k' })));
-    await assert.rejects(twice, codeIs('STORE_FAILED'));
+    await assert.rejects(twice, { code: 'STORE_FAILED' });
   });
 
   onStore(
@@ -213,7 +211,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     await store.write((tx) => tx.appendOutbound(second, sealed));
     for (const sequence of [2, 4]) {
       const wrong = store.write((tx) => tx.appendOutbound(outPackage(sequence), sealed));
-      await assert.rejects(wrong, codeIs('INTERNAL'));
+      await assert.rejects(wrong, { code: 'INTERNAL' });
     }
     const head = { lane: out, head: 2, headDigest: second.digest, acknowledged: 0 };
     assert.deepEqual(store.outLanes(), [head]);
@@ -266,10 +264,10 @@ export function storeContract(kind: string, open: (name: string) => Store): void
       await store.write((tx) => tx.recordInbound(first, sealed));
       await assert.rejects(
         store.write((tx) => tx.recordInbound(first, sealed)),
-        codeIs('LANE_REPLAY'),
+        { code: 'LANE_REPLAY' },
       );
       const fork = store.write((tx) => tx.recordInbound(inPackage(2), sealed));
-      await assert.rejects(fork, codeIs('LANE_FORK'));
+      await assert.rejects(fork, { code: 'LANE_FORK' });
     },
   );
 
@@ -292,18 +290,35 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     assert.deepEqual(ids(), [second.id]);
     const refused = { ...first, state: 'REFUSED', code: 'SCHEMA_REFUSED' };
     assert.deepEqual(store.inboundMessage(first.id), refused);
+    await store.write((tx) => tx.finishInbound(back, 2));
+    assert.deepEqual(store.unfinishedInbound(), [old, young], 'not while a message is unfinished');
+    assert.deepEqual(store.packageContent(old.packageId), sealed);
     await store.write((tx) => {
       tx.finishMessage(second.id, 'DELIVERED', 10);
       tx.finishInbound(back, 2);
     });
     assert.deepEqual(store.unfinishedInbound(), [young]);
+    assert.equal(store.packageContent(old.packageId), undefined);
+  });
+
+  onStore('a package under the id of another whose bytes are kept is refused', async (store) => {
+    const mine = outPackage(1);
+    const first = inPackage(1);
+    await store.write((tx) => {
+      tx.appendOutbound(mine, sealed);
+      tx.recordInbound(first, sealed);
+    });
+    for (const { packageId } of [mine, first]) {
+      const twice = store.write((tx) => tx.recordInbound(inPackage(2, { packageId }), sealed));
+      await assert.rejects(twice, { code: 'PACKAGE_MANIFEST' });
+    }
   });
 
   onStore('a message id is recorded once', async (store) => {
     const one = inMessage(1);
     await store.write((tx) => tx.recordMessage(one));
     const twice = store.write((tx) => tx.recordMessage({ ...one, sequence: 2 }));
-    await assert.rejects(twice, codeIs('MESSAGE_DUPLICATE'));
+    await assert.rejects(twice, { code: 'MESSAGE_DUPLICATE' });
     assert.equal(store.inboundMessage(one.id)?.sequence, 1);
     assert.equal(store.inboundMessage(newId()), undefined);
   });
@@ -348,7 +363,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
         [undefined, 2, 3],
       );
       const replay = store.write((tx) => tx.recordInbound(inPackage(1), sealed));
-      await assert.rejects(replay, codeIs('LANE_REPLAY'));
+      await assert.rejects(replay, { code: 'LANE_REPLAY' });
     },
   );
 
@@ -357,7 +372,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     for (const version of [1, 3]) await store.write((tx) => tx.putPolicy({ version, ...policy }));
     for (const version of [3, 2]) {
       const lower = store.write((tx) => tx.putPolicy({ version, ...policy }));
-      await assert.rejects(lower, codeIs('POLICY_VERSION'));
+      await assert.rejects(lower, { code: 'POLICY_VERSION' });
     }
     assert.deepEqual({ ...store.policyBundle() }, { version: 3, ...policy });
     assert.deepEqual(
@@ -372,12 +387,12 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     await store.write((tx) => tx.appendAudit(first));
     await assert.rejects(
       store.write((tx) => tx.appendAudit(first)),
-      codeIs('AUDIT_BROKEN'),
+      { code: 'AUDIT_BROKEN' },
     );
     const other = { ...second, previous: 'f'.repeat(64) };
     await assert.rejects(
       store.write((tx) => tx.appendAudit(other)),
-      codeIs('AUDIT_BROKEN'),
+      { code: 'AUDIT_BROKEN' },
     );
     await store.write((tx) => tx.appendAudit(second));
     assert.deepEqual(store.auditHead(), { sequence: 2, hash: second.hash });
@@ -424,7 +439,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
         tx.recordAnswer(one.id, answer);
         throw new RangeError('no');
       });
-      await assert.rejects(refused, codeIs('STORE_FAILED'));
+      await assert.rejects(refused, { code: 'STORE_FAILED' });
       assert.equal(store.exchange(one.id), undefined);
       await store.write((tx) => tx.recordInbound(inPackage(1), sealed));
       assert.deepEqual(store.counts().exchanges, {});
@@ -436,7 +451,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     const late = store.write((async (tx) => {
       tx.acceptExchange(one);
     }) as Parameters<Store['write']>[0]);
-    await assert.rejects(late, codeIs('INTERNAL'));
+    await assert.rejects(late, { code: 'INTERNAL' });
     assert.equal(store.exchange(one.id), undefined);
   });
 
@@ -445,7 +460,7 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     await store.write((tx) => {
       leaked = tx;
     });
-    assert.throws(() => leaked?.acceptExchange(newExchange(1)), codeIs('INTERNAL'));
+    assert.throws(() => leaked?.acceptExchange(newExchange(1)), { code: 'INTERNAL' });
   });
 
   onStore(
@@ -458,9 +473,9 @@ export function storeContract(kind: string, open: (name: string) => Store): void
       assert.equal(reopened.exchange(one.id)?.state, 'SEALED');
       await assert.rejects(
         store.write(() => {}),
-        codeIs('STORE_FAILED'),
+        { code: 'STORE_FAILED' },
       );
-      assert.throws(() => store.exchange(one.id), codeIs('STORE_FAILED'));
+      assert.throws(() => store.exchange(one.id), { code: 'STORE_FAILED' });
     },
   );
 }
