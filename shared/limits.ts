@@ -39,7 +39,6 @@ export const limits = {
   // policy
   policyFileBytesMax: 1024 * 1024,
   policyBundleBytesMax: 4 * 1024 * 1024,
-  policyRoutesMax: 10_000,
   policyConsumersMax: 10_000,
   policyGrantsMax: 100_000,
   policyKeysMax: 20_000,
@@ -76,7 +75,6 @@ export const limits = {
   idempotencyKeyBytesMax: 255,
   deadlineGraceMs: 2_000,
   answerRetryMs: 250,
-  edgeAwayMs: 5_000,
   answerRetentionMs: 24 * 3_600_000,
   receiptDelayMs: 200,
   heartbeatMs: 10_000,
@@ -140,11 +138,13 @@ export const limits = {
   moverSweepMs: 1_000,
   moverSweepSlowMs: 10_000,
   moverRefusalNoticeMs: 1_000,
+  moverSentNoticeMs: 100,
   moverFilesPerNoticeMax: 1_000,
   spoolPackagesMax: 100_000,
   spoolBytesMax: 16 * 1024 * 1024 * 1024,
   // store
   storeCheckBytesMax: 64 * 1024 * 1024,
+  storeLaterMs: 50,
   storeCacheKibMax: 65_536,
   // audit
   auditEventBytesMax: 64 * 1024,
@@ -156,6 +156,5 @@ export const limits = {
   auditBlocksPerReplyMax: 64,
   /** Room for what the messages of two packages say, and for calls meanwhile. */
   auditEventsPerBlockMax: 32_768,
-  auditFlushMs: 20,
   auditCheckpointMs: 60_000,
 } as const;

@@ -1,7 +1,7 @@
 /**
  * The store port: what a node must remember, in the verbs of the exchange.
  *
- * `write` is the only way to change anything. Its work is synchronous and only writes; all work handed
+ * `write` and `later` are the only ways to change anything. Its work is synchronous and only writes; all work handed
  * over in one turn of the event loop becomes durable in one commit (fsync) before any promise resolves.
  * A work that throws undoes itself alone. Errors: STORE_FAILED, STORE_FULL, STORE_DAMAGED.
  */
@@ -9,6 +9,8 @@ import type { ErrorCode } from '../errors.ts';
 
 export interface Store {
   write(work: (tx: StoreWrites) => void): Promise<void>;
+  /** Joins the next commit, at the latest one in `storeLaterMs`: for what a crash may forget. */
+  later(work: (tx: StoreWrites) => void): Promise<void>;
 
   outLanes(): OutLane[];
   inLanes(): InLane[];

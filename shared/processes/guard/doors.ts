@@ -16,7 +16,8 @@ export interface DoorOptions {
   /** Verbs of the node's journey: `call` for the edge, the rest for the admin process. */
   readonly journey: Handlers;
   readonly collected: (names: readonly string[]) => void;
-  readonly sent: (names: readonly string[]) => void;
+  /** Names and, beside each, when it was sent. */
+  readonly sent: (names: readonly string[], atMs: readonly number[]) => void;
   /** The outgoing channel reached its far end, or was interrupted. */
   readonly channel: (up: boolean) => void;
   readonly refused: (code: ErrorCode, detail: string) => void;
@@ -62,7 +63,7 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
     edge: call ? { call } : {},
     mover: {
       collected: (head) => options.collected(namesOf(head)),
-      sent: (head) => options.sent(namesOf(head)),
+      sent: (head) => options.sent(namesOf(head), timesOf(head)),
       channel: (head) => options.channel((head as { up?: unknown } | null)?.up === true),
       refused(head) {
         const { code, detail } = (head ?? {}) as Record<string, unknown>;
@@ -116,6 +117,11 @@ const recentMax = 200;
 const detailMax = 200;
 
 const isSpoolName = (name: string): boolean => parseSpoolName(name) !== undefined;
+
+function timesOf(head: unknown): number[] {
+  const times = (head as { atMs?: unknown } | null)?.atMs;
+  return Array.isArray(times) ? times.filter((time) => Number.isSafeInteger(time)) : [];
+}
 
 function namesOf(head: unknown): string[] {
   const files = (head as { files?: unknown } | null)?.files;

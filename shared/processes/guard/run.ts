@@ -60,10 +60,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const flushAudit = (): void => {
     if (flushing) return;
     flushing = true;
-    setTimeout(() => {
+    const flushed = (): void => {
       flushing = false;
-      store.write((tx) => audit.drain(tx)).catch(() => {});
-    }, limits.auditFlushMs);
+    };
+    store.later((tx) => audit.drain(tx)).then(flushed, flushed);
   };
   const signer = patientSigner(createSigner(signerLink), (code) => {
     log.warn({ code }, code ? 'the signer is away' : 'the signer is back');
@@ -183,7 +183,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     setInterval(heartbeat, options.heartbeatMs),
     setInterval(() => {
       void store
-        .write((tx) => tx.forget(now() - limits.answerRetentionMs, forgetMax))
+        .later((tx) => tx.forget(now() - limits.answerRetentionMs, forgetMax))
         .catch(() => {});
     }, forgetEveryMs),
     setInterval(() => {

@@ -54,7 +54,7 @@ export interface SendingHalf extends Sending {
    */
   receipt(header: ReceiptHeader): () => void;
   /** The mover's report. */
-  sent(names: readonly string[]): void;
+  sent(names: readonly string[], atMs: readonly number[]): void;
   nudge(): void;
   tick(): void;
 }
@@ -149,15 +149,15 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
       }
       return () => settle(options, inFlight, header, lane);
     },
-    sent(names) {
-      const nowMs = now();
-      for (const name of names) {
+    sent(names, times) {
+      for (const [index, name] of names.entries()) {
+        const atMs = times[index] ?? now();
         const sequence = Number(name.split('-')[1]);
         const place = inFlight.get(sequence);
         if (!place || nameOf(place) !== name) continue;
         inFlight.sent(sequence, performance.now());
-        audit.append({ event: 'send', atMs: nowMs, packageId: place.packageId, lane, sequence });
-        void store.write((tx) => tx.markSent(lane, sequence, nowMs)).catch(() => {});
+        audit.append({ event: 'send', atMs, packageId: place.packageId, lane, sequence });
+        void store.later((tx) => tx.markSent(lane, sequence, atMs)).catch(() => {});
       }
     },
     nudge: () => outbox.nudge(),
@@ -187,7 +187,7 @@ function settle(
   const nowMs = options.now();
   const { sequence } = settled[settled.length - 1] as OutPackage;
   options.store
-    .write((tx) => tx.acknowledgeOutbound(lane, contiguous, beyond, nowMs))
+    .later((tx) => tx.acknowledgeOutbound(lane, contiguous, beyond, nowMs))
     .then(() => {
       for (const place of settled) {
         archive(options.spool.outDir, nameOf(place), options.spool.archiveOutDir);

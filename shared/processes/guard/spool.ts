@@ -34,7 +34,7 @@ export interface SpoolPaths {
   readonly archiveInDir: string;
 }
 
-export function nameOf(place: OutPackage): string {
+export function nameOf(place: Pick<OutPackage, 'lane' | 'sequence' | 'packageId'>): string {
   const flowClass = place.lane.split('/')[3] as FlowClass;
   return spoolName({ flowClass, sequence: place.sequence, packageId: place.packageId });
 }

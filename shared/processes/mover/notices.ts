@@ -7,8 +7,10 @@ import { limits } from '../../limits.ts';
 import type { IpcLink } from '../ipc/socket.ts';
 
 export interface Notices {
-  /** Dropped while the guard is away: it is told everything again when it comes back. */
-  files(verb: 'sent' | 'collected', names: readonly string[]): void;
+  /** At once. Dropped while the guard is away: it is told everything again when it comes back. */
+  collected(names: readonly string[]): void;
+  /** Gathered for moverSentNoticeMs, for nobody waits for it; with the time of each. */
+  sent(names: readonly string[]): void;
   /**
    * Kept and counted until the guard is there; at most one notice a code in moverRefusalNoticeMs.
    */
@@ -19,21 +21,26 @@ export interface Notices {
 }
 
 export function createNotices(guard: Pick<IpcLink, 'notify' | 'connected'>): Notices {
-  const waiting = { sent: new Set<string>(), collected: new Set<string>() };
+  const collected = new Set<string>();
+  const sent = new Map<string, number>();
   const untold = new Map<ErrorCode, { count: number; detail: string }>();
   const totals: Partial<Record<ErrorCode, number>> = {};
-  let flushing: NodeJS.Immediate | undefined;
+  let telling: NodeJS.Immediate | undefined;
+  let gathering: NodeJS.Timeout | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const flushFiles = (): void => {
-    flushing = undefined;
-    for (const verb of ['sent', 'collected'] as const) {
-      const names = [...waiting[verb]];
-      waiting[verb].clear();
-      for (let at = 0; at < names.length; at += limits.moverFilesPerNoticeMax) {
-        guard.notify(verb, { files: names.slice(at, at + limits.moverFilesPerNoticeMax) });
-      }
+  const tellCollected = (): void => {
+    telling = undefined;
+    for (const files of inNotices([...collected])) guard.notify('collected', { files });
+    collected.clear();
+  };
+  const tellSent = (): void => {
+    gathering = undefined;
+    for (const part of inNotices([...sent])) {
+      const files = part.map(([name]) => name);
+      guard.notify('sent', { files, atMs: part.map(([, atMs]) => atMs) });
     }
+    sent.clear();
   };
   const flushRefusals = (): void => {
     timer = untold.size === 0 ? undefined : setTimeout(flushRefusals, limits.moverRefusalNoticeMs);
@@ -43,9 +50,13 @@ export function createNotices(guard: Pick<IpcLink, 'notify' | 'connected'>): Not
     untold.clear();
   };
   return {
-    files(verb, names) {
-      for (const name of names) waiting[verb].add(name);
-      flushing ??= setImmediate(flushFiles);
+    collected(names) {
+      for (const name of names) collected.add(name);
+      telling ??= setImmediate(tellCollected);
+    },
+    sent(names) {
+      for (const name of names) sent.set(name, Date.now());
+      gathering ??= setTimeout(tellSent, limits.moverSentNoticeMs);
     },
     refused(code, detail) {
       totals[code] = (totals[code] ?? 0) + 1;
@@ -54,8 +65,17 @@ export function createNotices(guard: Pick<IpcLink, 'notify' | 'connected'>): Not
     },
     refusals: () => totals,
     close() {
-      clearImmediate(flushing);
+      clearImmediate(telling);
+      clearTimeout(gathering);
       clearTimeout(timer);
     },
   };
+}
+
+function inNotices<T>(all: readonly T[]): T[][] {
+  const parts: T[][] = [];
+  for (let at = 0; at < all.length; at += limits.moverFilesPerNoticeMax) {
+    parts.push(all.slice(at, at + limits.moverFilesPerNoticeMax));
+  }
+  return parts;
 }

@@ -85,18 +85,18 @@ export async function runMover(options: MoverOptions): Promise<{ close(): Promis
   const outbox = createOutbox({
     dir: spoolOutDir,
     sender,
-    sent: (name) => notices.files('sent', [name]),
+    sent: (name) => notices.sent([name]),
     refused: (error, name) => refused(error.code, `${name}: ${error.message}`),
   });
   const receiving = keepReceiver(options, {
     spoolDir: spoolInDir,
-    collected: (file) => notices.files('collected', [basename(file)]),
+    collected: (file) => notices.collected([basename(file)]),
     refused,
   });
   /** The guard came (back): it hears of everything that it may have missed. */
   const tellEverything = async (): Promise<void> => {
-    notices.files('sent', outbox.sentNames());
-    notices.files('collected', await listSpool(spoolInDir).catch(() => []));
+    notices.sent(outbox.sentNames());
+    notices.collected(await listSpool(spoolInDir).catch(() => []));
     await outbox.refresh();
   };
   const status = (): MoverStatus => ({

@@ -1,7 +1,7 @@
 /**
  * Group commit: all work handed over in one turn of the event loop shares one transaction, one fsync.
  *
- *   write, write, write ─▶ setImmediate ─▶ begin │ work │ work │ work │ commit ─▶ promises resolve
+ *   later, write, write ─▶ setImmediate ─▶ begin │ work │ work │ work │ commit ─▶ promises resolve
  *
  * Each work runs exactly once, so it may count and decide beside its writes. A work alone in its
  * commit needs no savepoint: its transaction is undone. Works that share one get a savepoint each
@@ -9,6 +9,7 @@
  */
 import type Database from 'better-sqlite3';
 import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
 import type { StoreWrites } from '../port.ts';
 import { storeFault } from './fault.ts';
 
@@ -16,6 +17,8 @@ type Work = (tx: StoreWrites) => void;
 
 export interface Commits {
   write(work: Work): Promise<void>;
+  /** Waits for the next commit, at most storeLaterMs. */
+  later(work: Work): Promise<void>;
   /** Commits what was handed over, then refuses more. */
   close(): void;
 }
@@ -41,6 +44,8 @@ export function createCommits(db: Database.Database, tx: StoreWrites, pending: P
   const undo = db.prepare('ROLLBACK TO work');
   let queue: Handed[] = [];
   let closed = false;
+  let soon: NodeJS.Immediate | undefined;
+  let timer: NodeJS.Timeout | undefined;
 
   const perform = (work: Work): void => {
     const result: unknown = work(tx);
@@ -85,6 +90,9 @@ export function createCommits(db: Database.Database, tx: StoreWrites, pending: P
   };
 
   const flush = (): void => {
+    clearTimeout(timer);
+    clearImmediate(soon);
+    timer = soon = undefined;
     const batch = queue;
     queue = [];
     if (batch.length === 0) return;
@@ -96,13 +104,20 @@ export function createCommits(db: Database.Database, tx: StoreWrites, pending: P
     });
   };
 
+  const hand = (work: Work): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (closed) return reject(new SallyportError('STORE_FAILED', 'the store is closed'));
+      queue.push({ work, resolve, reject });
+    });
+
   return {
     write(work) {
-      return new Promise((resolve, reject) => {
-        if (closed) return reject(new SallyportError('STORE_FAILED', 'the store is closed'));
-        if (queue.length === 0) setImmediate(flush);
-        queue.push({ work, resolve, reject });
-      });
+      soon ??= setImmediate(flush);
+      return hand(work);
+    },
+    later(work) {
+      timer ??= setTimeout(flush, limits.storeLaterMs);
+      return hand(work);
     },
     close() {
       if (!closed) flush();

@@ -133,6 +133,7 @@ function storeOn(db: Database.Database): Store {
     ...arriving.reads,
     ...kept.reads,
     write: commits.write,
+    later: commits.later,
     counts: () => ({
       exchanges: calls.counts(),
       ...leaving.counts(),
