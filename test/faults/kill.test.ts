@@ -1,5 +1,7 @@
 /** kill -9 of every process of two nodes under load, again and again, and of whole nodes. */
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
 import type { Role } from '@sallyport/shared/ports.ts';
@@ -25,7 +27,7 @@ let world: World;
 before(async () => {
   world = await startWorld();
 });
-after(() => (process.env.KEEP ? undefined : world.close()));
+after(() => world.close());
 
 test('each process killed under load comes back, and no call is lost or done twice', async (t) => {
   t.diagnostic(`seed ${seed}`);
@@ -42,16 +44,12 @@ test('each process killed under load comes back, and no call is lost or done twi
       await sleep(random() * 300);
     }
   }
-  console.error('T storm over', new Date().toISOString());
   await Promise.all([untilReady(world.pair.outer), untilReady(world.pair.inner)]);
-  console.error('T ready', new Date().toISOString());
   const ledger = await load.stop();
   for (const [label, times] of recoveries) t.diagnostic(`${label}: back in ${times.join(', ')} ms`);
   t.diagnostic(summary(ledger));
-  console.error('T load ended', new Date().toISOString());
   assertSound(ledger, edgeKills);
   await until(() => isSettled(world.pair), 15_000);
-  console.error('T settled', new Date().toISOString());
 });
 
 test('a whole node killed at once comes back with all that it had accepted', async (t) => {
@@ -64,11 +62,14 @@ test('a whole node killed at once comes back with all that it had accepted', asy
     process.kill(supervisor, 'SIGKILL');
     const pids = Object.values(processes).flatMap(({ pid }) => pid ?? []);
     assert.equal(pids.length, processNames.length);
-    await until(() => !pids.some(isAlive), 10_000);
-    t.diagnostic(`${role}: children ended ${Date.now() - killedMs} ms after their supervisor`);
+    // At once, as a service manager would: its children may still be about to end.
     const startedMs = Date.now();
     world.start(role);
+    await until(() => !pids.some(isAlive), 10_000);
+    t.diagnostic(`${role}: children ended ${Date.now() - killedMs} ms after their supervisor`);
     await untilReady(home);
+    const sockets = readdirSync(join(home, 'run')).filter((name) => name.endsWith('.sock'));
+    assert.equal(sockets.length, processNames.length, `sockets: ${sockets}`);
     t.diagnostic(`${role}: ready again ${Date.now() - startedMs} ms after its start`);
     await sleep(500);
     const ledger = await load.stop();
@@ -95,7 +96,6 @@ async function killAndWait(home: string, name: ProcessName): Promise<number> {
   assert.equal(before.state, 'running', `${name} runs before it is killed`);
   const killedMs = Date.now();
   process.kill(before.pid ?? 0, 'SIGKILL');
-  console.error('KILL', new Date(killedMs).toISOString(), home.split('/').at(-1), name);
   await until(() => {
     const { pid, state, restarts } = processesOf(home).processes[name];
     return state === 'running' && pid !== before.pid && restarts > before.restarts;
@@ -106,7 +106,10 @@ async function killAndWait(home: string, name: ProcessName): Promise<number> {
 /** How long after the death of the outer edge a caller may notice a broken connection. */
 const edgeGoneMs = 5_000;
 
-function assertSound({ changes, losses, wrong, endings }: Ledger, edgeKills: number[]): void {
+function assertSound(
+  { calls, changes, losses, wrong, endings }: Ledger,
+  edgeKills: number[],
+): void {
   assert.deepEqual(wrong, [], 'every good answer is right');
   const stray = losses.filter(
     (at) => !edgeKills.some((killed) => at >= killed - 50 && at < killed + edgeGoneMs),
@@ -121,8 +124,8 @@ function assertSound({ changes, losses, wrong, endings }: Ledger, edgeKills: num
       : [`${street}: ${what}, keyed ${keyed}, done ${times} times`];
   });
   assert.deepEqual(faults, [], 'each change was made as often as its caller was told');
-  assert.ok((endings.get('200') ?? 0) > 50, 'most reads were answered');
-  assert.ok((endings.get('201') ?? 0) > 20, 'most changes were made');
+  const good = (endings.get('200') ?? 0) + (endings.get('201') ?? 0);
+  assert.ok(good > 50 && good > calls * 0.8, `most calls were answered: ${good} of ${calls}`);
   const unforeseen = [...endings.keys()].filter((what) => !foreseen.has(what));
   assert.deepEqual(unforeseen, [], 'calls end in the ways that a restart explains');
 }

@@ -180,8 +180,6 @@ export function startLoad(world: World, callers: number, seed: number): Load {
       const startedMs = Date.now();
       await (random() < 0.6 ? readOne() : change());
       ledger.slowestMs = Math.max(ledger.slowestMs, Date.now() - startedMs);
-      if (Date.now() - startedMs > 3000)
-        console.error('SLOW', new Date(startedMs).toISOString(), Date.now() - startedMs);
       await sleep(random() * 60);
     }
   });

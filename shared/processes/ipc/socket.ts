@@ -1,5 +1,5 @@
 /** Unix sockets between the processes of one node: `run/<process>.sock` in the node's home, mode 0600. */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
@@ -10,13 +10,18 @@ export interface IpcServer {
   close(): Promise<void>;
 }
 
-/** Listens at `path`, which it replaces if a dead process left it behind. */
+/**
+ * Listens at `path`, which it takes over from whoever had it. The socket is bound under another name and
+ * renamed: closing removes the name that was bound, so that a process that is slow to end does not take
+ * the socket of the one that came after it.
+ */
 export function listen(
   path: string,
   handlers: Handlers,
   onPeer: { joined?: (peer: IpcPeer) => void; left?: (peer: IpcPeer) => void } = {},
 ): Promise<IpcServer> {
-  rmSync(path, { force: true });
+  const bound = `${path}.${process.pid}`;
+  rmSync(bound, { force: true });
   const peers = new Set<IpcPeer>();
   const server: Server = createServer((socket) => {
     const peer: IpcPeer = createPeer(socket, handlers, () => {
@@ -30,8 +35,9 @@ export function listen(
     server.once('error', (cause) =>
       reject(new SallyportError('IPC_LOST', `cannot listen at ${path}`, { cause })),
     );
-    server.listen(path, () => {
-      chmodSync(path, 0o600);
+    server.listen(bound, () => {
+      chmodSync(bound, 0o600);
+      renameSync(bound, path);
       resolve({
         peers,
         close: () =>
