@@ -51,6 +51,7 @@ export interface Side {
   readonly mover: IpcLink;
   /** Kills the guard as a crash would, as far as one process can, and starts another. */
   restartGuard(): Promise<void>;
+  stopGuard(): Promise<void>;
   events(): Promise<AuditEvent[]>;
 }
 
@@ -64,7 +65,8 @@ export interface Rig {
   /** Puts bytes into a node's spool as its mover would. */
   deliver(to: Role, name: string, bytes: Buffer): void;
   issueKey(consumer: string): Promise<string>;
-  applyPolicy(): Promise<void>;
+  /** The sample policy, where no other is named. */
+  applyPolicy(path?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,11 +74,12 @@ export type Upstream = (call: {
   readonly id: string;
   readonly method: string;
   readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   readonly idempotencyKey?: string;
-}) => Promise<{ status: number; body: unknown }>;
+}) => Promise<{ status: number; headers?: Record<string, string>; body: unknown }>;
 
-const samplePolicy = join(
+export const samplePolicy = join(
   import.meta.dirname,
   '../../examples/citizen-registry/policy/policy.yaml',
 );
@@ -136,8 +139,8 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
     async issueKey(consumer) {
       return (await issueConsumerKey(dirs.inner, { consumer, nowMs: Date.now() })).key;
     },
-    async applyPolicy() {
-      const policy = requirePolicy(await readPolicyFiles(samplePolicy));
+    async applyPolicy(path = samplePolicy) {
+      const policy = requirePolicy(await readPolicyFiles(path));
       const complete = withCredentials(policy, await readCredentials(dirs.inner));
       await inner.admin.request('policy-apply', { actor: 'test' }, encodePolicy(complete));
     },
@@ -197,7 +200,11 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       log: quiet,
       now: () => Date.now() + parts.clock.offsetMs,
     });
-  let guard = await startGuard();
+  let guard: Awaited<ReturnType<typeof startGuard>> | undefined = await startGuard();
+  const stopGuard = async (): Promise<void> => {
+    await guard?.close();
+    guard = undefined;
+  };
   const dial = (name: string, handlers: Handlers): IpcLink =>
     connect(socketPath(dir, 'guard'), handlers, {
       up: (peer) => peer.notify('hello', { process: name }),
@@ -212,7 +219,11 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       const call = head as Parameters<Upstream>[0];
       const answer = await parts.upstream({ ...call, body });
       return {
-        head: { status: answer.status, headers: {}, contentType: 'application/json' },
+        head: {
+          status: answer.status,
+          headers: answer.headers ?? {},
+          contentType: 'application/json',
+        },
         body: Buffer.from(JSON.stringify(answer.body)),
       };
     },
@@ -224,8 +235,9 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
     edge,
     admin,
     mover,
+    stopGuard,
     async restartGuard() {
-      await guard.close();
+      await stopGuard();
       await until(() => !mover.connected && !edge.connected && !admin.connected);
       guard = await startGuard();
       await until(() => mover.connected && edge.connected && admin.connected);
@@ -245,7 +257,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
     },
     async close() {
       for (const link of [mover, edge, admin]) link.close();
-      await guard.close();
+      await stopGuard();
       await signer.close();
     },
   };
