@@ -1,6 +1,7 @@
 /** `sallyport audit`: checks and shows the audit chain of a node, running or stopped. */
 import { existsSync, readFileSync } from 'node:fs';
-import { readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { linesOf } from '@sallyport/shared/audit/chain.ts';
+import { type BlockSource, everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import {
   type AuditVerdict,
   createAuditVerifier,
@@ -9,14 +10,10 @@ import {
 import { homePaths } from '@sallyport/shared/config/home.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
-import type { AuditBlock } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import type { Command } from 'commander';
 import { control } from './control.ts';
 import { result, resultJson, tell } from './print.ts';
-
-/** Blocks from a sequence on, some of them; none after the last. */
-type BlockSource = (from: number) => Promise<AuditBlock[]>;
 
 interface VerifyFlags {
   readonly dir: string;
@@ -53,7 +50,7 @@ export function register(program: Command): void {
 /** Errors: AUDIT_BROKEN, CERTIFICATE_REFUSED, and those of the source. */
 async function verify(flags: VerifyFlags, blocks: BlockSource): Promise<void> {
   const verifier = createAuditVerifier(certificateOf(flags));
-  await eachBlock(blocks, (block) => verifier.add(block));
+  for await (const block of everyBlock(blocks)) if (!verifier.add(block)) break;
   const verdict = verifier.verdict();
   if (flags.json === true) resultJson(verdict);
   else result(verdictText(verdict));
@@ -95,13 +92,12 @@ function verdictText(verdict: AuditVerdict): string {
 
 async function show({ last, exchange, json }: ShowFlags, blocks: BlockSource): Promise<void> {
   const lines: string[] = [];
-  await eachBlock(blocks, (block) => {
-    const events = Buffer.from(block.events).toString('utf8').trimEnd().split('\n');
+  for await (const block of everyBlock(blocks)) {
+    const events = linesOf(block);
     const wanted = exchange === undefined ? events : events.filter((line) => isOf(line, exchange));
     lines.push(...wanted.slice(-last));
     lines.splice(0, lines.length - last);
-    return true;
-  });
+  }
   for (const line of lines) result(json === true ? line : eventText(line));
 }
 
@@ -119,16 +115,6 @@ function eventText(line: string): string {
 function valueText(value: unknown): string {
   if (typeof value === 'number') return String(Math.round(value * 1000) / 1000);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-async function eachBlock(blocks: BlockSource, take: (block: AuditBlock) => boolean): Promise<void> {
-  for (let from = 1; ; ) {
-    const page = await blocks(from);
-    for (const block of page) if (!take(block)) return;
-    const next = (page[page.length - 1]?.sequence ?? 0) + 1;
-    if (next <= from) return;
-    from = next;
-  }
 }
 
 /** From the node if it runs, else from its store, which is held only as long as `work` takes. */

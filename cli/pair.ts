@@ -15,7 +15,7 @@ import {
 } from '@sallyport/shared/pairing/peer.ts';
 import {
   type CheckedTrustFile,
-  certificateDer,
+  ownTrust,
   writeTrustFile,
 } from '@sallyport/shared/pairing/trust-file.ts';
 import type { Command } from 'commander';
@@ -53,19 +53,12 @@ export function register(program: Command): void {
 
 async function exportTrust({ dir, out }: { dir: string; out?: string }): Promise<void> {
   const home = readHome(dir);
-  const { node, role } = home.config;
-  const labels = labelsOf(parseKeyspec(readFileSync(home.paths.keyspec, 'utf8'), node));
   const { paths } = home;
-  const certificates = {
-    ca: certificateDer(paths.certificate('ca')),
-    sign: certificateDer(paths.certificate('sign')),
-    decrypt: certificateDer(paths.certificate('decrypt')),
-    audit: certificateDer(paths.certificate('audit')),
-    link: certificateDer(paths.tlsCertificate('link')),
-  };
+  const { node } = home.config;
+  const labels = labelsOf(parseKeyspec(readFileSync(paths.keyspec, 'utf8'), node));
+  const trust = ownTrust(home, Date.now());
   const hsm = await openHsm(hsmOf(home));
   try {
-    const trust = { node, role, createdAtMs: Date.now(), certificates };
     const file = await writeTrustFile(trust, (digest) => hsm.sign(labels.ca, digest));
     const target = out ?? `${node}.trust`;
     writeFileSync(target, file);

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { readHome } from '@sallyport/shared/config/home.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
@@ -7,6 +8,7 @@ import { readPeer } from '@sallyport/shared/pairing/peer.ts';
 import { certificateDer } from '@sallyport/shared/pairing/trust-file.ts';
 import { type Bundle, decodeBundle, encodePolicy } from '@sallyport/shared/policy/bundle.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
+import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import { type Change, diffPolicy, formatChange } from '@sallyport/shared/policy/diff.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
 import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
@@ -14,7 +16,6 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { timeText } from './amounts.ts';
 import { control } from './control.ts';
-import { loadPolicy } from './policy-files.ts';
 import { paint, result, resultJson, tell } from './print.ts';
 
 interface Flags {
@@ -96,6 +97,12 @@ async function history({ dir, json }: Flags): Promise<void> {
   for (const { version, appliedAtMs, actor: by } of versions) {
     result(`${String(version).padStart(6)}  ${timeText(appliedAtMs)}  ${by}`);
   }
+}
+
+/** With the API keys that the inner node in `dir` has issued. Errors: POLICY_INVALID. */
+async function loadPolicy(path: string, dir: string): Promise<Policy> {
+  const policy = requirePolicy(await readPolicyFiles(path));
+  return withCredentials(policy, await readCredentials(dir));
 }
 
 /** The bundle in force, its signature checked here too; undefined where there is none yet. */

@@ -1,11 +1,11 @@
 /** Two nodes on this machine, made and run with the same commands that an operator types. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { homePaths } from '@sallyport/shared/config/home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
-import { fingerprintOf } from '@sallyport/shared/pairing/fingerprint.ts';
+import { ownFingerprint } from '@sallyport/shared/pairing/peer.ts';
 import { control } from '../control.ts';
 import { findSoftHsm, makeTokens } from './softhsm.ts';
 
@@ -85,7 +85,7 @@ export async function startPair(options: PairOptions): Promise<DemoPair> {
   ] as const) {
     const trust = join(dir, `${one}.trust`);
     await sallyport('pair', 'export', '--dir', home[one], '--out', trust);
-    const fingerprint = fingerprintOf(certificateOf(home[one]));
+    const fingerprint = ownFingerprint(homePaths(home[one]));
     await sallyport('pair', 'import', trust, '--dir', home[other], '--fingerprint', fingerprint);
   }
   const running = roles.map((role) => {
@@ -159,9 +159,6 @@ function runVerb(args: readonly string[]): Promise<string> {
     });
   });
 }
-
-const certificateOf = (dir: string): Buffer =>
-  new X509Certificate(readFileSync(join(dir, 'certs', 'ca.pem'))).raw;
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(

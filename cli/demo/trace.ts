@@ -1,5 +1,6 @@
 /** One exchange's journey, put together from the audit logs of both nodes. */
-import { readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { linesOf } from '@sallyport/shared/audit/chain.ts';
+import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import { control } from '../control.ts';
 
@@ -25,17 +26,14 @@ const processOf: Readonly<Record<string, string>> = {
 
 /** All audit events of a running node, in order. */
 export async function eventsOf(dir: string): Promise<AuditEvent[]> {
+  const blocks = everyBlock(async (from) =>
+    readAuditBlocks(await control(dir, 'audit-blocks', { from, count: 500 })),
+  );
   const events: AuditEvent[] = [];
-  for (let from = 1; ; ) {
-    const blocks = readAuditBlocks(await control(dir, 'audit-blocks', { from, count: 500 }));
-    for (const block of blocks) {
-      const lines = Buffer.from(block.events).toString('utf8').split('\n');
-      for (const line of lines) if (line !== '') events.push(JSON.parse(line));
-    }
-    const last = blocks.at(-1);
-    if (!last) return events;
-    from = last.sequence + 1;
+  for await (const block of blocks) {
+    for (const line of linesOf(block)) events.push(JSON.parse(line));
   }
+  return events;
 }
 
 /** The hops of one exchange: those that name it, and those of the packages that carried it. */

@@ -3,21 +3,11 @@
  * from leaving through the port, and says in its description that it is no HSM.
  */
 import { createECDH } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import type { Hsm } from '@sallyport/shared/ports.ts';
+import { replaceFile } from '@sallyport/shared/replace-file.ts';
 import { requireDigest, requirePoint } from '../operands.ts';
 import { readPin } from '../pin.ts';
 import { signDigest } from './ecdsa.ts';
@@ -38,7 +28,7 @@ export async function createSoftKeystore(config: SoftConfig): Promise<void> {
       hint: 'a keystore is never overwritten; move it away if it is really not needed',
     });
   }
-  writeDurably(config.file, encodeKeystore(fileKey, []));
+  writeKeystore(config.file, encodeKeystore(fileKey, []));
 }
 
 /** Opens the keystore. Errors in check order: HSM_TOKEN, HSM_PIN_FILE, KEYSTORE_DAMAGED, HSM_PIN. */
@@ -74,7 +64,7 @@ export async function openSoft(config: SoftConfig): Promise<Hsm> {
       if (!fileKey) throw new SallyportError('HSM_LOST', 'the keystore is closed');
       if (keys.has(label)) throw new SallyportError('HSM_KEY', `expected no key ${label} yet`);
       const key = { label, use, scalar: newScalar() };
-      writeDurably(config.file, encodeKeystore(fileKey, [...keys.values(), key]));
+      writeKeystore(config.file, encodeKeystore(fileKey, [...keys.values(), key]));
       keys.set(label, key);
     },
     publicKey: async (label) => pairOf(need(label).scalar).getPublicKey(),
@@ -114,23 +104,10 @@ function readKeystore(path: string): Buffer {
   throw new SallyportError('KEYSTORE_DAMAGED', `expected a small keystore, got ${bytes} bytes`);
 }
 
-/** A crash at any moment leaves the old file or the new one, never a mixture. */
-function writeDurably(path: string, bytes: Buffer): void {
-  const temporary = `${path}.${process.pid}.new`;
+function writeKeystore(path: string, bytes: Buffer): void {
   try {
-    const file = openSync(temporary, 'w', 0o600);
-    try {
-      writeSync(file, bytes);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-    const directory = openSync(dirname(path), 'r');
-    fsyncSync(directory);
-    closeSync(directory);
+    replaceFile(path, bytes);
   } catch (cause) {
-    rmSync(temporary, { force: true });
     throw new SallyportError('HSM_LOST', `cannot write the keystore ${path}`, { cause });
   }
 }

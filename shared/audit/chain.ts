@@ -17,6 +17,11 @@ export function blockAfter(head: AuditHead, atMs: number, lines: readonly string
   return { ...block, hash: blockHash(block) };
 }
 
+/** The lines of a block. */
+export function linesOf({ events }: AuditBlock): string[] {
+  return Buffer.from(events).toString('utf8').trimEnd().split('\n');
+}
+
 /** `SHA-256(0x01 ‖ previous ‖ u64 sequence ‖ u64 atMs ‖ events)`, hex. */
 export function blockHash(block: Omit<AuditBlock, 'hash' | 'count'>): string {
   const start = Buffer.alloc(49);

@@ -47,5 +47,19 @@ export function readAuditBlocks({ head, body }: Answer): AuditBlock[] {
   });
 }
 
+/** Blocks from a sequence on, some of them; none after the last. */
+export type BlockSource = (from: number) => Promise<readonly AuditBlock[]>;
+
+/** All blocks of a source, in order. */
+export async function* everyBlock(blocks: BlockSource): AsyncGenerator<AuditBlock> {
+  for (let from = 1; ; ) {
+    const page = await blocks(from);
+    yield* page;
+    const next = (page.at(-1)?.sequence ?? 0) + 1;
+    if (next <= from) return;
+    from = next;
+  }
+}
+
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0;

@@ -9,7 +9,7 @@ import type { FieldPath } from './fields.ts';
 import type { Json } from './json.ts';
 import { patternFault } from './pattern.ts';
 
-export const jsonTypes = [
+const jsonTypes = [
   'object',
   'array',
   'string',

@@ -3,23 +3,14 @@
  *
  *   trust file ──▶ sound? ──▶ a possible partner? ──▶ not instead of another? ──▶ confirmed? ──▶ peer.trust
  */
-import { X509Certificate } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { NodeConfig } from '../config/config.ts';
 import type { HomePaths } from '../config/home.ts';
 import { SallyportError } from '../errors.ts';
 import type { Role } from '../ports.ts';
+import { replaceFile } from '../replace-file.ts';
 import { fingerprintOf, parseFingerprint } from './fingerprint.ts';
-import { type CheckedTrustFile, readTrustFile } from './trust-file.ts';
+import { type CheckedTrustFile, certificateDer, readTrustFile } from './trust-file.ts';
 
 /** The confirmed peer. Its certificates are pinned: no other is accepted in their place. */
 export interface Peer {
@@ -109,24 +100,12 @@ export function checkConfirmation(trust: CheckedTrustFile, given: string): void 
 
 /** Makes the confirmed candidate the peer, durably and whole. */
 export function storePeer(paths: HomePaths, file: Buffer): void {
-  const temporary = `${paths.peer}.tmp`;
-  rmSync(temporary, { force: true });
-  const fd = openSync(temporary, 'wx', 0o600);
-  try {
-    writeSync(fd, file);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, paths.peer);
-  const directory = openSync(dirname(paths.peer), 'r');
-  fsyncSync(directory);
-  closeSync(directory);
+  replaceFile(paths.peer, file);
 }
 
 /** SHA-256 (hex) of this node's own CA certificate. */
 export function ownFingerprint(paths: HomePaths): string {
-  return fingerprintOf(new X509Certificate(readFileSync(paths.certificate('ca'))).raw);
+  return fingerprintOf(certificateDer(paths.certificate('ca')));
 }
 
 /** A partner is another node, of the other role. */

@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { nodeIdPattern } from '../config/config.ts';
+import type { Home } from '../config/home.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PackageSigner, readSigned, signData, verifySigned } from '../package/cms-signed.ts';
@@ -27,6 +28,18 @@ export interface TrustFile {
 export interface CheckedTrustFile extends TrustFile {
   /** SHA-256 (hex) of the CA certificate. */
   readonly fingerprint: string;
+}
+
+/** What the node of a home says of itself. Errors: CERTIFICATE_REFUSED. */
+export function ownTrust({ paths, config }: Home, createdAtMs: number): TrustFile {
+  const certificates = {
+    ca: certificateDer(paths.certificate('ca')),
+    sign: certificateDer(paths.certificate('sign')),
+    decrypt: certificateDer(paths.certificate('decrypt')),
+    audit: certificateDer(paths.certificate('audit')),
+    link: certificateDer(paths.tlsCertificate('link')),
+  };
+  return { node: config.node, role: config.role, createdAtMs, certificates };
 }
 
 /** Signs with the CA key. Errors: those of `sign`. */

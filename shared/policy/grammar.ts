@@ -121,8 +121,6 @@ export const fileShape = z.strictObject({
 });
 
 export type RouteText = z.infer<typeof routeShape>;
-export type ServiceText = z.infer<typeof serviceShape>;
-export type ConsumerText = z.infer<typeof consumerShape>;
 export type GrantText = z.infer<typeof grantShape>;
 
 /**

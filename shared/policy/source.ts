@@ -96,7 +96,7 @@ export function schemaFilesOf(text: string): string[] {
 }
 
 /** `services[0].routes[1].match.path`. */
-export function formatPath(path: SourcePath): string {
+function formatPath(path: SourcePath): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`;
     return text === '' ? step : `${text}.${step}`;

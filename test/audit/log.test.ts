@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { noHash } from '@sallyport/shared/audit/chain.ts';
+import { linesOf, noHash } from '@sallyport/shared/audit/chain.ts';
 import { auditEvents } from '@sallyport/shared/audit/events.ts';
 import { type AuditLog, createAuditLog } from '@sallyport/shared/audit/log.ts';
 import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
@@ -31,7 +31,7 @@ const event = (count: number): AuditEvent => ({ event: 'seal', atMs: 1, count })
 const stored = (store: Store): number[] =>
   store
     .auditBlocks(1, 10_000)
-    .flatMap((block) => Buffer.from(block.events).toString().trimEnd().split('\n'))
+    .flatMap(linesOf)
     .map((line) => JSON.parse(line).count);
 
 test('events become one block of the commit that drains them', async () => {

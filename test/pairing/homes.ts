@@ -5,7 +5,7 @@ import { makeHome } from '@sallyport/cli/init-home.ts';
 import { labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
 import { openHsm } from '@sallyport/hsm/open.ts';
 import { type Home, readHome } from '@sallyport/shared/config/home.ts';
-import { certificateDer, type TrustFile } from '@sallyport/shared/pairing/trust-file.ts';
+import { ownTrust, type TrustFile } from '@sallyport/shared/pairing/trust-file.ts';
 import type { Hsm, KeyName, Role } from '@sallyport/shared/ports.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -33,18 +33,11 @@ export async function makeNode(role: Role, node: string): Promise<TestNode> {
   const file = resolve(dir, 'keys/soft.keystore');
   const hsm = await openHsm({ kind: 'soft', file, pinFile: paths.pin });
   const labels = labelsOf(parseKeyspec(readFileSync(paths.keyspec, 'utf8'), node));
-  const certificates = {
-    ca: certificateDer(paths.certificate('ca')),
-    sign: certificateDer(paths.certificate('sign')),
-    decrypt: certificateDer(paths.certificate('decrypt')),
-    audit: certificateDer(paths.certificate('audit')),
-    link: certificateDer(paths.tlsCertificate('link')),
-  };
   return {
     home,
     hsm,
     labels,
-    trust: { node, role, createdAtMs: Date.now(), certificates },
+    trust: ownTrust(home, Date.now()),
     signCa: (digest) => hsm.sign(labels.ca, digest),
   };
 }

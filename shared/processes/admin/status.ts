@@ -109,6 +109,6 @@ function certificateEnds(dir: string): { name: string; notAfterMs: number }[] {
 }
 
 /** Narrows what another process answered to an object. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

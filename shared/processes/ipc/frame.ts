@@ -8,7 +8,7 @@
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 
-export const frameKinds = ['request', 'response', 'error', 'notify'] as const;
+const frameKinds = ['request', 'response', 'error', 'notify'] as const;
 export type FrameKind = (typeof frameKinds)[number];
 
 export interface Frame {

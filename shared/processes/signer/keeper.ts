@@ -11,7 +11,7 @@ import { limits } from '../../limits.ts';
 import type { Hsm, KeyName } from '../../ports.ts';
 
 /** The keys that a running node uses. The CA key signs certificates at init only, offline. */
-export const runtimeKeys = ['sign', 'audit', 'decrypt'] as const satisfies readonly KeyName[];
+const runtimeKeys = ['sign', 'audit', 'decrypt'] as const satisfies readonly KeyName[];
 export type RuntimeKey = (typeof runtimeKeys)[number];
 
 export interface KeeperState {

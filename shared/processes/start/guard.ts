@@ -1,8 +1,7 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { socketPath } from '../../config/home.ts';
 import { limits } from '../../limits.ts';
 import { readPeer } from '../../pairing/peer.ts';
+import { certificateDer } from '../../pairing/trust-file.ts';
 import { openStore } from '../../store/sqlite/open.ts';
 import { runGuard } from '../guard/run.ts';
 import type { Start } from '../node.ts';
@@ -15,8 +14,8 @@ export const start: Start = async ({ paths, config }, parts, log) => {
     self: {
       nodeId: config.node,
       role: config.role,
-      signCertificate: derOf(paths.certificate('sign')),
-      decryptCertificate: derOf(paths.certificate('decrypt')),
+      signCertificate: certificateDer(paths.certificate('sign')),
+      decryptCertificate: certificateDer(paths.certificate('decrypt')),
     },
     peer: {
       nodeId: peer.nodeId,
@@ -40,5 +39,3 @@ export const start: Start = async ({ paths, config }, parts, log) => {
     log,
   });
 };
-
-const derOf = (file: string): Buffer => new X509Certificate(readFileSync(file)).raw;
