@@ -103,7 +103,8 @@ export function createExchanges(store: Store): Exchanges {
     },
     async wait(id, waitMs) {
       // Another caller may still be seeing to it: before it is durable nobody is told of it.
-      await entries.get(id)?.accepting;
+      const accepting = entries.get(id)?.accepting;
+      if (accepting) await accepting;
       const entry = entries.get(id);
       if (!entry) return endingOf(store.exchange(id));
       return new Promise((resolve) => {

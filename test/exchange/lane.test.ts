@@ -76,6 +76,11 @@ test('after a restart the store answers for what memory forgot', () => {
   assert.deepEqual(lane.missing(10), [6, 7]);
 });
 
+test('of what was forgotten it is known that it came: a replay, not a fork', () => {
+  const lane = createReceivingLane({ contiguous: 5, beyond: [] }, () => undefined);
+  assert.throws(() => lane.judge(place(3)), { code: 'LANE_REPLAY' });
+});
+
 test('a heartbeat shows a lost tail', () => {
   const lane = fresh();
   lane.accept(place(1));

@@ -70,6 +70,18 @@ test('a package without receipt is late again and again, with growing patience',
   assert.deepEqual(flight.late(8000), []);
 });
 
+test('what the peer asks for is sent again, once in a while and so many at a time', () => {
+  const flight = createInFlight(1000);
+  const many = Array.from({ length: limits.resendRequestMax + 10 }, (_, index) => index + 1);
+  for (const sequence of many) flight.add(sealed(sequence), 0);
+  const asked = (sequences: number[], nowMs: number): number[] =>
+    flight.asked(sequences, nowMs).map((place) => place.sequence);
+  assert.deepEqual(asked([1, 3, 9_999], 10), [1, 3]);
+  assert.deepEqual(asked([1, 2, 3], 10 + limits.receiptDelayMs - 1), [2]);
+  assert.deepEqual(asked([1, 3], 10 + limits.receiptDelayMs), [1, 3]);
+  assert.equal(asked(many, 9_000).length, limits.resendRequestMax);
+});
+
 test('a receipt settles what it names and nothing else', () => {
   const flight = createInFlight(1000);
   for (const sequence of [1, 2, 3, 4, 5]) flight.add(sealed(sequence), 0);

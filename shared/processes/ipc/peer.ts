@@ -74,7 +74,7 @@ export function createPeer(
     onClose(error);
   };
   const sweeper = setInterval(() => {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const [id, one] of waiting) {
       if (one.dueMs > nowMs) continue;
       waiting.delete(id);
@@ -135,7 +135,7 @@ export function createPeer(
         } catch (thrown) {
           return reject(asSallyportError(thrown));
         }
-        waiting.set(id, { resolve, reject, dueMs: Date.now() + timeoutMs });
+        waiting.set(id, { resolve, reject, dueMs: performance.now() + timeoutMs });
       });
     },
     notify(verb, head, body = noBody) {
