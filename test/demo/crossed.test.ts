@@ -1,13 +1,12 @@
 /** What crossed in a demo, looked at with stock tools, and what stayed behind on the disks of both nodes. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Citizen, makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { homePaths, readHome } from '@sallyport/shared/config/home.ts';
 import Database from 'better-sqlite3';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { type Begun, beginSallyport, command, sallyport } from './command.ts';
 
 const people = makePeople(5000, 1);
@@ -16,21 +15,18 @@ const district = people.filter(({ address }) => address.district === citizen.add
 /** Everybody whose record a consumer asked for. */
 const asked = [citizen, ...district.slice(0, 2)];
 
-let dir: string;
+const dir = temporaryFolder();
+const homes = { outer: join(dir, 'outer'), inner: join(dir, 'inner') };
 let demo: Begun;
 let shown: string;
-let homes: { outer: string; inner: string };
 
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'sallyport-crossed-'));
-  homes = { outer: join(dir, 'outer'), inner: join(dir, 'inner') };
   demo = beginSallyport('demo', '--hsm', 'soft', '--dir', dir);
   shown = await demo.says('Ctrl-C stops them');
 });
 after(async () => {
   demo.child.kill('SIGINT');
   await demo.done;
-  rmSync(dir, { recursive: true, force: true });
 });
 
 function filesIn(folder: string): string[] {

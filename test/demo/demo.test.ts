@@ -1,12 +1,12 @@
 /** `sallyport demo` as somebody runs it who sees the project for the first time. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { startRegistry } from '@sallyport/examples/citizen-registry/server.ts';
 import { softHsmMissing } from '../hsm/softhsm.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
 import { beginSallyport, processesIn, sallyport } from './command.ts';
 
 interface Shown {
@@ -25,17 +25,6 @@ interface Shown {
 
 const people = makePeople(5000, 1);
 const citizen = people[122] ?? assert.fail('expected citizen c-000123');
-const dirs: string[] = [];
-after(() => {
-  for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
-});
-
-function newDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-demo-test-'));
-  dirs.push(dir);
-  return dir;
-}
-
 const answered = [
   ...['accept', 'authenticate', 'decide', 'check', 'seal', 'send'].map((step) => `outer ${step}`),
   ...['collect', 'open', 'decide', 'check', 'call', 'mask'].map((step) => `inner ${step}`),
@@ -59,7 +48,7 @@ describe('one run', { concurrency: 2 }, () => {
   for (const [channel, hsm] of variants) {
     const skip = hsm === 'softhsm' && softHsmMissing;
     test(`over ${channel}, keys in ${hsm}: five calls cross, masked`, { skip }, async () => {
-      const dir = newDir();
+      const dir = temporaryFolder();
       const args = ['--once', '--json', '--channel', channel, '--hsm', hsm, '--dir', dir];
       const { code, stdout, stderr } = await sallyport('demo', ...args);
       assert.equal(code, 0, stderr);
@@ -85,7 +74,7 @@ describe('one run', { concurrency: 2 }, () => {
     const registry = await startRegistry({ count: 200, seed: 1 });
     const openapi = 'examples/citizen-registry/openapi.json';
     const own = ['--upstream', registry.url, '--openapi', openapi];
-    const args = ['--once', '--json', '--hsm', 'soft', '--dir', newDir()];
+    const args = ['--once', '--json', '--hsm', 'soft', '--dir', temporaryFolder()];
     const { code, stdout, stderr } = await sallyport('demo', ...args, ...own);
     const { list } = registry.calls;
     await registry.close();
@@ -105,7 +94,7 @@ describe('one run', { concurrency: 2 }, () => {
 
   test('a demo that stays up ends with everything that it started, by Ctrl-C or SIGTERM', async () => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      const dir = newDir();
+      const dir = temporaryFolder();
       const { child, done, says } = beginSallyport('demo', '--hsm', 'soft', '--dir', dir);
       await says('Both nodes stay up');
       const running = processesIn(dir);
@@ -118,17 +107,13 @@ describe('one run', { concurrency: 2 }, () => {
   });
 
   test('a demo that is stopped while it starts leaves nothing running', async () => {
-    const dir = newDir();
+    const dir = temporaryFolder();
     const { child, says } = beginSallyport('demo', '--hsm', 'soft', '--dir', dir);
     await says('sallyport run --dir inner');
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     assert.equal(await ended, 1);
-    const startedMs = Date.now();
-    while (processesIn(dir).length > 0 && Date.now() - startedMs < 10_000) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    assert.deepEqual(processesIn(dir), []);
+    await until(() => processesIn(dir).length === 0);
   });
 });
 
@@ -141,7 +126,7 @@ test('a wrong command line is exit code 2, and nothing is started', async () => 
     [['--nonsense'], /--nonsense/],
   ];
   for (const [args, told] of wrong) {
-    const dir = join(newDir(), 'demo');
+    const dir = join(temporaryFolder(), 'demo');
     const { code, stdout, stderr } = await sallyport('demo', '--once', '--dir', dir, ...args);
     assert.equal(code, 2, args.join(' '));
     assert.match(stderr, told);

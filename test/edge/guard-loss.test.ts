@@ -39,18 +39,20 @@ test('a guard that stays away: NOT_READY with Retry-After', async (t) => {
   assert.equal(answer.headers['retry-after'], '1');
 });
 
-test('a guard that dies in a call and stays away: NOT_READY', async (t) => {
+test('a guard that dies in a call and stays away: IN_DOUBT', async (t) => {
   const rig = await startRig(t, { onCall: never, limits: { edgeGuardLossMs: 50 } });
   const pending = rig.send({ path: '/a' });
   await until(() => rig.guard.calls.length === 1);
   await rig.guard.kill();
-  assert.equal((await pending).problem.code, 'NOT_READY');
+  const answer = await pending;
+  assert.equal(answer.problem.code, 'IN_DOUBT');
+  assert.equal(answer.headers['retry-after'], undefined, 'to try again is not harmless');
   await rig.guard.start();
   await pause(100);
   assert.equal(rig.guard.calls.length, 1);
 });
 
-test('a call that fells every guard is told a limited number of times: NOT_READY', async (t) => {
+test('a call that fells every guard is told a limited number of times: IN_DOUBT', async (t) => {
   const rig = await startRig(t, { onCall: never, limits: { edgeResendsMax: 2 } });
   const pending = rig.send({ path: '/a' });
   for (const told of [1, 2, 3]) {
@@ -58,7 +60,7 @@ test('a call that fells every guard is told a limited number of times: NOT_READY
     await rig.guard.kill();
     await rig.guard.start();
   }
-  assert.equal((await pending).problem.code, 'NOT_READY');
+  assert.equal((await pending).problem.code, 'IN_DOUBT');
   await pause(100);
   assert.equal(rig.guard.calls.length, 3);
 });

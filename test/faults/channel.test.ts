@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readHome } from '@sallyport/shared/config/home.ts';
+import { until } from '../until.ts';
 import { type Cable, layCable } from './cable.ts';
 import { type Ferry, startFerry } from './ferry.ts';
 import { type Caller, createCaller, type Reply } from './load.ts';
@@ -12,7 +13,6 @@ import {
   makeDirectory,
   sleep,
   startWorld,
-  until,
   untilReady,
   type World,
 } from './world.ts';

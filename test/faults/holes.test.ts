@@ -1,6 +1,6 @@
 /** What a crash or a long silence must not leave behind: a sequence that never comes. */
 import assert from 'node:assert/strict';
-import { readdirSync, renameSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { homePaths } from '@sallyport/shared/config/home.ts';
@@ -29,10 +29,10 @@ after(() => rig.close());
 
 const nothingPasses = () => ({ copies: 0, delayMs: 0 });
 
-test('heartbeats that a crash caught before they were published still come', async () => {
+test('heartbeats that a crash caught before the mover had them still come', async () => {
   const held = await holdHeartbeats();
   const { spoolOut } = homePaths(rig.outer.dir);
-  for (const name of held) renameSync(join(spoolOut, name), join(spoolOut, `.${name}.tmp`));
+  for (const name of held) rmSync(join(spoolOut, name));
   await rig.outer.restartGuard();
   rig.weather = clearSky;
   await untilNoGap();
@@ -43,6 +43,18 @@ test('heartbeats that were lost before the guard restarted are sent again', asyn
   await rig.outer.restartGuard();
   rig.weather = clearSky;
   await untilNoGap();
+});
+
+test('packages that came too late take their places, and a policy among them is sent anew', async () => {
+  await holdHeartbeats();
+  const { policy } = await statusOf('outer');
+  await rig.applyPolicy();
+  rig.clock.offsetMs = longerThanPackagesLastMs;
+  rig.weather = clearSky;
+  await untilNoGap();
+  const version = (policy?.version ?? 0) + 1;
+  await until(async () => (await statusOf('outer')).policy?.version === version);
+  rig.clock.offsetMs = 0;
 });
 
 test('a change that was under way when the node went down for long is in doubt, not forgotten', async () => {
@@ -63,7 +75,7 @@ test('a change that was under way when the node went down for long is in doubt, 
     ).length;
   await until(async () => (await doubts()) > 0);
   // The package is kept until each of its messages has ended.
-  await until(() => readdirSync(homePaths(rig.inner.dir).spoolIn).length === 0, 300);
+  await until(() => readdirSync(homePaths(rig.inner.dir).spoolIn).length === 0, 3_000);
   rig.clock.offsetMs = 0;
   upstream = async () => {};
   assert.equal(reached, 1);
@@ -87,7 +99,7 @@ async function holdHeartbeats(): Promise<string[]> {
 /** Everything that the outer node has sealed so far has come. */
 async function untilNoGap(): Promise<void> {
   const { head } = (await statusOf('outer')).lanes.out[0];
-  await until(async () => (await statusOf('inner')).lanes.in[0].contiguous >= head, 800);
+  await until(async () => (await statusOf('inner')).lanes.in[0].contiguous >= head, 8_000);
 }
 
 interface Told {

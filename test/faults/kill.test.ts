@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
 import type { Role } from '@sallyport/shared/ports.ts';
 import { randomFrom } from '../journey/rig.ts';
+import { until } from '../until.ts';
 import { type Ledger, startLoad } from './load.ts';
 import {
   isAlive,
@@ -13,7 +14,6 @@ import {
   processesOf,
   sleep,
   startWorld,
-  until,
   untilReady,
   type World,
 } from './world.ts';
@@ -142,5 +142,6 @@ const foreseen: ReadonlySet<string> = new Set([
 
 function summary({ calls, endings, losses, changes, slowestMs }: Ledger): string {
   const ends = [...endings].map(([what, count]) => `${what}: ${count}`).join(', ');
-  return `${calls} calls (${changes.length} changes), slowest ${slowestMs} ms, ${losses.length} lost connections; ${ends}`;
+  const made = `${calls} calls (${changes.length} changes), slowest ${slowestMs} ms`;
+  return `${made}, ${losses.length} lost connections; ${ends}`;
 }

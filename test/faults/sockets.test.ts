@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { connectOnce, listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'sallyport-sockets-'));
-after(() => rmSync(dir, { recursive: true }));
+const dir = temporaryFolder();
 
 test('a process that is slow to end leaves its successor its socket', async () => {
   const path = join(dir, 'guard.sock');

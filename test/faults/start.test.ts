@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readHome } from '@sallyport/shared/config/home.ts';
 import { softHsmMissing } from '../hsm/softhsm.ts';
+import { until } from '../until.ts';
 import { type Caller, createCaller } from './load.ts';
 import {
   editConfig,
@@ -14,7 +15,6 @@ import {
   run,
   startWorld,
   statusOf,
-  until,
   untilReady,
   type World,
 } from './world.ts';

@@ -3,19 +3,11 @@
  * node and the registry a door that counts which change came how often.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { control } from '@sallyport/cli/control.ts';
 import { type DemoChannel, type DemoPair, startPair } from '@sallyport/cli/demo/pair.ts';
 import { type Registry, startRegistry } from '@sallyport/examples/citizen-registry/server.ts';
@@ -23,6 +15,8 @@ import type { ProcessName } from '@sallyport/shared/config/home.ts';
 import type { Role } from '@sallyport/shared/ports.ts';
 import type { NodeStatus } from '@sallyport/shared/processes/admin/status.ts';
 import type { ProcessesFile } from '@sallyport/shared/processes/supervise.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
 
 export const root = join(import.meta.dirname, '../..');
 export const sallyport = join(root, 'bin/sallyport');
@@ -57,7 +51,7 @@ export interface WorldOptions {
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { channel = 'link', hsm = 'soft', deadlineMs = 120_000 } = options;
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-faults-'));
+  const dir = temporaryFolder();
   const registry = await startRegistry({ count: 200, seed: 1 });
   const door = await openDoor(registry.url);
   const pair = await startPair({ dir, channel, hsm, say: () => {} });
@@ -84,7 +78,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await pair.stop();
       await door.close();
       await registry.close();
-      rmSync(dir, { recursive: true, force: true });
     },
   };
 }
@@ -153,6 +146,9 @@ async function read(request: IncomingMessage): Promise<string> {
   return text;
 }
 
+/** Between two looks at a node: to ask it is work for it. */
+const lookMs = 50;
+
 /** What the supervisor wrote of its processes. */
 export function processesOf(home: string): ProcessesFile {
   return JSON.parse(readFileSync(join(home, 'run/processes.json'), 'utf8')) as ProcessesFile;
@@ -189,6 +185,7 @@ export async function lanesOf(home: string): Promise<Lanes> {
 
 /** Nothing waits for a receipt and no sequence is missing, on either side. */
 export async function isSettled({ outer, inner }: DemoPair): Promise<boolean> {
+  await sleep(lookMs);
   const all = await Promise.all([lanesOf(outer), lanesOf(inner)]).catch(() => []);
   return (
     all.length === 2 &&
@@ -201,24 +198,13 @@ export async function isSettled({ outer, inner }: DemoPair): Promise<boolean> {
 
 export async function untilReady(home: string, withinMs = 30_000): Promise<void> {
   await until(async () => {
+    await sleep(lookMs);
     const status = await statusOf(home).catch(() => undefined);
     return status !== undefined && Object.values(status.ready).every(Boolean);
   }, withinMs);
 }
 
-export async function until(
-  done: () => boolean | Promise<boolean>,
-  withinMs = 20_000,
-  pauseMs = 25,
-): Promise<void> {
-  const dueMs = Date.now() + withinMs;
-  while (!(await done())) {
-    if (Date.now() > dueMs) throw new Error(`not within ${withinMs} ms: ${done}`);
-    await sleep(pauseMs);
-  }
-}
-
-export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+export const sleep = (ms: number): Promise<void> => pause(ms);
 
 /** Copies a home's config aside, so that a test may change it and put it back. */
 export function keepConfig(home: string): () => void {

@@ -5,7 +5,7 @@
  *   ask ──▶ asked ──▶ answered
  *            │  ▲
  *      lost  ▼  │  back
- *           parked ──▶ given up (NOT_READY)
+ *           parked ──▶ given up (NOT_READY; IN_DOUBT once the guard had it)
  */
 import { asSallyportError, SallyportError } from '../../errors.ts';
 import type { Answer, Handlers } from '../ipc/peer.ts';
@@ -53,8 +53,11 @@ export function createGuardLine(path: string, handlers: Handlers, bounds: EdgeLi
     asking.done = undefined;
     asking.body = noBody;
   };
-  const giveUp = (asking: Asking): void =>
-    settle(asking, { error: new SallyportError('NOT_READY', 'the guard is away') });
+  /** What the guard had may be accepted and on its way: whoever repeats it must know that. */
+  const giveUp = (asking: Asking): void => {
+    const code = asking.sends > 0 ? 'IN_DOUBT' : 'NOT_READY';
+    settle(asking, { error: new SallyportError(code, 'the guard is away') });
+  };
   const sweep = (): void => {
     const nowMs = Date.now();
     for (const asking of parked) if (asking.giveUpMs <= nowMs) giveUp(asking);
