@@ -35,18 +35,7 @@ export interface VerifyOptions {
   readonly auditCertificate?: string | Uint8Array;
 }
 
-/** All blocks from the first. CERTIFICATE_REFUSED: not a P-256 certificate. */
-export function verifyAudit(
-  blocks: Iterable<AuditBlock>,
-  options: VerifyOptions = {},
-): AuditVerdict {
-  const verifier = createAuditVerifier(options);
-  for (const block of blocks) {
-    if (!verifier.add(block)) break;
-  }
-  return verifier.verdict();
-}
-
+/** Takes all blocks from the first. CERTIFICATE_REFUSED: not a P-256 certificate. */
 export function createAuditVerifier({ auditCertificate }: VerifyOptions): AuditVerifier {
   const key = auditCertificate === undefined ? undefined : publicKeyOf(auditCertificate);
   /** Hashes of the blocks that a coming checkpoint may name. */

@@ -17,9 +17,6 @@ export type Mask =
       readonly last: number;
     };
 
-/** Names of all transforms, in the order of the specification. */
-export const transformNames = ['drop', 'null', 'fixed', 'keep', 'surname', 'email'] as const;
-
 /** True where the transform reads text: such a mask needs a field that can hold a string. */
 export function readsText(mask: Mask): boolean {
   return mask.transform === 'keep' || mask.transform === 'surname' || mask.transform === 'email';

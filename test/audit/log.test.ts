@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import { linesOf, noHash } from '@sallyport/shared/audit/chain.ts';
 import { auditEvents } from '@sallyport/shared/audit/events.ts';
 import { type AuditLog, createAuditLog } from '@sallyport/shared/audit/log.ts';
-import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
 import { isErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
@@ -15,6 +14,7 @@ import fc from 'fast-check';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { selfSigned } from '../x509/self-signed.ts';
 import { softKey } from '../x509/soft-key.ts';
+import { verifyAudit } from './verdict.ts';
 
 const dir = temporaryFolder();
 let stores = 0;

@@ -7,11 +7,11 @@ import { test } from 'node:test';
 import { blockAfter, blockHash, checkpointMessage, noHash } from '@sallyport/shared/audit/chain.ts';
 import { auditEvents } from '@sallyport/shared/audit/events.ts';
 import { answerAuditBlocks, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
-import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import type { AuditBlock, AuditHead } from '@sallyport/shared/store/port.ts';
 import fc from 'fast-check';
 import { selfSigned } from '../x509/self-signed.ts';
+import { verifyAudit } from './verdict.ts';
 
 const line = (atMs: number): string => JSON.stringify({ event: 'seal', atMs });
 const start: AuditHead = { sequence: 0, hash: noHash };

@@ -278,12 +278,16 @@ async function connectWhenUp(path: string): Promise<IpcPeer> {
 }
 
 describe('a signer on a PKCS#11 token', { skip: softHsmMissing }, () => {
-  test('notices by itself that the token is gone, says so, and heals when it is back', async () => {
+  async function startOnToken() {
     const token = createSoftHsm();
     const prepared = await openHsm(token.config);
     await makeKeys(prepared);
     await prepared.close();
-    const running = await start(() => openHsm(token.config));
+    return { token, running: await start(() => openHsm(token.config)) };
+  }
+
+  test('notices by itself that the token is gone, says so, and heals when it is back', async () => {
+    const { token, running } = await startOnToken();
     assert.equal((await until(running.peer, 'ok')).kind, 'pkcs11');
 
     token.remove();
@@ -299,11 +303,7 @@ describe('a signer on a PKCS#11 token', { skip: softHsmMissing }, () => {
   });
 
   test('answers the request that finds the token gone with HSM_LOST', async () => {
-    const token = createSoftHsm();
-    const prepared = await openHsm(token.config);
-    await makeKeys(prepared);
-    await prepared.close();
-    const running = await start(() => openHsm(token.config));
+    const { token, running } = await startOnToken();
     await until(running.peer, 'ok');
     token.remove();
     await assert.rejects(running.signer.sign('sign', digest), { code: 'HSM_LOST' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Json } from '@sallyport/shared/content/json.ts';
-import { compileMask, type Mask, transformNames } from '@sallyport/shared/masking/transforms.ts';
+import { compileMask, type Mask } from '@sallyport/shared/masking/transforms.ts';
 import fc from 'fast-check';
 
 const field = '$.x';
@@ -74,19 +74,20 @@ for (const [name, mask, value, expected] of cases) {
   test(name, () => assert.deepEqual(compileMask(mask).apply(value), expected));
 }
 
-const masks: readonly Mask[] = [
-  ...(['drop', 'null', 'fixed', 'surname', 'email'] as const).map(plain),
-  keep34,
-  { field, transform: 'keep', first: 0, last: 4 },
-  { field, transform: 'keep', first: 6, last: 0 },
-];
-
-test('every transform is tested', () => {
-  assert.deepEqual(
-    [...new Set(masks.map((mask) => mask.transform))].sort(),
-    [...transformNames].sort(),
-  );
-});
+/** The type makes sure that no transform is left out. */
+const masksOf: Record<Mask['transform'], readonly Mask[]> = {
+  drop: [plain('drop')],
+  null: [plain('null')],
+  fixed: [plain('fixed')],
+  keep: [
+    keep34,
+    { field, transform: 'keep', first: 0, last: 4 },
+    { field, transform: 'keep', first: 6, last: 0 },
+  ],
+  surname: [plain('surname')],
+  email: [plain('email')],
+};
+const masks = Object.values(masksOf).flat();
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
+import { createRandom } from '@sallyport/examples/citizen-registry/random.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
+import { verifyAudit } from '../audit/verdict.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 /** Runs the writer on `file` for `forMs` after it is ready, kills it, returns all that it promised. */
@@ -26,24 +27,13 @@ function killedWriter(file: string, forMs: number): Promise<string[]> {
   });
 }
 
-/** A small generator with a seed (mulberry32), so that a failing run can be run again. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test('nothing that was promised is lost, though the process is killed twenty times', async () => {
   const dir = temporaryFolder();
   const file = join(dir, 'store.db');
-  const next = random(1);
+  const random = createRandom(1);
   const promised = { accepted: new Set<string>(), answered: new Set<string>() };
   for (let round = 0; round < 20; round += 1) {
-    for (const line of await killedWriter(file, next() * 40)) {
+    for (const line of await killedWriter(file, random.int(0, 40))) {
       const [what, id] = line.split(' ') as [keyof typeof promised, string];
       promised[what].add(id);
     }

@@ -14,12 +14,12 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createAuditLog } from '@sallyport/shared/audit/log.ts';
-import { verifyAudit } from '@sallyport/shared/audit/verify.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { storeFault } from '@sallyport/shared/store/sqlite/fault.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import Database from 'better-sqlite3';
+import { verifyAudit } from '../audit/verdict.ts';
 import { answer, inPackage, newExchange, outPackage, sealed } from '../contract/store.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
