@@ -1,10 +1,13 @@
 /** A call's whole journey through two guards, in fair weather and foul. */
 import assert from 'node:assert/strict';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { newId } from '@sallyport/shared/ids.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
-import { callHead, clearSky, type Rig, startRig, storm } from './rig.ts';
+import { callHead, clearSky, type Rig, samplePolicy, startRig, storm } from './rig.ts';
 
 const [citizen = fail()] = makePeople(1, 7);
 let rig: Rig;
@@ -268,6 +271,35 @@ test('a restart of the inner guard calls safe routes again and reports others as
       (error) => error.code === 'IN_DOUBT',
     ),
   );
+});
+
+test('after a restart, what may have been called is in doubt although its grant is gone', async () => {
+  let reached = 0;
+  upstreamDown = () => {
+    reached += 1;
+    return new Promise(() => {});
+  };
+  const { headers } = (await change({ respondAsync: true })).head as {
+    headers: Record<string, string>;
+  };
+  await until(() => reached === 1);
+  const dir = temporaryFolder();
+  cpSync(dirname(samplePolicy), dir, { recursive: true });
+  const file = join(dir, 'policy.yaml');
+  const text = readFileSync(file, 'utf8');
+  const without = text.replace(/ {2}- consumer: tax-bureau\n.*change-address\]\n.*\n.*\n/, '');
+  assert.notEqual(without, text);
+  writeFileSync(file, without);
+  await rig.applyPolicy(dir);
+  await rig.inner.restartGuard();
+  upstreamDown = undefined;
+  await until(() =>
+    get(tax, String(headers.location)).then(
+      () => false,
+      (error) => error.code === 'IN_DOUBT',
+    ),
+  );
+  await rig.applyPolicy();
 });
 
 test('a request that comes after its deadline is not released', async () => {

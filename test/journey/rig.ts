@@ -15,6 +15,7 @@ import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { outerJourney } from '@sallyport/outer-node/journey.ts';
 import { readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import { homePaths, socketPath } from '@sallyport/shared/config/home.ts';
+import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
@@ -24,6 +25,7 @@ import { runGuard } from '@sallyport/shared/processes/guard/run.ts';
 import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
 import { connect, type IpcLink } from '@sallyport/shared/processes/ipc/socket.ts';
 import { runSigner } from '@sallyport/shared/processes/signer/signer.ts';
+import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import { pino } from 'pino';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -60,6 +62,8 @@ export interface Rig {
   readonly inner: Side;
   readonly clock: { offsetMs: number };
   weather: Weather;
+  /** While set, nothing can be stored on that side. */
+  readonly storeFault: Partial<Record<Role, ErrorCode>>;
   /** Every sealed package that the movers saw, by file name, as bytes. */
   readonly seen: Map<string, Buffer>;
   /** Puts bytes into a node's spool as its mover would. */
@@ -91,6 +95,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
   const seen = new Map<string, Buffer>();
   const dirs = { outer: join(dir, 'outer'), inner: join(dir, 'inner') };
   for (const role of ['outer', 'inner'] as const) await makeHome(dirs[role], configOf(role));
+  const storeFault: Partial<Record<Role, ErrorCode>> = {};
   const state: { weather: Weather; closed: boolean } = { weather: clearSky, closed: false };
   const sides: Partial<Record<Role, Side>> = {};
 
@@ -117,6 +122,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
   const start = (role: Role) =>
     startSide(role, dirs, {
       clock,
+      storeFault: () => storeFault[role],
       carry: (names) => carry(role, names),
       upstream: options.upstream,
     });
@@ -128,6 +134,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
     outer,
     inner,
     clock,
+    storeFault,
     seen,
     deliver,
     get weather() {
@@ -153,6 +160,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
 
 interface SideParts {
   readonly clock: { offsetMs: number };
+  readonly storeFault: () => ErrorCode | undefined;
   readonly carry: (names: readonly string[]) => void;
   readonly upstream: Upstream;
 }
@@ -183,7 +191,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
         signCertificate: der(dirs[other], 'sign'),
         decryptCertificate: der(dirs[other], 'decrypt'),
       },
-      store: openStore(paths.database),
+      store: unreliable(openStore(paths.database), parts.storeFault),
       spool: {
         outDir: paths.spoolOut,
         inDir: paths.spoolIn,
@@ -259,6 +267,17 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       for (const link of [mover, edge, admin]) link.close();
       await stopGuard();
       await signer.close();
+    },
+  };
+}
+
+function unreliable(store: Store, fault: () => ErrorCode | undefined): Store {
+  return {
+    ...store,
+    async write(work) {
+      const code = fault();
+      if (code !== undefined) throw new SallyportError(code, 'nothing can be stored');
+      return store.write(work);
     },
   };
 }

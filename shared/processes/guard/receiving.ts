@@ -100,7 +100,10 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
         ids.add(id);
         return [{ ...options.take({ ...message, place, again }), id }];
       } catch (thrown) {
-        refuse(asSallyportError(thrown), place, message.header);
+        const error = asSallyportError(thrown);
+        // No room in the audit log: not the message's fault, and nothing may go on unrecorded.
+        if (error.code === 'OVERLOADED') throw error;
+        refuse(error, place, message.header);
         return [];
       }
     });
