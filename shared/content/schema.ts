@@ -9,15 +9,7 @@ import type { FieldPath } from './fields.ts';
 import type { Json } from './json.ts';
 import { patternFault } from './pattern.ts';
 
-const jsonTypes = [
-  'object',
-  'array',
-  'string',
-  'number',
-  'integer',
-  'boolean',
-  'null',
-] as const;
+const jsonTypes = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const;
 export type JsonType = (typeof jsonTypes)[number];
 
 /** A schema in normal form; itself valid JSON Schema 2020-12. */

@@ -1,9 +1,9 @@
 /**
  * The store port: what a node must remember, in the verbs of the exchange.
  *
- * `write` and `later` are the only ways to change anything. Its work is synchronous and only writes; all work handed
- * over in one turn of the event loop becomes durable in one commit (fsync) before any promise resolves.
- * A work that throws undoes itself alone. Errors: STORE_FAILED, STORE_FULL, STORE_DAMAGED.
+ * `write` and `later` are the only ways to change anything. A work is synchronous and only writes; all work
+ * handed over in one turn of the event loop becomes durable in one commit (fsync) before any promise
+ * resolves. A work that throws undoes itself alone. Errors: STORE_FAILED, STORE_FULL, STORE_DAMAGED.
  */
 import type { ErrorCode } from '../errors.ts';
 
