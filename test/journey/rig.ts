@@ -272,14 +272,14 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
 }
 
 function unreliable(store: Store, fault: () => ErrorCode | undefined): Store {
-  return {
-    ...store,
-    async write(work) {
+  const unless =
+    (write: Store['write']): Store['write'] =>
+    async (work) => {
       const code = fault();
       if (code !== undefined) throw new SallyportError(code, 'nothing can be stored');
-      return store.write(work);
-    },
-  };
+      return write(work);
+    };
+  return { ...store, write: unless(store.write), later: unless(store.later) };
 }
 
 function configOf(role: Role) {
