@@ -24,6 +24,7 @@ const program = new Command('sallyport')
   .configureOutput({
     outputError: (text) => tell(text.replace(/^error: /, '').trimEnd()),
   })
+  .showHelpAfterError('hint: add --help to see what is expected')
   .addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 the command line is wrong')
   .exitOverride();
 const asked = process.argv[2] ?? '';

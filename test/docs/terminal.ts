@@ -16,7 +16,8 @@ export interface Terminal {
 
 /** Colours, cursor moves, links and carriage returns. */
 const controls = /\x1b\[[\d;?]*[A-Za-z]|\x1b\]8;;[^\x1b]*\x1b\\|\r/g;
-const waitMs = 30_000;
+/** Patience for a machine that is busy with other tests. */
+const waitMs = 60_000;
 
 export async function openTerminal(
   cwd: string,

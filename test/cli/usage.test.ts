@@ -1,0 +1,19 @@
+/** A command line that is wrong. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sallyport } from '../demo/command.ts';
+
+const wrong: [args: string[], said: RegExp][] = [
+  [['init'], /^sallyport: required option '--role <role>' not specified\nhint: add --help/],
+  [['policy', 'check'], /^sallyport: missing required argument 'path'\nhint: add --help/],
+  [['status', '--dir', 'x', '--jsn'], /^sallyport: unknown option '--jsn'\n.*hint: add --help/s],
+  [['shwo'], /^sallyport: unknown command 'shwo'\n.*hint: add --help/s],
+];
+
+for (const [args, said] of wrong) {
+  test(`sallyport ${args.join(' ')} says what is wrong, and where to look`, async () => {
+    const { code, stdout, stderr } = await sallyport(...args);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, said);
+  });
+}
