@@ -6,6 +6,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SallyportError } from '@sallyport/shared/errors.ts';
+import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import { type Command, Option } from 'commander';
 import { type DemoAnswer, makeCall } from './demo/call.ts';
 import { packagesOf } from './demo/packages.ts';
@@ -105,15 +106,23 @@ async function callAll(pair: DemoPair, scene: Scene): Promise<DemoAnswer[]> {
   return answers;
 }
 
-/** Both audit logs, once the events of the last answer are in them. */
+/** Both audit logs, once the last answer and the report of every package are in them. */
 async function settledEvents(pair: DemoPair, answers: readonly DemoAnswer[]) {
   const last = answers.at(-1)?.exchange;
   for (let tries = 0; ; tries += 1) {
     const outer = await eventsOf(pair.outer);
-    const known = outer.some(({ exchangeId, event }) => exchangeId === last && endings.has(event));
-    if (known || tries === settleTriesMax) return [outer, await eventsOf(pair.inner)] as const;
+    const inner = await eventsOf(pair.inner);
+    const ended = outer.some(({ exchangeId, event }) => exchangeId === last && endings.has(event));
+    const settled = ended && allSent(outer) && allSent(inner);
+    if (settled || tries === settleTriesMax) return [outer, inner] as const;
     await new Promise((done) => setTimeout(done, settlePollMs));
   }
+}
+
+function allSent(events: readonly AuditEvent[]): boolean {
+  const packagesAt = (step: string) =>
+    new Set(events.filter(({ event }) => event === step).map(({ packageId }) => packageId));
+  return packagesAt('seal').isSubsetOf(packagesAt('send'));
 }
 
 const endings: ReadonlySet<string> = new Set(['deliver', 'refuse']);

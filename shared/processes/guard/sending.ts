@@ -153,8 +153,10 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
       for (const [index, name] of names.entries()) {
         const atMs = times[index] ?? now();
         const sequence = Number(name.split('-')[1]);
-        const place = inFlight.get(sequence);
-        if (!place || nameOf(place) !== name) continue;
+        const open = inFlight.get(sequence);
+        // A receipt may overtake the mover's report: the store knows what is settled.
+        const place = open ?? store.outPackage(lane, sequence);
+        if (!place || nameOf(place) !== name || (!open && place.sentAtMs !== undefined)) continue;
         inFlight.sent(sequence, performance.now());
         audit.append({ event: 'send', atMs, packageId: place.packageId, lane, sequence });
         void store.later((tx) => tx.markSent(lane, sequence, atMs)).catch(() => {});
