@@ -34,7 +34,12 @@ test('a pair without a policy, then with a stopped inner node, is shown as the p
   await t.test('the metrics of a node are those of the page', async () => {
     const listed = [...page.matchAll(/^\| `(sallyport_\w+)` \|/gm)].map(([, name = '']) => name);
     for (const url of pair.managementUrls) {
-      const text = await (await fetch(`${url}/metrics`)).text();
+      let text = '';
+      const allUp = /(?:^sallyport_process_up\{.*\} 1\n){5}/m;
+      await until(async () => {
+        text = await (await fetch(`${url}/metrics`)).text();
+        return allUp.test(text);
+      }, waitMs);
       const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
       const own = names.filter(
         (name) => !/^(sallyport_(edge|mover)_)?(process|nodejs)_/.test(name),
