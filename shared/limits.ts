@@ -62,7 +62,7 @@ export const limits = {
   clockSkewMs: 5 * 60_000,
   // exchange
   laneWindowMax: 1024,
-  packagePaceMs: 6,
+  packageRestMsMax: 20,
   batchBytesMax: 8 * 1024 * 1024,
   batchFileBytesMax: 32 * 1024 * 1024,
   refusedPackagesMax: 200,

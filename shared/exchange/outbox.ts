@@ -6,8 +6,9 @@
  *                                                │
  *                          accepted: what `enqueue` promised is durable, sealed bytes included
  *
- * A lane that carried one message goes on at once. One that carried several lets a few milliseconds pass
- * between packages: each costs two nodes the same work whether it holds two messages or two hundred.
+ * A lane that carried one message goes on at once. One that carried several rests as long as the package
+ * took: it costs two nodes the same whether it holds two messages or two hundred, so the busier the machine,
+ * the fuller the packages.
  *
  * A crash before the commit leaves nothing; after it, the next start publishes what the store holds. So
  * no sequence is ever used for two packages that somebody saw.
@@ -98,15 +99,15 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
     while (queue.length > 0 || nudged) {
       nudged = false;
       const startedMs = performance.now();
-      const [batch, rest] = takeBatch(queue);
-      queue = rest;
+      const [batch, left] = takeBatch(queue);
+      queue = left;
       try {
         await send(batch);
       } catch (thrown) {
         const error = asSallyportError(thrown);
         for (const one of batch) one.reject(error);
       }
-      if (batch.length > 1 && rest.length === 0) await pause(startedMs + limits.packagePaceMs);
+      if (batch.length > 1) await rest(performance.now() - startedMs);
     }
     busy = false;
   };
@@ -137,9 +138,9 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
   };
 }
 
-function pause(untilMs: number): Promise<void> | undefined {
-  const leftMs = untilMs - performance.now();
-  return leftMs <= 0 ? undefined : new Promise((resolve) => setTimeout(resolve, leftMs));
+function rest(workedMs: number): Promise<void> {
+  const restMs = Math.min(workedMs, limits.packageRestMsMax);
+  return new Promise((resolve) => setTimeout(resolve, restMs));
 }
 
 /** Places kept free in each package for riders: one per lane class. */

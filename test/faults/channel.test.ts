@@ -43,11 +43,21 @@ async function callMany(world: World, caller: Caller, count: number): Promise<nu
     await sleep(40);
   }
   for (const [index, { street, reply }] of calls.entries()) {
-    const { status, body } = await reply;
+    const { status, body } = await follow(caller, await reply);
     assert.equal(status, index % 3 === 0 ? 201 : 200, JSON.stringify(body));
     if (index % 3 === 0) assert.equal(world.changes.get(street), 1, 'done once');
   }
   return Date.now() - startedMs;
+}
+
+/** A slow ferry may take longer than a call waits: then its answer is fetched. */
+async function follow(caller: Caller, reply: Reply): Promise<Reply> {
+  let last = reply;
+  while (last.status === 202) {
+    await sleep(150);
+    last = await caller.call('GET', String(reply.headers.location));
+  }
+  return last;
 }
 
 /** Stops both nodes, changes their configs, starts them again. */
@@ -119,7 +129,7 @@ describe('a directory channel with an ugly ferry', () => {
       const first = callOf(caller, 'read');
       await until(() => ferry.lost === 1);
       await callMany(world, caller, 6);
-      assert.equal((await first.reply).status, 200);
+      assert.equal((await follow(caller, await first.reply)).status, 200);
       const tookMs = Date.now() - startedMs;
       t.diagnostic(`answered ${tookMs} ms after its package or its answer was lost`);
       assert.ok(tookMs < 25_000, 'not the resend after 30 s, the gap brought it');
