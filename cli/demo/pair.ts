@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { homePaths } from '@sallyport/shared/config/home.ts';
-import { SallyportError } from '@sallyport/shared/errors.ts';
+import { isErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { ownFingerprint } from '@sallyport/shared/pairing/peer.ts';
 import { control } from '../control.ts';
 import { findSoftHsm, makeTokens } from './softhsm.ts';
@@ -154,8 +154,7 @@ function runVerb(args: readonly string[]): Promise<string> {
     child.on('error', reject);
     child.on('close', (code) => {
       if (code === 0) return resolve(out);
-      const verb = args.slice(0, 2).join(' ');
-      reject(new SallyportError('INTERNAL', `sallyport ${verb} failed:\n${talk.trim()}`));
+      reject(refusalOf(args.slice(0, 2).join(' '), talk));
     });
   });
 }
@@ -178,4 +177,13 @@ async function freePorts(count: number): Promise<number[]> {
       return new Promise<number>((resolve) => server.close(() => resolve(port)));
     }),
   );
+}
+
+/** What a verb said when it failed, as the error that it was. */
+function refusalOf(verb: string, talk: string): SallyportError {
+  const [, message = talk.trim(), code] = /^sallyport: (.*) \[([A-Z_]+)\]$/m.exec(talk) ?? [];
+  const hint = /^hint: (.*)$/m.exec(talk)?.[1];
+  return new SallyportError(isErrorCode(code) ? code : 'INTERNAL', `${verb}: ${message}`, {
+    ...(hint !== undefined && { hint }),
+  });
 }
