@@ -47,6 +47,8 @@ export const limits = {
   openApiBytesMax: 4 * 1024 * 1024,
   openApiRoutesMax: 500,
   callTimeoutMsMax: 3_600_000,
+  /** Time to fetch an answer that came late, where a route does not say. */
+  routeDeadlineMs: 60_000,
   // package
   packageBytesMax: 64 * 1024 * 1024 * 1024,
   manifestBytesMax: 16 * 1024,
@@ -93,7 +95,7 @@ export const limits = {
   trustFileBytesMax: 64 * 1024,
   archiveAgeMs: 30 * 24 * 3_600_000,
   archiveBytesMax: 2 * 1024 * 1024 * 1024,
-  archivePruneMs: 60_000,
+  archivePruneMs: 600_000,
   // processes
   ipcFrameBytesMax: 20 * 1024 * 1024,
   ipcHeadBytesMax: 128 * 1024,
@@ -104,6 +106,7 @@ export const limits = {
   restartMaxMs: 5_000,
   restartCalmMs: 30_000,
   stopGraceMs: 3_000,
+  stopGroupMs: 250,
   logFileBytesMax: 16 * 1024 * 1024,
   logFilesMax: 4,
   adminConnectionsMax: 64,
