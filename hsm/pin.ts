@@ -26,7 +26,9 @@ export function readPin(pinFile: string): string {
   const pin = bytes.toString('utf8', 0, end);
   bytes.fill(0);
   if (pin.length === 0 || /[\0\r\n]/.test(pin)) {
-    throw new SallyportError('HSM_PIN_FILE', `expected one line with a PIN in ${path}`);
+    throw new SallyportError('HSM_PIN_FILE', `expected one line with a PIN in ${path}`, {
+      hint: 'write the PIN into the file, and nothing else',
+    });
   }
   return pin;
 }

@@ -9,7 +9,9 @@ export function guarded<T>(pkcs11: Pkcs11, what: string, call: () => T): T {
   } catch (cause) {
     if (cause instanceof SallyportError) throw cause;
     const code = codeOf(pkcs11, returnValue(pkcs11, cause));
-    throw new SallyportError(code, `${what} failed: ${String(cause)}`, { cause });
+    const hint = hints[code];
+    const message = `${what} failed: ${String(cause)}`;
+    throw new SallyportError(code, message, { ...(hint !== undefined && { hint }), cause });
   }
 }
 
@@ -21,6 +23,11 @@ export function unless(pkcs11: Pkcs11, already: number, call: () => void): void 
     if (returnValue(pkcs11, thrown) !== already) throw thrown;
   }
 }
+
+const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
+  HSM_PIN: 'put the right PIN into the PIN file; it is tried seldom, for tokens lock after a few',
+  HSM_LOST: 'bring the token back (cable, network, daemon); no restart is needed',
+};
 
 function returnValue(pkcs11: Pkcs11, thrown: unknown): number | undefined {
   return thrown instanceof pkcs11.Pkcs11Error ? thrown.code : undefined;

@@ -1,15 +1,17 @@
 /**
  * What every process of a node does first and last: its title, its signals, its end.
  *
- *   start ──▶ report ready ──▶ … ──▶ SIGTERM, or stdin ends ──▶ close ──▶ exit 0
+ *   start ──▶ report ready ──▶ … ──▶ stdin ends ──▶ close ──▶ exit 0
  *     └─ fails ──▶ report the code ──▶ exit 1
  *
- * Stdin of a supervised process is a pipe that nobody writes to: it ends when the supervisor does,
- * even by kill -9, so that no process outlives its node.
+ * Stdin of a supervised process is a pipe that nobody writes to: it ends when the supervisor wants
+ * the process to end, or has ended itself, even by kill -9, so that no process outlives its node.
+ * SIGTERM and SIGINT often reach the whole group at once, while a node ends in an order: a supervised
+ * process only reports them, and its supervisor decides.
  */
 import { fstatSync, writeSync } from 'node:fs';
 import type { ProcessName } from '../config/home.ts';
-import { asSallyportError, type ErrorCode, isErrorCode } from '../errors.ts';
+import { asSallyportError, type ErrorCode, isErrorCode, type SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { createLog, type Log } from './log.ts';
 
@@ -21,12 +23,17 @@ export interface Running {
 /** What a child tells its supervisor on an inherited pipe, one JSON line each. */
 export type Report =
   | { readonly state: 'ready' }
+  /** Somebody sent it SIGTERM or SIGINT. */
+  | { readonly state: 'signalled' }
+  /** It ends (`failed`), or goes on without what it needs (`trouble`). */
   | {
-      readonly state: 'failed';
+      readonly state: 'failed' | 'trouble';
       readonly code: ErrorCode;
       readonly message: string;
       readonly hint?: string;
-    };
+    }
+  /** No trouble, or no longer. */
+  | { readonly state: 'well' };
 
 /** Names the file descriptor of that pipe in the child's environment. */
 export const reportVariable = 'SALLYPORT_REPORT_FD';
@@ -54,13 +61,12 @@ export async function runChild(
       (thrown: unknown) => die(log, thrown),
     );
   };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  // A Ctrl-C reaches the whole group; a supervised process leaves the order of ending to its parent.
-  const hasSupervisor = stdinIsPipe();
-  process.on('SIGINT', () => hasSupervisor || stop('SIGINT'));
-  if (hasSupervisor) {
-    process.stdin.on('error', () => stop('the supervisor ended'));
-    process.stdin.on('close', () => stop('the supervisor ended')).resume();
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.on(signal, () => report({ state: 'signalled' }) || stop(signal));
+  }
+  if (stdinIsPipe()) {
+    process.stdin.on('error', () => stop('stdin failed'));
+    process.stdin.on('close', () => stop('stdin ended')).resume();
   }
   try {
     running = await start();
@@ -71,6 +77,14 @@ export async function runChild(
     die(log, thrown);
   }
 }
+
+/** What keeps a started process from its work, each time it changes; undefined when nothing does. */
+export type TellTrouble = (trouble: SallyportError | undefined) => void;
+
+/** Has the supervisor say it to the operator. */
+export const reportTrouble: TellTrouble = (trouble) => {
+  report(trouble ? because('trouble', trouble) : { state: 'well' });
+};
 
 /**
  * Ends a process that cannot even begin (its home does not read), before it has a log.
@@ -84,8 +98,8 @@ export function failStart(thrown: unknown): never {
 export function parseReport(line: string): Report | undefined {
   try {
     const { state, code, message, hint } = JSON.parse(line) as Record<string, unknown>;
-    if (state === 'ready') return { state };
-    if (state !== 'failed' || !isErrorCode(code)) return undefined;
+    if (state === 'ready' || state === 'signalled' || state === 'well') return { state };
+    if ((state !== 'failed' && state !== 'trouble') || !isErrorCode(code)) return undefined;
     const told = { state, code, message: String(message) } as const;
     return typeof hint === 'string' ? { ...told, hint } : told;
   } catch {
@@ -94,19 +108,25 @@ export function parseReport(line: string): Report | undefined {
 }
 
 function die(log: Log, thrown: unknown): never {
-  const { code, message, hint } = asSallyportError(thrown);
-  log.fatal({ err: thrown, code }, 'ended');
-  report({ state: 'failed', code, message, ...(hint === undefined ? {} : { hint }) });
+  const error = asSallyportError(thrown);
+  log.fatal({ err: thrown, code: error.code }, 'ended');
+  report(because('failed', error));
   process.exit(1);
 }
 
-function report(told: Report): void {
+function because(state: 'failed' | 'trouble', { code, message, hint }: SallyportError): Report {
+  return { state, code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** False where nobody supervises, or no longer: stdin tells that as well. */
+function report(told: Report): boolean {
   const fd = Number(process.env[reportVariable]);
-  if (!Number.isInteger(fd) || fd < 3) return;
+  if (!Number.isInteger(fd) || fd < 3) return false;
   try {
     writeSync(fd, `${JSON.stringify(told)}\n`);
+    return true;
   } catch {
-    // The supervisor is gone; stdin tells.
+    return false;
   }
 }
 

@@ -16,7 +16,7 @@ export interface ProcessState {
 
 export interface Kept {
   readonly state: ProcessState;
-  /** SIGTERM, then SIGKILL after `limits.stopGraceMs`. Resolves when the process is gone. */
+  /** Asks it to end, SIGKILL after `limits.stopGraceMs`. Resolves when the process is gone. */
   stop(): Promise<void>;
 }
 
@@ -26,6 +26,8 @@ export interface KeepOptions {
   /** The node's home, which becomes the working directory. */
   readonly dir: string;
   readonly logFile: string;
+  /** The node is to end: what ends from now on stays away. */
+  readonly isStopping: () => boolean;
   readonly onChange: () => void;
   readonly onReport: (told: Report) => void;
   /** It ended by itself, with no report of why; `how` is its exit code or signal. */
@@ -37,7 +39,6 @@ export function keepRunning(options: KeepOptions): Kept {
   let state: ProcessState = { state: 'starting', sinceMs: Date.now(), restarts: 0 };
   let child: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let stopping = false;
   let delayMs: number = limits.restartFirstMs;
   let gone = (): void => {};
 
@@ -46,11 +47,17 @@ export function keepRunning(options: KeepOptions): Kept {
     options.onChange();
   };
   const start = (): void => {
+    if (options.isStopping()) return;
     const startedMs = Date.now();
     let explained = false;
+    let signalled = false;
     const fresh = launch(options, (told) => {
       explained ||= told.state === 'failed';
-      if (told.state === 'ready' && !stopping) become({ ...state, state: 'running' });
+      if (told.state === 'ready' && !options.isStopping()) become({ ...state, state: 'running' });
+      if (told.state === 'signalled' && !signalled) {
+        signalled = true;
+        setTimeout(onSignal, limits.stopGroupMs, fresh).unref();
+      }
       options.onReport(told);
     });
     child = fresh;
@@ -59,14 +66,17 @@ export function keepRunning(options: KeepOptions): Kept {
     become(fresh.pid === undefined ? { state: 'starting' } : { state: 'starting', pid: fresh.pid });
     ended(fresh).then((how) => {
       child = undefined;
-      if (stopping) return gone();
+      if (options.isStopping()) return gone();
       if (Date.now() - startedMs >= limits.restartCalmMs) delayMs = limits.restartFirstMs;
       become({ state: 'waiting' }, 1);
-      if (!explained) options.onCrash(how);
-      if (stopping) return gone();
+      if (!explained) options.onCrash(signalled ? 'by a signal' : how);
       timer = setTimeout(start, delayMs);
       delayMs = Math.min(delayMs * 2, limits.restartMaxMs);
     });
+  };
+  /** A signal to the whole group reaches the supervisor too, and then ends the node in its order. */
+  const onSignal = (signalled: ChildProcess): void => {
+    if (child === signalled && !options.isStopping()) askToEnd(signalled);
   };
   const end = async (): Promise<void> => {
     clearTimeout(timer);
@@ -74,11 +84,8 @@ export function keepRunning(options: KeepOptions): Kept {
       const left = new Promise<void>((resolve) => {
         gone = resolve;
       });
-      const last = child;
-      last.kill('SIGTERM');
-      const killer = setTimeout(() => last.kill('SIGKILL'), limits.stopGraceMs);
+      askToEnd(child);
       await left;
-      clearTimeout(killer);
     }
     become({ state: 'stopped' });
     log.close();
@@ -90,7 +97,6 @@ export function keepRunning(options: KeepOptions): Kept {
       return state;
     },
     stop() {
-      stopping = true;
       ending ??= end();
       return ending;
     },
@@ -109,6 +115,13 @@ function launch({ name, main, dir }: KeepOptions, onReport: (told: Report) => vo
     if (told) onReport(told);
   });
   return child;
+}
+
+/** Its stdin ends: that reaches this process alone, and no signal that others send looks like it. */
+function askToEnd(child: ChildProcess): void {
+  child.stdin?.end();
+  const killer = setTimeout(() => child.kill('SIGKILL'), limits.stopGraceMs);
+  child.once('close', () => clearTimeout(killer));
 }
 
 /** 'close' comes after the last byte of every pipe: a report is never overtaken by the end. */

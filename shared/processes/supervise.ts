@@ -36,7 +36,7 @@ export interface ProcessesFile {
 
 const stopOrder: readonly ProcessName[] = ['edge', 'mover', 'guard', 'signer', 'admin'];
 
-/** Trying again mends none of these, and a wrong PIN tried again locks the token. */
+/** Why a process cannot start, where trying again mends nothing. */
 const needsPerson: ReadonlySet<ErrorCode> = new Set([
   'CONFIG_INVALID',
   'HOME_MISSING',
@@ -46,9 +46,6 @@ const needsPerson: ReadonlySet<ErrorCode> = new Set([
   'TRUST_FILE_INVALID',
   'CERTIFICATE_REFUSED',
   'KEYSPEC_INVALID',
-  'KEYSTORE_DAMAGED',
-  'HSM_PIN',
-  'HSM_PIN_FILE',
   'STORE_DAMAGED',
   'AUDIT_BROKEN',
 ]);
@@ -59,6 +56,7 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
   const unlock = lockHome(paths.lock);
   const kept = new Map<ProcessName, Kept>();
   const told = new Map<ProcessName, string>();
+  const troubled = new Set<ProcessName>();
   let finish = (_failed: boolean): void => {};
   const ended = new Promise<boolean>((resolve) => {
     finish = resolve;
@@ -69,18 +67,32 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
     const processes = Object.fromEntries([...kept].map(([name, one]) => [name, one.state]));
     writeWhole(paths.processes, JSON.stringify({ supervisor: process.pid, processes }));
   };
-  /** Says the same about the same process once, until it has run again. */
+  /** Says the same about the same process once, until it is well again. */
   const tellOnce = (name: ProcessName, line: string, hint?: string): void => {
-    if (told.get(name) === line) return;
+    if (stopping || told.get(name) === line) return;
     told.set(name, line);
     tell(line, hint);
   };
   const onReport = (name: ProcessName, report: Report): void => {
-    if (report.state === 'ready') return void told.delete(name);
-    const fatal = needsPerson.has(report.code);
-    const what = `${name}: ${report.message} [${report.code}]`;
-    tellOnce(name, fatal ? what : `${what}; trying again`, report.hint);
-    if (fatal) void stop(true);
+    switch (report.state) {
+      case 'signalled':
+        return;
+      case 'ready':
+        if (!troubled.has(name)) told.delete(name);
+        return;
+      case 'well':
+        if (troubled.delete(name)) tellOnce(name, `${name}: well again`);
+        told.delete(name);
+        return;
+      default: {
+        const { state, code, message, hint } = report;
+        const isFatal = state === 'failed' && needsPerson.has(code);
+        if (state === 'trouble') troubled.add(name);
+        const line = `${name}: ${message} [${code}]`;
+        tellOnce(name, isFatal ? line : `${line}; trying again`, hint);
+        if (isFatal) void stop(true);
+      }
+    }
   };
   let stopping: Promise<void> | undefined;
   const stop = (failed: boolean): Promise<void> => {
@@ -98,6 +110,7 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
       main,
       dir,
       logFile: paths.log(name),
+      isStopping: () => stopping !== undefined,
       onChange: record,
       onReport: (report) => onReport(name, report),
       onCrash: (how) => tellOnce(name, `${name} ended (${how}); starting it again`),

@@ -11,6 +11,7 @@ import { createPinFile } from '@sallyport/hsm/pin.ts';
 import { createSoftKeystore } from '@sallyport/hsm/soft/keystore.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import type { Hsm, KeyName } from '@sallyport/shared/ports.ts';
+import type { TellTrouble } from '@sallyport/shared/processes/child.ts';
 import type { IpcPeer } from '@sallyport/shared/processes/ipc/peer.ts';
 import { connectOnce } from '@sallyport/shared/processes/ipc/socket.ts';
 import { createSigner } from '@sallyport/shared/processes/signer/client.ts';
@@ -59,13 +60,15 @@ async function start(open: () => Promise<Hsm>) {
     logged.push({ level, message: text ?? '', fields: fields as Record<string, unknown> });
   };
   const log = { info: write('info'), warn: write('warn') };
-  const running = await runSigner({ socketPath, open, labels, log });
+  const troubles: (ErrorCode | undefined)[] = [];
+  const tellTrouble: TellTrouble = (trouble) => troubles.push(trouble?.code);
+  const running = await runSigner({ socketPath, open, labels, log, tellTrouble });
   const peer = await connectOnce(socketPath);
   const close = async () => {
     peer.close();
     await running.close();
   };
-  return { peer, signer: createSigner(peer), logged, close };
+  return { peer, signer: createSigner(peer), logged, troubles, close };
 }
 
 async function health(peer: IpcPeer, verb = 'health'): Promise<SignerHealth> {
@@ -180,8 +183,12 @@ describe('a signer without a key store', () => {
     const well = await until(running.peer, 'ok');
     assert.ok(well.sinceMs >= ill.sinceMs);
     assert.equal((await running.signer.sign('sign', digest)).length, 64);
-    const levels = running.logged.map((line) => line.level);
-    assert.deepEqual(levels, ['warn', 'info']);
+    const said = running.logged.map(({ level, message }) => `${level}: ${message}`);
+    assert.deepEqual(said, ['warn: key store not open', 'info: key store open']);
+    const err = running.logged[0]?.fields.err;
+    assert.ok(err instanceof SallyportError);
+    assert.deepEqual([err.code, err.message], ['HSM_TOKEN', 'expected one token, got 0']);
+    assert.deepEqual(running.troubles, ['HSM_TOKEN', undefined]);
     await running.close();
   });
 
@@ -239,6 +246,9 @@ test('a failed operation is HSM_LOST, and the key store is opened anew by itself
   await assert.rejects(running.signer.derive('decrypt', point), { code: 'HSM_LOST' });
   assert.equal((await until(running.peer, 'ok')).opens, 2);
   assert.equal((await running.signer.derive('decrypt', point)).length, 32);
+  const said = running.logged.map(({ message }) => message);
+  assert.deepEqual(said, ['key store open', 'key store lost', 'key store open']);
+  assert.deepEqual(running.troubles, [undefined, 'HSM_LOST', undefined]);
   await running.close();
 });
 

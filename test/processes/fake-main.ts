@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
-import { runChild } from '@sallyport/shared/processes/child.ts';
+import { reportTrouble, runChild } from '@sallyport/shared/processes/child.ts';
 import { createLog } from '@sallyport/shared/processes/log.ts';
 
 const name = process.argv[2] as ProcessName;
@@ -14,7 +14,8 @@ await runChild(name, createLog(name, 'info'), async () => {
     const code = readFileSync(`fail-${name}`, 'utf8') as ErrorCode;
     throw new SallyportError(code, 'expected a good start, got a bad one', { hint: 'mend it' });
   }
-  if (existsSync(`deaf-${name}`)) process.removeAllListeners('SIGTERM').on('SIGTERM', () => {});
+  if (existsSync(`deaf-${name}`)) process.stdin.removeAllListeners('close');
+  if (existsSync(`trouble-${name}`)) tellTroubles();
   const alive = setInterval(() => {}, 1000);
   return {
     close: async () => {
@@ -23,3 +24,16 @@ await runChild(name, createLog(name, 'info'), async () => {
     },
   };
 });
+
+/** In trouble, as the file says, until it is gone. */
+function tellTroubles(): void {
+  const watching = setInterval(() => {
+    const isWell = !existsSync(`trouble-${name}`);
+    reportTrouble(
+      isWell
+        ? undefined
+        : new SallyportError('HSM_PIN', 'expected the PIN, got another', { hint: 'mend it' }),
+    );
+    if (isWell) clearInterval(watching);
+  }, 20);
+}

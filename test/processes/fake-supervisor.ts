@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { supervise } from '@sallyport/shared/processes/supervise.ts';
 
 const dir = process.argv[2] ?? '.';
-supervise({
+const { stop } = supervise({
   dir,
   main: join(import.meta.dirname, 'fake-main.ts'),
   tell: (line) => process.stderr.write(`${line}\n`),
 });
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void stop());

@@ -56,6 +56,11 @@ test('a report is read strictly: what a broken child writes is none', () => {
     code: 'HSM_PIN',
     message: 'm',
   });
+  const trouble = { state: 'trouble', code: 'HSM_PIN', message: 'm', hint: 'h' } as const;
+  assert.deepEqual(parseReport(JSON.stringify(trouble)), trouble);
+  for (const state of ['signalled', 'well'] as const) {
+    assert.deepEqual(parseReport(JSON.stringify({ state, code: 'HSM_PIN' })), { state });
+  }
   for (const line of ['', 'null', '{', '{"state":"failed","code":"NO_SUCH"}', '{"state":1}']) {
     assert.equal(parseReport(line), undefined, line);
   }

@@ -114,7 +114,53 @@ test('a fault that may heal is told once and tried until it heals', async (t) =>
   ]);
 });
 
-test('a process that does not hear SIGTERM is killed after its grace', async (t) => {
+test('trouble of a process that runs on is told once, and that it is over', async (t) => {
+  const dir = makeHome();
+  writeFileSync(join(dir, 'trouble-signer'), '');
+  const { told } = start(t, dir);
+  await until(() => allRun(dir) && told.length > 0);
+  rmSync(join(dir, 'trouble-signer'));
+  await until(() => told.length > 1);
+  assert.deepEqual(told, [
+    'signer: expected the PIN, got another [HSM_PIN]; trying again (mend it)',
+    'signer: well again',
+  ]);
+  assert.equal(stateOf(dir).processes.signer.restarts, 0);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} to the whole group ends the node in its order, and nothing starts again`, async (t) => {
+    const dir = makeHome();
+    const program = join(import.meta.dirname, 'fake-supervisor.ts');
+    const node = spawn(process.execPath, [program, dir], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    t.after(() => node.kill('SIGKILL'));
+    let said = '';
+    node.stderr.on('data', (chunk) => (said += chunk));
+    const ended = new Promise((resolve) => node.once('close', resolve));
+    await until(() => allRun(dir));
+    process.kill(-(node.pid ?? assert.fail('expected a process')), signal);
+    assert.equal(await ended, 0);
+    assert.deepEqual(lines(dir, 'stops'), ['edge', 'mover', 'guard', 'signer', 'admin']);
+    assert.equal(lines(dir, 'starts').length, 5);
+    assert.equal(said, '');
+  });
+}
+
+test('SIGTERM to one process ends it gracefully, and it starts again', async (t) => {
+  const dir = makeHome();
+  const { told } = start(t, dir);
+  await until(() => allRun(dir));
+  const before = pidOf(dir, 'mover');
+  process.kill(before, 'SIGTERM');
+  await until(() => allRun(dir) && pidOf(dir, 'mover') !== before);
+  assert.deepEqual(lines(dir, 'stops'), ['mover']);
+  assert.deepEqual(told, ['mover ended (by a signal); starting it again']);
+});
+
+test('a process that does not hear that it shall end is killed after its grace', async (t) => {
   const dir = makeHome();
   writeFileSync(join(dir, 'deaf-mover'), '');
   const { supervisor } = start(t, dir);

@@ -21,6 +21,7 @@ import type {
   ChannelStatus,
   FlowClass,
 } from '../../ports.ts';
+import type { TellTrouble } from '../child.ts';
 import { connect, listen } from '../ipc/socket.ts';
 import { createBell } from './bell.ts';
 import { createMoverMetrics } from './metrics.ts';
@@ -37,6 +38,8 @@ export interface MoverOptions {
   /** Makes the receiver; called again, every second, where it fails. */
   readonly in: (sink: ChannelSink) => Promise<ChannelReceiver>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Hears why there is no receiver, and when there is one. */
+  readonly tellTrouble?: TellTrouble;
 }
 
 /** What `status` on the mover's socket answers. */
@@ -142,7 +145,7 @@ function sweep(told: () => boolean, refresh: () => Promise<void>): { stop(): voi
 
 /** Makes the receiver and goes on trying: a port that is taken may be free in a second. */
 function keepReceiver(
-  { in: make, log }: MoverOptions,
+  { in: make, log, tellTrouble }: MoverOptions,
   sink: ChannelSink,
 ): { status(): MoverStatus['in']; close(): Promise<void> } {
   const bell = createBell();
@@ -153,12 +156,15 @@ function keepReceiver(
     while (!closed) {
       try {
         receiver = await make(sink);
+        tellTrouble?.(undefined);
         return;
       } catch (thrown) {
-        const { code, message, hint } = asSallyportError(thrown);
-        if (detail !== message)
-          log.warn({ channel: 'in', code, detail: message, hint }, 'not open');
-        detail = message;
+        const error = asSallyportError(thrown);
+        if (detail !== error.message) {
+          log.warn({ channel: 'in', err: error }, 'not open');
+          tellTrouble?.(error);
+        }
+        detail = error.message;
         await bell.rung(limits.moverSweepMs);
       }
     }

@@ -30,7 +30,8 @@ export interface KeeperState {
 export interface KeeperOptions {
   readonly open: () => Promise<Hsm>;
   readonly labels: Readonly<Record<KeyName, string>>;
-  readonly onChange: (state: KeeperState) => void;
+  /** `thrown` is what made it ill, where it is ill. */
+  readonly onChange: (state: KeeperState, thrown?: unknown) => void;
 }
 
 export interface Keeper {
@@ -60,11 +61,11 @@ export function createKeeper({ open, labels, onChange }: KeeperOptions): Keeper 
     opens: 0,
   };
 
-  const change = (ok: boolean, part: Partial<KeeperState>): void => {
+  const change = (ok: boolean, part: Partial<KeeperState>, thrown?: unknown): void => {
     const flipped = ok !== state.ok;
     const isNews = flipped || (part.lastError !== undefined && part.lastError !== state.lastError);
     state = { ...state, ...part, ok, sinceMs: flipped ? Date.now() : state.sinceMs };
-    if (isNews) onChange(state);
+    if (isNews) onChange(state, thrown);
   };
   /** Opens what is not open, and makes sure that every key is there. */
   const reopen = async (): Promise<Hsm> => {
@@ -76,7 +77,7 @@ export function createKeeper({ open, labels, onChange }: KeeperOptions): Keeper 
   };
   const lose = (thrown: unknown): void => {
     losses += 1;
-    change(false, { lastError: asSallyportError(thrown, 'HSM_LOST').code });
+    change(false, { lastError: asSallyportError(thrown, 'HSM_LOST').code }, thrown);
   };
   /** One round: heal where lost, then prove. Only a session that stays well clears the backoff. */
   const round = async (): Promise<void> => {

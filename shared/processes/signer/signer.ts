@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { asSallyportError } from '../../errors.ts';
 import type { Hsm, KeyName } from '../../ports.ts';
+import type { TellTrouble } from '../child.ts';
 import type { Handlers } from '../ipc/peer.ts';
 import { listen } from '../ipc/socket.ts';
 import { createKeeper, type KeeperState, type RuntimeKey } from './keeper.ts';
@@ -18,6 +19,8 @@ export interface SignerOptions {
   readonly open: () => Promise<Hsm>;
   readonly labels: Readonly<Record<KeyName, string>>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Hears why the key store does not sign, and when it does. */
+  readonly tellTrouble?: TellTrouble;
 }
 
 /** What `health` and `status` answer. */
@@ -32,10 +35,14 @@ export interface SignerHealth extends KeeperState {
  * last proof said), `metrics`. Errors of a request: IPC_FRAME, IPC_VERB, HSM_KEY, HSM_LOST.
  */
 export async function runSigner(options: SignerOptions): Promise<{ close(): Promise<void> }> {
-  const { labels, log, open, socketPath } = options;
+  const { labels, open, socketPath } = options;
   const metrics = createSignerMetrics();
   const counts = { sign: 0, derive: 0 };
-  const keeper = createKeeper({ open, labels, onChange: (state) => report(log, state) });
+  const keeper = createKeeper({
+    open,
+    labels,
+    onChange: (state, thrown) => report(options, state, thrown),
+  });
 
   const serve = async (
     verb: SignerVerb,
@@ -77,8 +84,18 @@ export async function runSigner(options: SignerOptions): Promise<{ close(): Prom
   };
 }
 
-function report(log: SignerOptions['log'], state: KeeperState): void {
-  const { ok, lastError: code, description, opens } = state;
-  if (ok) log.info({ description, opens }, 'key store open');
-  else log.warn({ code, opens }, 'key store lost');
+function report(
+  { log, tellTrouble }: SignerOptions,
+  { ok, description, kind, opens }: KeeperState,
+  thrown: unknown,
+): void {
+  if (ok) {
+    log.info({ description, opens }, 'key store open');
+    tellTrouble?.(undefined);
+  } else {
+    const err = asSallyportError(thrown, 'HSM_LOST');
+    // Only a key store that has signed has a kind.
+    log.warn({ err, opens }, kind === undefined ? 'key store not open' : 'key store lost');
+    tellTrouble?.(err);
+  }
 }

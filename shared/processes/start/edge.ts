@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { socketPath } from '../../config/home.ts';
+import { readTlsIdentity, readUpstreamCa } from '../../config/tls-files.ts';
 import { runEdge } from '../edge/run.ts';
 import type { Start } from '../node.ts';
 
@@ -12,16 +12,11 @@ export const start: Start = async ({ paths, config }, _parts, log) => {
     ...(listen && {
       accept: {
         ...listen,
-        ...(tls && {
-          tls: {
-            key: readFileSync(paths.tlsKey('edge'), 'utf8'),
-            cert: readFileSync(paths.tlsCertificate('edge'), 'utf8'),
-          },
-        }),
+        ...(tls && { tls: readTlsIdentity(paths, 'edge') }),
       },
     }),
     ...(config.role === 'inner' && {
-      upstream: ca === undefined ? {} : { ca: readFileSync(ca, 'utf8') },
+      upstream: ca === undefined ? {} : { ca: readUpstreamCa(ca) },
     }),
     log,
   });

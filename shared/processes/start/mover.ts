@@ -1,23 +1,18 @@
-import { readFileSync } from 'node:fs';
 import { createDirectoryReceiver } from '../../channel/directory/receiver.ts';
 import { createDirectorySender } from '../../channel/directory/sender.ts';
 import { createLinkReceiver } from '../../channel/link/receiver.ts';
 import { createLinkSender } from '../../channel/link/sender.ts';
 import { socketPath } from '../../config/home.ts';
+import { readTlsIdentity } from '../../config/tls-files.ts';
 import { readPeer } from '../../pairing/peer.ts';
+import { reportTrouble } from '../child.ts';
 import { runMover } from '../mover/run.ts';
 import type { Start } from '../node.ts';
 
 export const start: Start = async ({ paths, config }, _parts, log) => {
   const peer = readPeer(paths, config);
   const { send, receive } = config.channel;
-  const tls = {
-    identity: {
-      key: readFileSync(paths.tlsKey('link'), 'utf8'),
-      cert: readFileSync(paths.tlsCertificate('link'), 'utf8'),
-    },
-    peer,
-  };
+  const tls = { identity: readTlsIdentity(paths, 'link'), peer };
   return runMover({
     spoolOutDir: paths.spoolOut,
     spoolInDir: paths.spoolIn,
@@ -36,5 +31,6 @@ export const start: Start = async ({ paths, config }, _parts, log) => {
             sink,
           }),
     log,
+    tellTrouble: reportTrouble,
   });
 };
