@@ -285,13 +285,16 @@ describe('mover', { concurrency: true }, () => {
       attempts += 1;
       if (attempts === 1) throw new SallyportError('ADDRESS_IN_USE', 'on purpose');
     };
+    const troubles: (ErrorCode | undefined)[] = [];
     const name = basename(writePackageFile(out, 1));
-    await start();
+    await start({ tellTrouble: (trouble) => troubles.push(trouble?.code) });
     await until(() => fake.sent.length === 1);
     assert.deepEqual(fake.sent, [name]);
     assert.equal(((await ask('status')) as MoverStatus).in.state, 'down');
+    assert.deepEqual(troubles, ['ADDRESS_IN_USE']);
     await until(() => fake.sink !== undefined);
     assert.equal(((await ask('status')) as MoverStatus).in.state, 'up');
+    assert.deepEqual(troubles, ['ADDRESS_IN_USE', undefined]);
   });
 
   test('status and metrics are answered on its own socket', async (t) => {
@@ -308,7 +311,8 @@ describe('mover', { concurrency: true }, () => {
       metrics.find((metric) => metric.name === name)?.values.map(({ value }) => value);
     assert.deepEqual(read('sallyport_mover_packages_total'), [1, 0]);
     assert.deepEqual(read('sallyport_mover_channel_up'), [1, 1]);
-    assert.ok(metrics.every(({ name }) => name.startsWith('sallyport_mover_')));
+    const usual = /^(sallyport_mover|process|nodejs)_/;
+    assert.ok(metrics.every(({ name }) => usual.test(name)));
     assert.deepEqual(
       await ask('metrics').then((again) => (again as unknown[]).length),
       metrics.length,

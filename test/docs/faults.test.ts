@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type DemoPair, startPair } from '@sallyport/cli/demo/pair.ts';
+import { processNames } from '@sallyport/shared/config/home.ts';
 import { errorTable } from '@sallyport/shared/errors.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
@@ -41,10 +42,11 @@ test('a pair without a policy, then with a stopped inner node, is shown as the p
         return allUp.test(text);
       }, waitMs);
       const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
-      const own = names.filter(
-        (name) => !/^(sallyport_(edge|mover)_)?(process|nodejs)_/.test(name),
-      );
+      const own = names.filter((name) => !/^(process|nodejs)_/.test(name));
       assert.deepEqual(own.toSorted(), listed.toSorted());
+      for (const name of processNames) {
+        assert.ok(text.includes(`\nprocess_cpu_seconds_total{process="${name}"} `), name);
+      }
     }
   });
 

@@ -25,7 +25,7 @@ export function createEdgeMetrics(now: {
 }): EdgeMetrics {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry, prefix: 'sallyport_edge_' });
+  collectDefaultMetrics({ register: registry });
   const requests = new Counter({
     name: 'sallyport_edge_requests_total',
     help: 'Calls answered, by status class and error code',

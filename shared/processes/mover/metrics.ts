@@ -2,10 +2,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { MoverStatus } from './run.ts';
 
-/** A registry whose metrics are all named `sallyport_mover_*`. */
+/** The mover's own metrics are named `sallyport_mover_*`. */
 export function createMoverMetrics(status: () => MoverStatus): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'sallyport_mover_' });
+  collectDefaultMetrics({ register: registry });
   const channels = (): ['out' | 'in', MoverStatus['in']][] => {
     const { out, in: incoming } = status();
     return [
