@@ -114,6 +114,14 @@ test('a store whose making was interrupted is made anew', () => {
   store.close();
 });
 
+test('a store with the version of this release but other tables is refused with what to do', () => {
+  for (const change of ['DROP TABLE proof', 'ALTER TABLE policy ADD COLUMN note TEXT']) {
+    const file = copyOf('tables.db');
+    new Database(file).exec(change).close();
+    assert.throws(() => openStore(file), { code: 'STORE_DAMAGED', hint: /release that wrote/ });
+  }
+});
+
 test('a store of a newer release is refused with what to do', () => {
   const file = copyOf('newer.db');
   const db = new Database(file);

@@ -30,6 +30,7 @@ export function openStore(file: string): Store {
   try {
     claim(db);
     migrate(db);
+    checkTables(db);
     check(db);
     return storeOn(db);
   } catch (thrown) {
@@ -91,6 +92,23 @@ function migrate(db: Database.Database): void {
     db.pragma(`application_id = ${applicationId}`);
     db.pragma(`user_version = ${migrations.length}`);
   })();
+}
+
+/** The version says which migrations ran; only the tables themselves say that they were these. */
+function checkTables(db: Database.Database): void {
+  const expected = new Database(':memory:');
+  for (const sql of migrations) expected.exec(sql);
+  const [want, got] = [tablesOf(expected), tablesOf(db)];
+  expected.close();
+  if (got === want) return;
+  throw new SallyportError('STORE_DAMAGED', 'expected the tables of this release, got others', {
+    hint: 'run the release that wrote this store, or make the node anew',
+  });
+}
+
+function tablesOf(db: Database.Database): string {
+  const all = db.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name');
+  return JSON.stringify(all.pluck().all());
 }
 
 /** A file that was cut SQLite finds by itself; torn pages only show when they are read. */
