@@ -77,8 +77,10 @@ async function apply(path: string, { dir, json, remove }: Flags): Promise<void> 
   }
   if (json !== true) for (const change of changes) tell(painted(change, 'stderr'));
   const { head } = await control(dir, 'policy-apply', { actor: actor() }, encodePolicy(policy));
-  if (json === true) resultJson({ ...(head as object), changes });
-  else result(`policy version ${(head as { version: number }).version} is in force`);
+  const { version, applied } = head as { version: number; applied: boolean };
+  if (json === true) resultJson({ version, applied, changes });
+  else if (applied) result(`policy version ${version} is in force`);
+  else result(`nothing to apply, version ${version} is in force`);
 }
 
 async function show({ dir, json }: Flags): Promise<void> {

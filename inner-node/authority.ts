@@ -13,6 +13,7 @@ import {
   type Bundle,
   decodePolicy,
   encodeBundle,
+  encodePolicy,
   outerEdition,
 } from '@sallyport/shared/policy/bundle.ts';
 import type { GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
@@ -30,13 +31,21 @@ export function authority(node: GuardContext): Authority {
   let sentAtMs = Number.NEGATIVE_INFINITY;
   let sending: NodeJS.Timeout | undefined;
 
-  /** Body: canonical JSON of a checked policy. Errors: POLICY_INVALID, OVERLOADED, HSM_*, STORE_*. */
+  /**
+   * Body: canonical JSON of a checked policy. Answers with the version in force and whether it is a new
+   * one: a policy that is in force already makes none. Errors: POLICY_INVALID, OVERLOADED, HSM_*,
+   * STORE_*.
+   */
   const apply = async (head: unknown, body: Buffer): Promise<Reply> => {
     if (applying) throw new SallyportError('OVERLOADED', 'another policy is being applied');
     applying = true;
     try {
       const policy = decodePolicy(body);
-      const version = (node.policy()?.version ?? 0) + 1;
+      const current = inStore(node);
+      if (current && body.equals(encodePolicy(current.policy))) {
+        return { head: { version: current.version, applied: false } };
+      }
+      const version = (current?.version ?? 0) + 1;
       const issuedAtMs = node.now();
       const issue = { version, issuer: node.self.nodeId, issuedAtMs };
       const inForce = enforceable({ version, policy }, issuedAtMs);
@@ -56,7 +65,7 @@ export function authority(node: GuardContext): Authority {
         },
       });
       node.obey(inForce);
-      return { head: { version } };
+      return { head: { version, applied: true } };
     } catch (thrown) {
       const { code } = asSallyportError(thrown);
       node.audit.append({ event: 'refuse', atMs: node.now(), code, actor: actorOf(head) });
@@ -101,14 +110,19 @@ function carry(version: number, edition: Buffer): Outgoing {
   return { message: encodeMessage({ header, body: edition }), awaitsReceipt: true };
 }
 
+/** The bundle in force. Errors: POLICY_SIGNATURE, POLICY_INVALID. */
+function inStore(node: GuardContext): Bundle | undefined {
+  const stored = node.store.policyBundle();
+  return stored && readBundle(Buffer.from(stored.bundle), node.self);
+}
+
 /** The outer node asks at each of its starts, so a failure here is not the last word. */
 async function sendAgain(node: GuardContext): Promise<void> {
-  const stored = node.store.policyBundle();
-  if (!stored) return;
   try {
-    const bundle = readBundle(Buffer.from(stored.bundle), node.self);
+    const bundle = inStore(node);
+    if (!bundle) return;
     const edition = await sign(node, { ...bundle, policy: outerEdition(bundle.policy) });
-    await node.sending.enqueue(carry(stored.version, edition));
+    await node.sending.enqueue(carry(bundle.version, edition));
   } catch (thrown) {
     node.log.warn({ code: asSallyportError(thrown).code }, 'policy not sent');
   }

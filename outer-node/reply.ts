@@ -25,7 +25,8 @@ export async function replyTo(
   wait: Wait,
 ): Promise<Reply> {
   const ending = await exchanges.wait(exchange.id, wait.async ? 0 : wait.waitMs);
-  return ending === undefined ? stillOnItsWay(exchange.id) : deliver(node, exchange, ending);
+  if (ending !== undefined) return deliver(node, exchange, ending);
+  return stillOnItsWay(exchange.id, wait.async ? { 'preference-applied': 'respond-async' } : {});
 }
 
 /** `GET /exchanges/{id}`: the answer of an earlier call, to the consumer who made it and nobody else. */
@@ -55,9 +56,9 @@ function deliver(node: GuardContext, { id, consumer, flow }: Known, ending: Endi
   return { head: { status, headers, ...(contentType !== undefined && { contentType }) }, body };
 }
 
-function stillOnItsWay(id: string): Reply {
+function stillOnItsWay(id: string, more: Readonly<Record<string, string>> = {}): Reply {
   const location = `/exchanges/${id}`;
   const body = Buffer.from(JSON.stringify({ exchange: id, state: 'waiting', location }));
-  const headers = { location, 'retry-after': '1', 'preference-applied': 'respond-async' };
+  const headers = { location, 'retry-after': '1', ...more };
   return { head: { status: 202, headers, contentType: 'application/json' }, body };
 }

@@ -121,6 +121,11 @@ export const fileShape = z.strictObject({
 });
 
 export type RouteText = z.infer<typeof routeShape>;
+
+/** Without a word, a caller who got no answer in time can still fetch it for a while. */
+export function deadlineOf({ timeoutMs, deadlineMs }: RouteText): number {
+  return deadlineMs ?? Math.max(timeoutMs, limits.routeDeadlineMs);
+}
 export type GrantText = z.infer<typeof grantShape>;
 
 /**

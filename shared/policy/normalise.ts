@@ -6,7 +6,7 @@ import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { type Schema, schemaAt } from '../content/schema.ts';
 import type { Mask } from '../masking/transforms.ts';
 import type { Draft, DraftService } from './check.ts';
-import { type GrantText, type RouteText, untilMs } from './grammar.ts';
+import { deadlineOf, type GrantText, type RouteText, untilMs } from './grammar.ts';
 import { type Grant, noCredentials, type Policy, type Route, type Service } from './model.ts';
 
 /** Only for drafts without faults. */
@@ -67,7 +67,7 @@ function routeOf(text: RouteText, schemas: Draft['schemas']): Route {
     methods: text.match.methods.toSorted(),
     path: text.match.path,
     timeoutMs: text.timeoutMs,
-    deadlineMs: text.deadlineMs ?? text.timeoutMs,
+    deadlineMs: deadlineOf(text),
     idempotent: text.idempotent || text.idempotencyKey,
     idempotencyKey: text.idempotencyKey,
     request: {

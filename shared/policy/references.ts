@@ -8,7 +8,7 @@ import { type Schema, schemaAt, typesOf } from '../content/schema.ts';
 import { asSallyportError } from '../errors.ts';
 import { type Mask, readsText } from '../masking/transforms.ts';
 import type { Draft, Placed } from './check.ts';
-import { type GrantText, type RouteText, untilMs } from './grammar.ts';
+import { deadlineOf, type GrantText, type RouteText, untilMs } from './grammar.ts';
 import { knownFields } from './normalise.ts';
 import { templateSegments } from './routes.ts';
 import type { SourcePath } from './source.ts';
@@ -117,7 +117,7 @@ function checkParams(
 }
 
 function checkTimes({ value, path }: Placed<RouteText>, upstreamMs: number, add: Add): void {
-  const deadlineMs = value.deadlineMs ?? value.timeoutMs;
+  const deadlineMs = deadlineOf(value);
   if (deadlineMs < value.timeoutMs) add([...path, 'deadlineMs'], 'expected at least timeoutMs');
   if (deadlineMs < upstreamMs) {
     add(path, `expected timeoutMs or deadlineMs of at least the service's ${upstreamMs} ms`);

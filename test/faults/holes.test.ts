@@ -48,6 +48,7 @@ test('heartbeats that were lost before the guard restarted are sent again', asyn
 test('packages that came too late take their places, and a policy among them is sent anew', async () => {
   await holdHeartbeats();
   const { policy } = await statusOf('outer');
+  await rig.issueKey('tax-bureau');
   await rig.applyPolicy();
   rig.clock.offsetMs = longerThanPackagesLastMs;
   rig.weather = clearSky;

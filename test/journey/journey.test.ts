@@ -144,9 +144,40 @@ test('a caller that does not wait gets a place to fetch the answer, and nobody e
   const answer = await get(tax, '/citizens/c-000001', { respondAsync: true });
   const { status, headers } = answer.head as { status: number; headers: Record<string, string> };
   assert.equal(status, 202);
+  assert.equal(headers['preference-applied'], 'respond-async');
   const location = String(headers.location);
   await until(async () => ((await get(tax, location)).head as { status: number }).status === 200);
   await assert.rejects(get(health, location), { code: 'EXCHANGE_UNKNOWN' });
+});
+
+test('a caller whose wait runs out gets the same place, and no word of a preference', async () => {
+  let open = (): void => {};
+  upstreamDown = () => new Promise((resolve) => (open = resolve));
+  interface Head {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+  }
+  const first = (await get(tax, '/citizens/c-000001', { waitMs: 50 })).head as Head;
+  const location = String(first.headers.location);
+  const shown = (await get(tax, location)).head as Head;
+  for (const { status, headers } of [first, shown]) {
+    assert.equal(status, 202);
+    assert.deepEqual(Object.keys(headers), ['location', 'retry-after']);
+  }
+  await until(async () => {
+    open();
+    return ((await get(tax, location)).head as Head).status === 200;
+  });
+  upstreamDown = undefined;
+});
+
+test('a policy that is in force already makes no new version; another API key does', async () => {
+  const version = (await statusOf('inner')).policy?.version ?? 0;
+  await rig.applyPolicy();
+  assert.equal((await statusOf('inner')).policy?.version, version);
+  await rig.issueKey('tax-bureau');
+  await rig.applyPolicy();
+  assert.equal((await statusOf('inner')).policy?.version, version + 1);
 });
 
 test('the same Idempotency-Key is the same exchange; another call under it is refused', async () => {

@@ -65,6 +65,7 @@ test('after an interruption longer than packages last, calls go through again', 
 
 test('a policy that came too late is asked for again', async () => {
   rig.weather = lost;
+  await rig.issueKey('tax-bureau');
   await rig.applyPolicy();
   rig.clock.offsetMs += 10 * 60_000;
   assert.equal(await versionAtOuter(), 1);

@@ -22,7 +22,7 @@ test('the fixture has no fault and defaults are filled in', () => {
     [6000, 60000, true, true],
   );
   const read = service?.routes[0];
-  assert.deepEqual([read?.timeoutMs, read?.deadlineMs, read?.idempotent], [10_000, 10_000, false]);
+  assert.deepEqual([read?.timeoutMs, read?.deadlineMs, read?.idempotent], [10_000, 60_000, false]);
   assert.equal(read?.response.schema?.additionalProperties, false);
 });
 
@@ -263,7 +263,7 @@ const oneFault: readonly (readonly [
   ],
   [
     'a caller who waits less than the service may take',
-    [['timeoutMs: 6000\n        deadlineMs: 60000', 'timeoutMs: 4000']],
+    [['timeoutMs: 6000\n        deadlineMs: 60000', 'timeoutMs: 4000\n        deadlineMs: 4500']],
     'name: move',
     /at least the service's 5000 ms/,
   ],

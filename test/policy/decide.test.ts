@@ -183,7 +183,7 @@ test('a grant allows exactly its consumer on its route', () => {
       decision.sendsIdempotencyKey,
       decision.level,
     ],
-    [7, 10_000, 10_000, true, false, 'important'],
+    [7, 10_000, 60_000, true, false, 'important'],
   );
   const move = decide(compiled, {
     consumer,
