@@ -3,13 +3,14 @@
  * never a key. They take effect with the next `policy apply`, which puts them into the signed
  * bundle.
  */
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { credentialsShape } from '@sallyport/shared/policy/bundle.ts';
 import { issueApiKey, newHashKey } from '@sallyport/shared/policy/credentials.ts';
 import { type Credentials, type KeyRecord, noCredentials } from '@sallyport/shared/policy/model.ts';
+import { replaceFile } from '@sallyport/shared/replace-file.ts';
 
 /** Where a node's home keeps the file. */
 export function credentialsFile(dir: string): string {
@@ -67,28 +68,10 @@ export async function revokeConsumerKey(dir: string, id: string): Promise<boolea
   return true;
 }
 
-/** Whole or not at all: temporary name, fsync, rename, fsync of the folder. */
 async function writeCredentials(dir: string, credentials: Credentials): Promise<void> {
   const file = credentialsFile(dir);
-  const folder = dirname(file);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const temporary = `${file}.tmp`;
-  await rm(temporary, { force: true });
-  const handle = await open(temporary, 'wx', 0o600);
-  try {
-    await handle.writeFile(`${JSON.stringify(credentials, null, 2)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await chmod(temporary, 0o600);
-  await rename(temporary, file);
-  const parent = await open(folder, 'r');
-  try {
-    await parent.sync();
-  } finally {
-    await parent.close();
-  }
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  replaceFile(file, Buffer.from(`${JSON.stringify(credentials, null, 2)}\n`));
 }
 
 function read(value: unknown): Credentials {

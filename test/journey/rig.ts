@@ -13,7 +13,8 @@ import { innerJourney } from '@sallyport/inner-node/journey.ts';
 import { issueConsumerKey, readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { outerJourney } from '@sallyport/outer-node/journey.ts';
-import { readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { linesOf } from '@sallyport/shared/audit/chain.ts';
+import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import { homePaths, socketPath } from '@sallyport/shared/config/home.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { newId } from '@sallyport/shared/ids.ts';
@@ -251,17 +252,14 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       await until(() => mover.connected && edge.connected && admin.connected);
     },
     async events() {
+      const blocks = everyBlock(async (from) =>
+        readAuditBlocks(await admin.request('audit-blocks', { from, count: 500 })),
+      );
       const events: AuditEvent[] = [];
-      for (let from = 1; ; ) {
-        const blocks = readAuditBlocks(await admin.request('audit-blocks', { from, count: 500 }));
-        for (const block of blocks) {
-          const lines = Buffer.from(block.events).toString('utf8').split('\n');
-          for (const line of lines) if (line !== '') events.push(JSON.parse(line));
-        }
-        const last = blocks.at(-1);
-        if (!last) return events;
-        from = last.sequence + 1;
+      for await (const block of blocks) {
+        for (const line of linesOf(block)) events.push(JSON.parse(line));
       }
+      return events;
     },
     async close() {
       for (const link of [mover, edge, admin]) link.close();
