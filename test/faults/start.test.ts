@@ -106,6 +106,14 @@ test('a wrong PIN is shown as such, and never itself', { skip }, async () => {
   const { said } = world.start('outer');
   try {
     await until(async () => (await toldBySigner())?.lastError === 'HSM_PIN');
+    assert.match(
+      said(),
+      /^sallyport: signer: C_Login failed: .*\[HSM_PIN\]; trying again\nhint: /m,
+    );
+    assert.match(
+      readFileSync(join(outer, 'log/signer.log'), 'utf8'),
+      /"HSM_PIN".*key store not open/,
+    );
     assert.equal((await readyz(outer)).status, 503);
     const { status, body } = await get();
     assert.equal(status, 503);
@@ -141,15 +149,20 @@ test('a taken address is named with what to do, and taken when it is free', { sk
   );
   const { said } = world.start('outer');
   const [edgePort, managementPort] = takers.keys();
-  await until(() => (said().match(/\[ADDRESS_IN_USE\]/g) ?? []).length >= 2);
+  await until(() => (said().match(/\[ADDRESS_IN_USE\]/g) ?? []).length >= 3);
   for (const [name, port] of [
     ['edge', edgePort],
     ['admin', managementPort],
+    ['mover', link],
   ]) {
     const line = said()
       .split('\n')
       .find((one) => one.includes(`${name}:`) && one.includes('[ADDRESS_IN_USE]'));
-    assert.ok(line?.includes(`:${port} `), `${name} and its port ${port} in: ${said()}`);
+    assert.match(
+      line ?? '',
+      new RegExp(`:${port}[ ,]`),
+      `${name} and its port ${port} in: ${said()}`,
+    );
   }
   assert.equal((said().match(/^hint: stop what listens there/gm) ?? []).length, 2);
   await takers.get(managementPort ?? 0)?.();
@@ -164,6 +177,25 @@ test('a taken address is named with what to do, and taken when it is free', { sk
   await takers.get(link)?.();
   await untilReady(outer);
   assert.equal((await get()).status, 200);
+});
+
+test('a TLS file that is missing is named, and stops the node', { skip }, async () => {
+  await world.stop('outer');
+  const key = readHome(outer).paths.tlsKey('edge');
+  renameSync(key, `${key}.away`);
+  const { ended, said } = run(outer);
+  assert.equal(await ended, 1);
+  assert.match(
+    said(),
+    /edge: expected a readable file \S*tls\/edge\.key, got ENOENT \[CONFIG_INVALID\]\n/,
+  );
+  renameSync(`${key}.away`, key);
+});
+
+test('a policy that is in force is not applied again', { skip }, async () => {
+  const policy = join(world.dir, 'policy');
+  const said = await world.pair.sallyport('policy', 'apply', policy, '--dir', inner);
+  assert.match(said, /^nothing to apply, version \d+ is in force\n$/);
 });
 
 test('every fault of a config is told with its line, and nothing starts', { skip }, async () => {
