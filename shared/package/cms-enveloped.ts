@@ -8,7 +8,16 @@
  * ephemeral point, ciphertext and tag is known beforehand, so opening rebuilds the rest and
  * compares it.
  */
-import { createCipheriv, createDecipheriv, createECDH, ECDH, hash, randomBytes } from 'node:crypto';
+import {
+  type Cipheriv,
+  createCipheriv,
+  createDecipheriv,
+  createECDH,
+  type Decipheriv,
+  ECDH,
+  hash,
+  randomBytes,
+} from 'node:crypto';
 import { type ErrorCode, SallyportError } from '../errors.ts';
 import type { Certificate } from './certificate.ts';
 import {
@@ -38,9 +47,8 @@ export function sealKey(key: Buffer, recipient: Certificate, suite: Suite): Buff
   const ephemeral = createECDH(suite.agreement.curve);
   const point = ephemeral.generateKeys();
   const kek = agreedKek(ephemeral.computeSecret(recipient.point), suite);
-  return Buffer.concat(
-    seal(key, kek, (wrapped) => keyRecipient(recipient, point, wrapped, suite), suite),
-  );
+  const recipientOf = (wrapped: Buffer): Buffer => keyRecipient(recipient, point, wrapped, suite);
+  return Buffer.concat(seal(Buffer.from(key), kek, recipientOf, suite));
 }
 
 /**
@@ -61,28 +69,34 @@ export async function openKey(
   });
   const info = keyRecipient(recipient, point, parts.wrapped, suite);
   expectForm(file, parts, info, suite.wrap.keyBytes, 'PACKAGE_KEYS', suite);
-  return unseal(parts, agreedKek(await derive(point), suite), suite);
+  const key = Buffer.alloc(suite.wrap.keyBytes);
+  unseal(parts, agreedKek(await derive(point), suite), key, suite);
+  return key;
 }
 
 /**
- * Encrypts one segment under its KEK. The parts in order are the file; nothing is copied together.
+ * Encrypts one segment under its KEK, in place: ciphertext replaces `content`. The parts in order
+ * are the file; nothing is copied together.
  */
-export function sealSegment(plain: Buffer, kek: Buffer, id: Buffer, suite: Suite): Buffer[] {
-  return seal(plain, kek, (wrapped) => kekRecipient(id, wrapped, suite), suite);
+export function sealSegment(content: Buffer, kek: Buffer, id: Buffer, suite: Suite): Buffer[] {
+  return seal(content, kek, (wrapped) => kekRecipient(id, wrapped, suite), suite);
 }
 
-/** Opens a segment. Errors: PACKAGE_SEGMENTS (form, identity, size), PACKAGE_DECRYPT. */
+/**
+ * Opens a segment into `plain`, whose length is what it must hold; not to be used after an error.
+ * Errors: PACKAGE_SEGMENTS (form, identity, size), PACKAGE_DECRYPT.
+ */
 export function openSegment(
   file: Buffer,
   kek: Buffer,
   id: Buffer,
-  plainBytes: number,
+  plain: Buffer,
   suite: Suite,
-): Buffer {
+): void {
   const parts = readEnvelope(file, 'PACKAGE_SEGMENTS');
   const info = kekRecipient(id, parts.wrapped, suite);
-  expectForm(file, parts, info, plainBytes, 'PACKAGE_SEGMENTS', suite);
-  return unseal(parts, kek, suite);
+  expectForm(file, parts, info, plain.length, 'PACKAGE_SEGMENTS', suite);
+  unseal(parts, kek, plain, suite);
 }
 
 /** Size of a segment file. */
@@ -137,7 +151,7 @@ function expectForm(
 }
 
 function seal(
-  plain: Buffer,
+  content: Buffer,
   kek: Buffer,
   recipientOf: (wrapped: Buffer) => Buffer,
   suite: Suite,
@@ -149,23 +163,37 @@ function seal(
   const wrap = createCipheriv(suite.wrap.cipher, kek, wrapIv);
   const wrapped = Buffer.concat([wrap.update(cek), wrap.final()]);
   const cipher = createCipheriv(name, cek, nonce, { authTagLength: tagBytes });
-  const cipherText = cipher.update(plain);
+  passThrough(cipher, content, content);
   cipher.final();
-  const head = envelopeHead(recipientOf(wrapped), nonce, plain.length, suite);
-  return [head, cipherText, octetString(cipher.getAuthTag())];
+  const head = envelopeHead(recipientOf(wrapped), nonce, content.length, suite);
+  return [head, content, octetString(cipher.getAuthTag())];
 }
 
-function unseal(parts: Envelope, kek: Buffer, suite: Suite): Buffer {
-  return coded('PACKAGE_DECRYPT', 'expected content under the agreed key', () => {
+function unseal(parts: Envelope, kek: Buffer, plain: Buffer, suite: Suite): void {
+  coded('PACKAGE_DECRYPT', 'expected content under the agreed key', () => {
     const unwrap = createDecipheriv(suite.wrap.cipher, kek, wrapIv);
     const cek = Buffer.concat([unwrap.update(parts.wrapped), unwrap.final()]);
     const { cipher: name, tagBytes } = suite.content;
     const decipher = createDecipheriv(name, cek, parts.nonce, { authTagLength: tagBytes });
     decipher.setAuthTag(parts.tag);
-    const plain = decipher.update(parts.cipherText);
+    passThrough(decipher, parts.cipherText, plain);
     decipher.final();
-    return plain;
   });
+}
+
+/** Below the size from which malloc asks the kernel for fresh pages each time. */
+const stepBytes = 64 * 1024;
+
+/**
+ * Runs `from` through the cipher into `to`, which may be the same memory. node:crypto returns each
+ * piece in memory of its own, which would wait for garbage collection: it is given back at once.
+ */
+function passThrough(cipher: Cipheriv | Decipheriv, from: Buffer, to: Buffer): void {
+  for (let at = 0; at < from.length; at += stepBytes) {
+    const piece = cipher.update(from.subarray(at, at + stepBytes));
+    to.set(piece, at);
+    if (piece.length === piece.buffer.byteLength) piece.buffer.transfer(0);
+  }
 }
 
 /**

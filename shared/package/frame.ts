@@ -35,7 +35,10 @@ export type FramePart =
   | { readonly part: 'end'; readonly index: number; readonly digest: string };
 
 export interface FrameReader {
-  /** Cuts authenticated plaintext into parts; views into it. Errors: PACKAGE_MESSAGE. */
+  /**
+   * Cuts authenticated plaintext into parts. Bodies are views into it; nothing else refers to it
+   * after the last part. Errors: PACKAGE_MESSAGE.
+   */
   push(plain: Buffer): Generator<FramePart>;
   /** After the last segment: checks that nothing is open and count and root are the manifest's. */
   finish(): readonly Buffer[];
@@ -81,7 +84,7 @@ export function createFrameReader(
       }
       const head = readHead(bytes.subarray(at), contentLeft);
       if (!head) {
-        held = bytes.subarray(at);
+        held = Buffer.from(bytes.subarray(at));
         return;
       }
       if (leaves.length === expected.messageCount) throw refused('no message beyond the count');
@@ -123,11 +126,11 @@ function readHead(bytes: Buffer, contentLeft: number): FrameHead | undefined {
   const end = headerStart + headerBytes;
   if (end + bodyBytes > contentLeft) throw refused('a message inside the content');
   if (bytes.length < end) return undefined;
-  const header = decodeHeader(bytes.subarray(headerStart, end));
+  const kept = Buffer.from(bytes.subarray(0, end));
   return {
-    header,
-    head: bytes.subarray(saltBytes, end),
-    salt: bytes.subarray(0, saltBytes),
+    header: decodeHeader(kept.subarray(headerStart)),
+    head: kept.subarray(saltBytes),
+    salt: kept.subarray(0, saltBytes),
     bodyBytes,
   };
 }

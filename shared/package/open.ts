@@ -65,7 +65,7 @@ export type PackagePart =
 
 /**
  * Opens a package of any size, one segment in memory at a time. Each part is authentic when it is
- * yielded; the package is whole only when the generator returns (the leaves of its messages), so
+ * yielded, and the bytes of a body are gone when the next part is asked for; the package is whole only when the generator returns (the leaves of its messages), so
  * nothing may take effect before. Errors in check order: those of verifyManifest, PACKAGE_RECEIVER,
  * PACKAGE_LANE, PACKAGE_FROM_FUTURE, PACKAGE_EXPIRED, those of `check`, those of verifyParts,
  * PACKAGE_KEYS, those of `derive`, PACKAGE_DECRYPT, PACKAGE_SEGMENTS, PACKAGE_MESSAGE.
@@ -76,8 +76,11 @@ export async function* openPackageStream(
 ): AsyncGenerator<PackagePart, readonly Buffer[]> {
   const verified = await admit(source, options);
   yield { part: 'manifest', verified };
-  const frames = createFrameReader(verified.manifest, verified.suite);
-  for await (const plain of decrypt(source, verified, options)) yield* frames.push(plain);
+  const { manifest, suite } = verified;
+  const frames = createFrameReader(manifest, suite);
+  const memory = Buffer.allocUnsafe(Math.min(manifest.segmentBytes, manifest.contentBytes));
+  const reused = (bytes: number): Buffer => memory.subarray(0, bytes);
+  for await (const plain of decrypt(source, verified, options, reused)) yield* frames.push(plain);
   return frames.finish();
 }
 
@@ -90,7 +93,7 @@ export async function openPackage(source: ByteSource, options: OpenOptions): Pro
   const messages: OpenedMessage[] = [];
   let open: Extract<FramePart, { part: 'message' }> | undefined;
   let chunks: Buffer[] = [];
-  for await (const plain of decrypt(source, verified, options)) {
+  for await (const plain of decrypt(source, verified, options, Buffer.allocUnsafe)) {
     for (const part of frames.push(plain)) {
       if (part.part === 'message') {
         expectSmall(part.bodyBytes, limits.messageBodyBytesMax, 'body');
@@ -126,11 +129,15 @@ async function admit(source: ByteSource, options: OpenOptions): Promise<Verified
   return verified;
 }
 
-/** Verifies the rest of the package, then yields the plaintext of each segment. */
+/**
+ * Verifies the rest of the package, then yields the plaintext of each segment, in memory of the
+ * caller's.
+ */
 async function* decrypt(
   source: ByteSource,
   verified: VerifiedManifest,
   { self }: OpenOptions,
+  memoryOf: (bytes: number) => Buffer,
 ): AsyncGenerator<Buffer> {
   const { manifest, suite } = verified;
   const { keys, segmentsStart } = await verifyParts(source, verified);
@@ -138,7 +145,9 @@ async function* decrypt(
   let index = 0;
   for await (const file of readSegments(source, verified, segmentsStart)) {
     const { id, plainBytes } = segmentAt(manifest, index, suite);
-    yield openSegment(file, segmentKek(kek, id, suite), id, plainBytes, suite);
+    const plain = memoryOf(plainBytes);
+    openSegment(file, segmentKek(kek, id, suite), id, plain, suite);
+    yield plain;
     index += 1;
   }
 }

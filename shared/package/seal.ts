@@ -64,7 +64,7 @@ export async function sealPackage(
 ): Promise<Sealed & { readonly bytes: Buffer }> {
   const parts: Buffer[] = [];
   const content = await sealContent(options, options.messages, async (...pieces) => {
-    parts.push(...pieces);
+    parts.push(Buffer.concat(pieces));
   });
   const sealed = await sealHead(options, content);
   const bytes = Buffer.concat([...sealed.head, ...parts, archiveEnd]);
@@ -114,6 +114,7 @@ interface Content {
   readonly leaves: readonly Buffer[];
 }
 
+/** The pieces' memory is used again when the promise resolves. */
 type Append = (...pieces: Buffer[]) => Promise<void>;
 type Sealable = EncodedMessage | StreamedMessage;
 
@@ -132,8 +133,8 @@ async function sealContent(
 
   const flush = async (): Promise<void> => {
     const segment = segmentAt(plan, segmentLeaves.length, suite);
-    const plain = filling.subarray(0, filled);
-    const file = sealSegment(plain, segmentKek(kek, segment.id, suite), segment.id, suite);
+    const content = filling.subarray(0, filled);
+    const file = sealSegment(content, segmentKek(kek, segment.id, suite), segment.id, suite);
     segmentLeaves.push(leafHash(suite.hash.name, ...file));
     filled = 0;
     const end = padding(segment.fileBytes);

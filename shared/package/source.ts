@@ -5,11 +5,15 @@ import { SallyportError } from '../errors.ts';
 
 export interface ByteSource {
   readonly size: number;
-  /** Exactly `length` bytes from `offset`. Errors: PACKAGE_TRUNCATED. */
-  read(offset: number, length: number): Promise<Buffer>;
+  /**
+   * Exactly `length` bytes from `offset`, in `memory` where the source has to copy them and they
+   * fit. Errors: PACKAGE_TRUNCATED.
+   */
+  read(offset: number, length: number, memory?: Buffer): Promise<Buffer>;
 }
 
 export interface ByteSink {
+  /** Resolves when the sink is done with `bytes`: their memory is used again. */
   write(offset: number, bytes: Buffer): Promise<void>;
 }
 

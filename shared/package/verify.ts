@@ -106,16 +106,21 @@ export async function verifyParts(
   return { keys, segmentsStart };
 }
 
-/** Segment files in order, one in memory at a time. Errors: PACKAGE_LAYOUT, PACKAGE_TRUNCATED. */
+/**
+ * Segment files in order, one in memory at a time: each is gone when the next is asked for. Errors:
+ * PACKAGE_LAYOUT, PACKAGE_TRUNCATED.
+ */
 export async function* readSegments(
   source: ByteSource,
   { manifest, suite }: Pick<VerifiedManifest, 'manifest' | 'suite'>,
   segmentsStart: number,
 ): AsyncGenerator<Buffer> {
   let offset = segmentsStart;
+  let memory: Buffer | undefined;
   for (let index = 0; index < manifest.segmentCount; index += 1) {
     const { name, fileBytes } = segmentAt(manifest, index, suite);
-    const whole = await source.read(offset, entryBytes(fileBytes));
+    const whole = await source.read(offset, entryBytes(fileBytes), memory);
+    memory ??= whole;
     expectEntryHead(whole.subarray(0, blockBytes), name, fileBytes);
     expectZeros(whole.subarray(blockBytes + fileBytes));
     yield whole.subarray(blockBytes, blockBytes + fileBytes);

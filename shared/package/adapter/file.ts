@@ -2,13 +2,16 @@
 import type { FileHandle } from 'node:fs/promises';
 import { type ByteSink, type ByteSource, truncated } from '../source.ts';
 
+const none = Buffer.alloc(0);
+
 export async function fileSource(handle: FileHandle): Promise<ByteSource> {
   const { size } = await handle.stat();
   return {
     size,
-    async read(offset, length) {
+    async read(offset, length, memory = none) {
       if (offset + length > size) throw truncated(offset + length, size);
-      const bytes = Buffer.allocUnsafe(length);
+      const fits = length <= memory.length;
+      const bytes = fits ? memory.subarray(0, length) : Buffer.allocUnsafe(length);
       let read = 0;
       while (read < length) {
         const { bytesRead } = await handle.read(bytes, read, length - read, offset + read);
