@@ -72,7 +72,7 @@ export async function sealPackage(
 }
 
 /**
- * Seals messages of any size into a sink, one segment in memory at a time. Returns also the file's
+ * Seals messages of any size into a sink, two segments in memory at a time. Returns also the file's
  * size. Errors: as sealPackage, and those of the sink and of the bodies.
  */
 export async function sealPackageTo(
@@ -128,8 +128,12 @@ async function sealContent(
   const plan = planOf(options, messages);
   const kek = randomBytes(suite.wrap.keyBytes);
   const segmentLeaves: Buffer[] = [];
-  const filling = Buffer.allocUnsafe(Math.min(plan.segmentBytes, plan.contentBytes));
+  const memoryBytes = Math.min(plan.segmentBytes, plan.contentBytes);
+  let filling = Buffer.allocUnsafe(memoryBytes);
   let filled = 0;
+  // One segment is written while the next one fills.
+  let writing: Promise<void> = Promise.resolve();
+  let spare = plan.segmentCount > 1 ? Buffer.allocUnsafe(memoryBytes) : filling;
 
   const flush = async (): Promise<void> => {
     const segment = segmentAt(plan, segmentLeaves.length, suite);
@@ -138,7 +142,11 @@ async function sealContent(
     segmentLeaves.push(leafHash(suite.hash.name, ...file));
     filled = 0;
     const end = padding(segment.fileBytes);
-    await append(entryHead(segment.name, segment.fileBytes), ...file, end);
+    await writing;
+    writing = append(entryHead(segment.name, segment.fileBytes), ...file, end);
+    // Awaited before the next write or at the end: until then a failure is not unhandled.
+    writing.catch(() => {});
+    [filling, spare] = [spare, filling];
   };
   const put = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length; ) {
@@ -152,13 +160,17 @@ async function sealContent(
 
   const salts = cut(randomBytes(saltBytes * messages.length), saltBytes);
   const leaves: Buffer[] = [];
-  for (const [index, message] of messages.entries()) {
-    const salt = salts[index] ?? Buffer.alloc(0);
-    await put(salt);
-    await put(message.head);
-    leaves.push(messageLeaf(salt, await putBody(message, put, suite), suite));
+  try {
+    for (const [index, message] of messages.entries()) {
+      const salt = salts[index] ?? Buffer.alloc(0);
+      await put(salt);
+      await put(message.head);
+      leaves.push(messageLeaf(salt, await putBody(message, put, suite), suite));
+    }
+    if (filled > 0) await flush();
+  } finally {
+    await writing;
   }
-  if (filled > 0) await flush();
   return {
     plan,
     kek,

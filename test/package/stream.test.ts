@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { limits } from '@sallyport/shared/limits.ts';
 import { fileSink, fileSource } from '@sallyport/shared/package/adapter/file.ts';
 import { encodeHead } from '@sallyport/shared/package/message.ts';
@@ -125,6 +126,56 @@ for (const [name, given] of [
     await assert.rejects(throughFile([streamed(100_000, given)]), { code: 'PACKAGE_MESSAGE' });
   });
 }
+
+test('a sink that fails is reported while the next segment fills', async () => {
+  let writes = 0;
+  const sink = {
+    async write() {
+      await setImmediate();
+      writes += 1;
+      throw new Error('disk full');
+    },
+  };
+  const sealing = sealPackageTo(sink, {
+    ...sealOptions,
+    segmentBytes: 1024,
+    messages: [streamed(1_000_000)],
+  });
+  await assert.rejects(sealing, { message: 'disk full' });
+  assert.equal(writes, 1);
+});
+
+test('no write is under way any more when a body is refused', async () => {
+  let [started, ended] = [0, 0];
+  const sink = {
+    async write() {
+      started += 1;
+      await setImmediate();
+      ended += 1;
+    },
+  };
+  const messages = [streamed(100_000, 99_999)];
+  const sealing = sealPackageTo(sink, { ...sealOptions, segmentBytes: 1024, messages });
+  await assert.rejects(sealing, { code: 'PACKAGE_MESSAGE' });
+  assert.ok(started > 0);
+  assert.equal(ended, started);
+});
+
+test('head and salt of a message outlive the segments that they lay in', async () => {
+  const messages = Array.from({ length: 40 }, (_, index) => requestMessage(300, index));
+  await withFile(async (handle) => {
+    const changes = { ...sealOptions, segmentBytes: 1024, messages };
+    const { salts } = await sealPackageTo(fileSink(handle), changes);
+    const kept: { head: Buffer; salt: Buffer }[] = [];
+    for await (const part of openPackageStream(await fileSource(handle), openOptions)) {
+      if (part.part === 'message') kept.push(part);
+    }
+    assert.deepEqual(
+      kept.map(({ head, salt }) => ({ head, salt })),
+      messages.map(({ head }, index) => ({ head, salt: salts[index] })),
+    );
+  });
+});
 
 test('a signature that does not fit its space is made again', async () => {
   const raws: Buffer[] = [];
