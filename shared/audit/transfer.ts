@@ -35,11 +35,16 @@ export function answerAuditBlocks(store: Pick<Store, 'auditBlocks'>, head: unkno
   return { head: listed, body: Buffer.concat(bodies) };
 }
 
-/** The blocks of such an answer. Their content is not checked here. Errors: IPC_FRAME. */
+/**
+ * The blocks of such an answer. Their types are checked here, their content is not. Errors:
+ * IPC_FRAME.
+ */
 export function readAuditBlocks({ head, body }: Answer): AuditBlock[] {
-  if (!Array.isArray(head)) throw new SallyportError('IPC_FRAME', 'expected a list of blocks');
+  if (!Array.isArray(head) || !head.every(isListed)) {
+    throw new SallyportError('IPC_FRAME', 'expected a list of blocks');
+  }
   let offset = 0;
-  return (head as Listed[]).map(({ bytes, ...block }) => {
+  return head.map(({ bytes, ...block }) => {
     const events = body.subarray(offset, offset + bytes);
     offset += bytes;
     if (events.length !== bytes) throw new SallyportError('IPC_FRAME', 'expected whole blocks');
@@ -63,3 +68,13 @@ export async function* everyBlock(blocks: BlockSource): AsyncGenerator<AuditBloc
 
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0;
+
+function isListed(row: unknown): row is Listed {
+  const { sequence, atMs, previous, hash, count, bytes } = (row ?? {}) as Record<string, unknown>;
+  return (
+    [sequence, atMs, count, bytes].every((value) => Number.isSafeInteger(value)) &&
+    Number(bytes) >= 0 &&
+    typeof previous === 'string' &&
+    typeof hash === 'string'
+  );
+}

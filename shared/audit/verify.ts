@@ -50,6 +50,7 @@ export function createAuditVerifier({ auditCertificate }: VerifyOptions): AuditV
 
   const checkCheckpoint = (checkpoint: Checkpoint): string | undefined => {
     const { sequence, hash } = checkpoint;
+    if (!Number.isSafeInteger(sequence)) return 'a checkpoint names no block';
     if (sequence < lastNamed) return 'a checkpoint goes behind the one before it';
     const known = hashes.get(sequence);
     if (known === undefined || known !== hash)
@@ -112,6 +113,7 @@ function faultOfBlock(block: AuditBlock, sequence: number, previous: string): st
   if (block.sequence !== sequence) return `expected block ${sequence}, got ${block.sequence}`;
   if (block.previous !== previous) return 'the block does not continue the one before it';
   if (!Number.isSafeInteger(block.atMs) || block.atMs < 0) return 'the time is not a time';
+  if (!(block.events instanceof Uint8Array)) return 'the events are not bytes';
   if (blockHash(block) !== block.hash) return 'the content does not match its hash';
   return undefined;
 }

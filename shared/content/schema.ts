@@ -127,7 +127,7 @@ function readNode(reading: Reading, raw: unknown, path: Path, depth: number): Sc
   const types = readTypes(node, fault);
   const schema: Record<string, unknown> = { type: types.length === 1 ? types[0] : types };
   for (const [keyword, value] of Object.entries(node)) {
-    const known = keywords[keyword];
+    const known = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined;
     if (annotations.has(keyword) || structural.has(keyword)) continue;
     if (known === undefined) fault(`expected a keyword of the profile, got "${keyword}"`, keyword);
     else if (!known.types.some((type) => types.includes(type))) {

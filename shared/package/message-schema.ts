@@ -167,7 +167,11 @@ function writeMicroseconds(out: cbor.Cursor, valueMs: number): void {
 }
 
 function readMicroseconds(from: cbor.Cursor): number {
-  return cbor.readUint(from) / 1000;
+  const microseconds = cbor.readUint(from);
+  const valueMs = microseconds / 1000;
+  if (Math.round(valueMs * 1000) !== microseconds)
+    throw refused('a duration of exact microseconds');
+  return valueMs;
 }
 
 function isAscending(values: readonly number[]): boolean {

@@ -55,8 +55,10 @@ export function compilePolicy(policy: Policy, version = 0): CompiledPolicy {
   return {
     policy,
     version,
-    routes: compileRoutes(
-      compiled.map((route) => ({ methods: route.route.methods, path: route.route.path, route })),
+    routes: coded(() =>
+      compileRoutes(
+        compiled.map((route) => ({ methods: route.route.methods, path: route.route.path, route })),
+      ),
     ),
     grants: new Map(
       policy.grants.map((grant) => [
@@ -78,6 +80,19 @@ export function compilePolicy(policy: Policy, version = 0): CompiledPolicy {
 /** Key of a grant; a space is in neither name. */
 export function grantKey(consumer: string, flow: string): string {
   return `${consumer} ${flow}`;
+}
+
+/** What a bundle says and checkPolicy would have refused: a path that is none, a field that is none. */
+function coded<T>(compile: () => T): T {
+  try {
+    return compile();
+  } catch (cause) {
+    if (!(cause instanceof SallyportError)) throw cause;
+    throw new SallyportError('POLICY_INVALID', cause.message, {
+      hint: 'check the policy on the inner node and apply it again',
+      cause,
+    });
+  }
 }
 
 function compileRoute(service: Service, route: Route): CompiledRoute {

@@ -43,7 +43,7 @@ export function policyFromOpenApi(
   const [broken] = source.faults;
   if (broken !== undefined) throw invalid(`${broken.message} (line ${broken.line})`);
   const root = source.value;
-  if (!isOpen(root) || !/^3\.[01](\.|$)/.test(String(root.openapi)) || !isOpen(root.paths)) {
+  if (!isOpen(root) || !isVersion3(root.openapi) || !isOpen(root.paths)) {
     throw invalid('expected an OpenAPI 3.0 or 3.1 document with paths, got another');
   }
   const found: StartingRoute[] = [];
@@ -65,6 +65,12 @@ export function policyFromOpenApi(
   // The proof that the text is a policy; it also catches a wrong upstream or service name.
   requirePolicy({ file: 'policy.yaml', text: made.yaml, schemas: textsOf(made.schemas) });
   return made;
+}
+
+/** YAML reads an unquoted `3.1` as a number. */
+function isVersion3(version: unknown): boolean {
+  const isText = typeof version === 'string' || typeof version === 'number';
+  return isText && /^3\.[01](\.|$)/.test(String(version));
 }
 
 function textsOf(schemas: StartingPolicy['schemas']): PolicySource['schemas'] {

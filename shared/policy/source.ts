@@ -59,13 +59,32 @@ export function readDocument(
     return { value: undefined, faults: [tooLarge], faultAt: () => tooLarge };
   }
   try {
-    const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
+    // The parser's own search for repeated keys compares each with all before it: hours for one mapping
+    // that fills the file.
+    const doc = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      stringKeys: true,
+      uniqueKeys: false,
+    });
     const faults = [...doc.errors, ...doc.warnings].map((error) =>
       fault(error.pos[0], [], `expected YAML, got a fault: ${error.message.split('\n', 1)[0]}`),
     );
     visit(doc, {
       Alias: (_, node) => {
         faults.push(fault(node.range?.[0] ?? 0, [], 'expected no alias: write the value out'));
+      },
+      Map: (_, { items }) => {
+        const keys = new Set<unknown>();
+        for (const { key } of items) {
+          if (!isScalar(key)) continue;
+          if (keys.has(key.value)) {
+            faults.push(
+              fault(key.range?.[0] ?? 0, [], 'expected YAML, got a fault: Map keys must be unique'),
+            );
+          }
+          keys.add(key.value);
+        }
       },
     });
     return {
