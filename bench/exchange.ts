@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { control } from '@sallyport/cli/control.ts';
 import {
@@ -16,6 +16,8 @@ import {
 import { processNames } from '@sallyport/shared/config/home.ts';
 import { type CpuByProcess, cpuBetween, readCpu } from './cpu.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
+import { type Machine, machine } from './machine.ts';
+import { median } from './median.ts';
 
 export interface ExchangeOptions {
   readonly connections: readonly number[];
@@ -47,9 +49,7 @@ export interface ExchangeFigures {
   readonly ratio: number;
 }
 
-export interface ExchangeReport {
-  readonly machine: string;
-  readonly node: string;
+export interface ExchangeReport extends Machine {
   readonly hsm: string;
   readonly channel: DemoChannel;
   readonly seconds: number;
@@ -94,13 +94,7 @@ export async function benchExchange(options: ExchangeOptions): Promise<ExchangeR
       );
       figures.push(figure);
     }
-    const [cpu] = cpus();
-    return {
-      machine: `${cpus().length} × ${cpu?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-      node: process.version,
-      hsm: pair.hsm,
-      ...{ channel, seconds, rounds, figures },
-    };
+    return { ...machine(), hsm: pair.hsm, channel, seconds, rounds, figures };
   } finally {
     await pair?.stop();
     for (const child of children) child.kill();
@@ -212,9 +206,4 @@ function figuresOf(connections: number, ours: Round[], theirs: Round[]): Exchang
     },
     ratio: median(ours.map((round, at) => perSec(round) / perSec(theirs[at] ?? round))),
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

@@ -1,61 +1,122 @@
-/** `npm run bench -- [options]`: measured side by side with a baseline in the same run. */
+/** `npm run bench -- <what> [options]`: measured side by side with a baseline in the same run. */
 import { parseArgs } from 'node:util';
 import { benchExchange } from './exchange.ts';
-import { writeResults } from './results.ts';
+import { benchMask } from './mask.ts';
+import { benchPackage } from './package.ts';
+import { type BenchName, writeResults } from './results.ts';
+import { exchangeSection, maskSection, packageSection } from './sections.ts';
 
-const usage = `Usage: npm run bench -- [exchange] [options]
+const usage = `Usage: npm run bench -- [exchange | mask | package] [options]
 
-Exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service.
+exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service.
 
   --connections <list>  callers at a time, one measurement each (default 1,16,64)
   --seconds <count>     length of a measurement (default 4)
   --rounds <count>      measurements of which the median is reported (default 3)
   --channel <kind>      link (default), directory or mixed
   --hsm <kind>          softhsm, soft, or auto (default: SoftHSM 2 if it is installed)
-  --json                print JSON instead of a table
+
+mask: MB/s of answers parsed, masked and written, beside JSON.parse and JSON.stringify.
+
+  --seconds <count>     length of a measurement (default 1)
+  --rounds <count>      measurements of which the median is reported (default 5)
+
+package: MB/s sealed into a file and opened from it, beside bare AES-256-GCM and SHA-256.
+
+  --bytes <count>       size of the message (default 1073741824)
+  --rounds <count>      measurements of which the median is reported (default 3)
+
+All of them:
+
+  --json                print JSON instead of a table, and leave RESULTS.md as it is
   --help                print this
 `;
 
-const options = readOptions();
-if (options.help) {
+interface Outcome {
+  readonly report: object;
+  readonly lines: readonly string[];
+}
+
+const benches: Readonly<Record<BenchName, (args: string[]) => Promise<Outcome>>> = {
+  exchange: runExchange,
+  mask: runMask,
+  package: runPackage,
+};
+
+const given = process.argv.slice(2);
+if (given.includes('--help') || given.includes('-h')) {
   process.stdout.write(usage);
 } else {
+  const [first = '', ...rest] = given;
+  const isNamed = first !== '' && !first.startsWith('-');
+  const names = Object.keys(benches) as BenchName[];
+  const name = isNamed ? oneOf('what to measure', first, names) : 'exchange';
+  const args = isNamed ? rest : given;
+  const isJson = args.includes('--json');
+  const { report, lines } = await benches[name](args.filter((arg) => arg !== '--json'));
+  process.stdout.write(isJson ? `${JSON.stringify(report, null, 2)}\n` : writeResults(name, lines));
+}
+
+async function runExchange(args: string[]): Promise<Outcome> {
+  const options = read(args, {
+    connections: '1,16,64',
+    seconds: '4',
+    rounds: '3',
+    channel: 'link',
+    hsm: 'auto',
+  });
   const report = await benchExchange({
     connections: options.connections.split(',').map((one) => count('connections', one)),
     seconds: count('seconds', options.seconds),
     rounds: count('rounds', options.rounds),
     channel: oneOf('channel', options.channel, ['link', 'directory', 'mixed']),
     hsm: oneOf('hsm', options.hsm, ['auto', 'soft', 'softhsm']),
-    say: (text) => process.stderr.write(`${text}\n`),
+    say,
   });
-  process.stdout.write(
-    options.json ? `${JSON.stringify(report, null, 2)}\n` : writeResults(report),
-  );
+  return { report, lines: exchangeSection(report) };
 }
 
-function readOptions() {
+async function runMask(args: string[]): Promise<Outcome> {
+  const options = read(args, { seconds: '1', rounds: '5' });
+  const report = benchMask({
+    seconds: count('seconds', options.seconds),
+    rounds: count('rounds', options.rounds),
+    say,
+  });
+  return { report, lines: maskSection(report) };
+}
+
+async function runPackage(args: string[]): Promise<Outcome> {
+  const options = read(args, { bytes: String(2 ** 30), rounds: '3' });
+  const report = await benchPackage({
+    bytes: count('bytes', options.bytes),
+    rounds: count('rounds', options.rounds),
+    say,
+  });
+  return { report, lines: packageSection(report) };
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** The options that a bench has, and no others; each has a default. */
+function read<Name extends string>(
+  args: string[],
+  defaults: Readonly<Record<Name, string>>,
+): Record<Name, string> {
+  const options = Object.fromEntries(
+    Object.keys(defaults).map((name) => [name, { type: 'string' as const }]),
+  );
   try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        connections: { type: 'string', default: '1,16,64' },
-        seconds: { type: 'string', default: '4' },
-        rounds: { type: 'string', default: '3' },
-        channel: { type: 'string', default: 'link' },
-        hsm: { type: 'string', default: 'auto' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    });
-    if (positionals.length > 0) oneOf('what to measure', positionals.join(' '), ['exchange']);
-    return values;
+    return { ...defaults, ...parseArgs({ args, options }).values };
   } catch (thrown) {
     return refuse(thrown instanceof Error ? thrown.message : String(thrown));
   }
 }
 
 function count(name: string, text: string): number {
-  return /^[1-9]\d{0,5}$/.test(text)
+  return /^[1-9]\d{0,11}$/.test(text)
     ? Number(text)
     : refuse(`${name}: expected a number from 1 on, got ${text}`);
 }

@@ -1,70 +1,35 @@
-/** Writes bench/RESULTS.md from a run and returns its text. */
-import { writeFileSync } from 'node:fs';
+/** Keeps bench/RESULTS.md: one section for each bench, replaced when that bench runs again. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExchangeFigures, ExchangeReport } from './exchange.ts';
 
-export function writeResults(report: ExchangeReport): string {
-  const text = [
-    '# Results',
-    '',
-    '`npm run bench -- exchange`: medians of alternated rounds.',
-    '',
-    `- Machine: ${report.machine}; Node ${report.node}. Load generator, upstream, both nodes and the`,
-    '  baseline run on it together.',
-    `- Channel ${report.channel}, keys in ${report.hsm}, TLS at the outer edge, one record of 1 KiB a call.`,
-    '- Baseline: a bare Node reverse proxy (TLS in front, undici behind) to the same upstream.',
-    `- ${report.rounds} rounds of ${report.seconds} s each.`,
-    '- CPU: by the kernel, both nodes together, per exchange.',
-    '',
-    `| ${columns.join(' | ')} |`,
-    `|${columns.map(() => '---').join('|')}|`,
-    ...report.figures.map(figureRow),
-    '',
-    '## CPU by process, µs per exchange',
-    '',
-    ...processTable(report.figures),
-    '',
-  ].join('\n');
-  writeFileSync(join(import.meta.dirname, 'RESULTS.md'), text);
+const names = ['exchange', 'mask', 'package'] as const;
+export type BenchName = (typeof names)[number];
+
+const file = join(import.meta.dirname, 'RESULTS.md');
+const head = `# Results
+
+Each section is written by \`npm run bench -- <its name>\`. Baselines run in turn with what they are
+compared with; medians are reported.
+`;
+
+/** Writes the section and returns its text. */
+export function writeResults(name: BenchName, lines: readonly string[]): string {
+  const text = `## ${name}\n\n${lines.join('\n')}\n`;
+  const sections = new Map(readSections()).set(name, text);
+  const ordered = names.flatMap((one) => sections.get(one) ?? []);
+  writeFileSync(file, [head, ...ordered].join('\n'));
   return text;
 }
 
-const columns = [
-  'connections',
-  'exchanges/s',
-  'p50 ms',
-  'p99 ms',
-  'CPU µs',
-  'messages/signature',
-  'baseline/s',
-  'baseline CPU µs',
-  'ratio',
-];
-
-function figureRow(figure: ExchangeFigures): string {
-  const { baseline } = figure;
-  const cells = [
-    figure.connections,
-    Math.round(figure.exchangesPerSec),
-    figure.p50Ms.toFixed(1),
-    figure.p99Ms.toFixed(1),
-    Math.round(figure.cpuUsPerExchange),
-    figure.messagesPerSignature.toFixed(1),
-    Math.round(baseline.exchangesPerSec),
-    Math.round(baseline.cpuUsPerExchange),
-    figure.ratio.toFixed(2),
-  ];
-  return `| ${cells.join(' | ')} |`;
+function readSections(): [name: string, text: string][] {
+  const [, ...parts] = readOrNothing().split(/^## /m);
+  return parts.map((part) => [part.split('\n', 1)[0] ?? '', `## ${part.trimEnd()}\n`]);
 }
 
-function processTable(figures: readonly ExchangeFigures[]): string[] {
-  const names = Object.keys(figures[0]?.byProcess ?? {});
-  return [
-    `| process | ${figures.map(({ connections }) => `${connections} conn.`).join(' | ')} |`,
-    `|---|${figures.map(() => '---').join('|')}|`,
-    ...names.map((name) => {
-      const cells = figures.map(({ byProcess }) => Math.round(byProcess[name] ?? 0));
-      return `| ${name} | ${cells.join(' | ')} |`;
-    }),
-  ];
+function readOrNothing(): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }

@@ -65,10 +65,11 @@ export type PackagePart =
 
 /**
  * Opens a package of any size, one segment in memory at a time. Each part is authentic when it is
- * yielded, and the bytes of a body are gone when the next part is asked for; the package is whole only when the generator returns (the leaves of its messages), so
- * nothing may take effect before. Errors in check order: those of verifyManifest, PACKAGE_RECEIVER,
- * PACKAGE_LANE, PACKAGE_FROM_FUTURE, PACKAGE_EXPIRED, those of `check`, those of verifyParts,
- * PACKAGE_KEYS, those of `derive`, PACKAGE_DECRYPT, PACKAGE_SEGMENTS, PACKAGE_MESSAGE.
+ * yielded, and the bytes of a body are gone when the next part is asked for. The package is whole
+ * only when the generator returns (the leaves of its messages), so nothing may take effect before.
+ * Errors in check order: those of verifyManifest, PACKAGE_RECEIVER, PACKAGE_LANE,
+ * PACKAGE_FROM_FUTURE, PACKAGE_EXPIRED, those of `check`, those of verifyParts, PACKAGE_KEYS, those
+ * of `derive`, PACKAGE_DECRYPT, PACKAGE_SEGMENTS, PACKAGE_MESSAGE.
  */
 export async function* openPackageStream(
   source: ByteSource,

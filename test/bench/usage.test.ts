@@ -12,14 +12,17 @@ function bench(...args: string[]) {
 test('--help prints how it is used and measures nothing', () => {
   const { status, stdout, stderr } = bench('--help');
   assert.deepEqual([status, stderr], [0, '']);
-  for (const name of ['connections', 'seconds', 'rounds', 'channel', 'hsm', 'json']) {
+  for (const name of ['connections', 'seconds', 'rounds', 'channel', 'hsm', 'bytes', 'json']) {
     assert.ok(stdout.includes(`--${name} `), name);
   }
 });
 
 const wrong: [args: string[], said: RegExp][] = [
   [['--fast'], /^bench: Unknown option '--fast'/],
-  [['sealing'], /^bench: what to measure: expected exchange, got sealing\n/],
+  [['sealing'], /^bench: what to measure: expected exchange or mask or package, got sealing\n/],
+  [['mask', '--hsm', 'soft'], /^bench: Unknown option '--hsm'/],
+  [['package', '--bytes', '0'], /^bench: bytes: expected a number from 1 on, got 0\n/],
+  [['mask', 'package'], /^bench: Unexpected argument 'package'/],
   [['--channel', 'radio'], /^bench: channel: expected link or directory or mixed, got radio\n/],
   [['--hsm', 'none'], /^bench: hsm: expected auto or soft or softhsm, got none\n/],
   [['--seconds', 'two'], /^bench: seconds: expected a number from 1 on, got two\n/],

@@ -1,0 +1,139 @@
+/** What a report says in bench/RESULTS.md, line by line. */
+import type { ExchangeFigures, ExchangeReport } from './exchange.ts';
+import type { Machine } from './machine.ts';
+import type { MaskReport } from './mask.ts';
+import type { PackageReport, StreamFigures } from './package.ts';
+
+export function exchangeSection(report: ExchangeReport): string[] {
+  return [
+    ranOn(report),
+    '- Load generator, upstream, both nodes and the baseline run on the machine together.',
+    `- Channel ${report.channel}, keys in ${report.hsm}, TLS at the outer edge, 1 KiB a call.`,
+    '- Baseline: a bare Node reverse proxy (TLS in front, undici behind) to the same upstream.',
+    `- ${report.rounds} rounds of ${report.seconds} s each.`,
+    '- CPU: by the kernel, both nodes together, per exchange.',
+    '',
+    ...table(exchangeColumns, report.figures.map(exchangeRow)),
+    '',
+    '### CPU by process, µs per exchange',
+    '',
+    ...processTable(report.figures),
+  ];
+}
+
+const exchangeColumns = [
+  'connections',
+  'exchanges/s',
+  'p50 ms',
+  'p99 ms',
+  'CPU µs',
+  'messages/signature',
+  'baseline/s',
+  'baseline CPU µs',
+  'ratio',
+];
+
+function exchangeRow(figure: ExchangeFigures): (string | number)[] {
+  const { baseline } = figure;
+  return [
+    figure.connections,
+    Math.round(figure.exchangesPerSec),
+    figure.p50Ms.toFixed(1),
+    figure.p99Ms.toFixed(1),
+    Math.round(figure.cpuUsPerExchange),
+    figure.messagesPerSignature.toFixed(1),
+    Math.round(baseline.exchangesPerSec),
+    Math.round(baseline.cpuUsPerExchange),
+    figure.ratio.toFixed(2),
+  ];
+}
+
+function processTable(figures: readonly ExchangeFigures[]): string[] {
+  const names = Object.keys(figures[0]?.byProcess ?? {});
+  return table(
+    ['process', ...figures.map(({ connections }) => `${connections} conn.`)],
+    names.map((name) => [
+      name,
+      ...figures.map(({ byProcess }) => Math.round(byProcess[name] ?? 0)),
+    ]),
+  );
+}
+
+export function maskSection(report: MaskReport): string[] {
+  return [
+    ranOn(report),
+    '- Documents: pages of the citizen registry under its sample policy, for the health office.',
+    '- Masking: strict parse, compiled walk (closed schema, granted fields, masks), write.',
+    '- Baseline: `JSON.parse` and `JSON.stringify` of the same bytes, from and to a buffer.',
+    `- ${report.rounds} rounds of ${report.seconds} s each; MB/s of the document by CPU time.`,
+    '',
+    ...table(
+      ['bytes', 'MB/s', 'CPU µs', 'parse alone MB/s', 'baseline MB/s', 'baseline CPU µs', 'ratio'],
+      report.figures.map((figure) => [
+        figure.documentBytes,
+        Math.round(figure.mbPerSec),
+        figure.cpuUsPerDocument.toFixed(1),
+        Math.round(figure.parse.mbPerSec),
+        Math.round(figure.baseline.mbPerSec),
+        figure.baseline.cpuUsPerDocument.toFixed(1),
+        figure.ratio.toFixed(2),
+      ]),
+    ),
+    '',
+    'What is left: two thirds is the parser. It is written in TypeScript because the built-in one takes',
+    'what must be refused (duplicate names, numbers that a double cannot hold) and does not tell.',
+  ];
+}
+
+export function packageSection(report: PackageReport): string[] {
+  const { seal, open, baseline, write, batch } = report;
+  return [
+    ranOn(report),
+    `- ${report.bytes} bytes in one message, into a file and out of it; ${report.rounds} rounds.`,
+    '- Baseline: AES-256-GCM and SHA-256 of the same bytes, from memory in pieces of 1 MiB.',
+    '- Each work is a process of its own. CPU by the kernel, all threads; peak is VmHWM.',
+    '',
+    ...table(
+      ['work', 'MB/s', 'CPU s', 'MB per CPU s', 'CPU for that of the baseline', 'peak MB'],
+      [
+        ['seal', ...streamCells(report.bytes, seal)],
+        ['open', ...streamCells(report.bytes, open)],
+        ['baseline', ...streamCells(report.bytes, baseline)],
+        ['plain write', ...streamCells(report.bytes, write)],
+      ],
+    ),
+    '',
+    `A batch of 64 messages of 1 KiB, without the HSM: ${Math.round(batch.sealUs)} µs CPU to seal,`,
+    `${Math.round(batch.openUs)} µs to open.`,
+    '',
+    'What is left: each byte is hashed twice, in its message (the proof of one message) and in its',
+    'segment (so that nothing is decrypted that the sender did not sign); opening reads the file',
+    'twice, because all of it is verified before the first key is derived. Sealing also pays for the',
+    'plain write, in parallel, and cannot be faster than disk and kernel: where the plain write is the',
+    'slowest row, it decides (`TMPDIR=/dev/shm` measures without a disk). Memory is Node itself and two',
+    'or three segments of 8 MiB; the peak of the baseline is ciphertext that waits for the garbage',
+    'collector.',
+  ];
+}
+
+function streamCells(bytes: number, figures: StreamFigures): (string | number)[] {
+  return [
+    Math.round(figures.mbPerSec),
+    figures.cpuSec.toFixed(2),
+    Math.round(bytes / 1e6 / figures.cpuSec),
+    figures.cpuRatio.toFixed(2),
+    Math.round(figures.peakRssBytes / 1e6),
+  ];
+}
+
+function ranOn({ date, machine, node }: Machine): string {
+  return `- ${date}; ${machine}; Node ${node}.`;
+}
+
+function table(
+  columns: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string[] {
+  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+  return [line(columns), `|${columns.map(() => '---').join('|')}|`, ...rows.map(line)];
+}
