@@ -133,6 +133,7 @@ export const limits = {
   linkConnectionMs: 30_000,
   linkPartBytesMax: 256 * 1024,
   linkConnectionsMax: 32,
+  directoryMarkerMs: 60_000,
   directorySweepMs: 500,
   directoryStableMs: 2_000,
   directoryRefusedMax: 100,

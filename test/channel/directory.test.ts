@@ -12,6 +12,7 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -183,6 +184,27 @@ describe('directory', { concurrency: true }, () => {
     await until(() => collector.names.length === 1);
     assert.ok(readFileSync(join(spoolDir, name), 'utf8').endsWith('part 13 '));
     assert.ok(!existsSync(join(pickupDir, name)));
+  });
+
+  test('marker: one that an earlier delivery left vouches for nothing, and goes', async (t) => {
+    const { pickupDir, spoolDir, collector } = await open(t, 'marker');
+    const name = packageName(1);
+    const stale = join(pickupDir, `${name}.done`);
+    writeFileSync(stale, '');
+    const earlier = new Date(Date.now() - 1000);
+    utimesSync(stale, earlier, earlier);
+    const file = join(pickupDir, name);
+    writeFileSync(file, 'first half, ');
+    await sleep(2 * limits.directorySweepMs);
+    assert.deepEqual(collector.names, [], 'a half that lies beside an old marker is not taken');
+    appendFileSync(file, 'second half');
+    writeFileSync(stale, '');
+    await until(() => collector.names.length === 1);
+    assert.equal(readFileSync(join(spoolDir, name), 'utf8'), 'first half, second half');
+    writeFileSync(stale, '');
+    const old = new Date(Date.now() - 2 * limits.directoryMarkerMs);
+    utimesSync(stale, old, old);
+    await until(() => readdirSync(pickupDir).length === 0);
   });
 
   test('marker: a file is taken when its marker is there, and both are removed', async (t) => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { limits } from '../../limits.ts';
 
 /**
- * `rename`: a final name is a finished file. `marker`: `<name>.done` lies beside it.
+ * `rename`: a final name is a finished file. `marker`: `<name>.done` lies beside it and is no older: one
+ * that was left by an earlier delivery says nothing of a file that is being written again.
  * `stable`: size and times have not changed for a while.
  */
 export type Convention = 'rename' | 'marker' | 'stable';
@@ -29,10 +30,18 @@ export function createFinished(dir: string, convention: Convention, stableMs: nu
     if (seen.size < limits.spoolPackagesMax) seen.set(name, { print, sinceMs: performance.now() });
     return false;
   };
+  const marked = async (name: string, names: ReadonlySet<string>): Promise<boolean> => {
+    if (!names.has(name + markerSuffix)) return false;
+    const [file, marker] = await Promise.all([
+      lstat(join(dir, name), { bigint: true }),
+      lstat(join(dir, name + markerSuffix), { bigint: true }),
+    ]);
+    return marker.mtimeNs >= file.mtimeNs;
+  };
   return {
     async check(name, names) {
       if (convention === 'rename') return true;
-      return convention === 'marker' ? names.has(name + markerSuffix) : stable(name);
+      return convention === 'marker' ? marked(name, names) : stable(name);
     },
     forget(names) {
       for (const name of seen.keys()) if (!names.has(name)) seen.delete(name);

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asSallyportError, SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
 import type { ChannelSink } from '../../ports.ts';
 import { checkSize, type SpoolBounds, type SpoolRoom } from '../room.ts';
 import { bySpoolOrder, parseSpoolName } from '../spool.ts';
@@ -73,6 +74,7 @@ export function createPickup(options: PickupOptions): Pickup {
       const names = new Set(await readdir(pickupDir));
       finished.forget(names);
       aside.forget(names);
+      if (convention === 'marker') await removeStaleMarkers(pickupDir, names);
       const candidates = [...names].filter((name) => !isFurniture(name, convention));
       try {
         for (const name of candidates.sort(bySpoolOrder)) {
@@ -89,6 +91,17 @@ export function createPickup(options: PickupOptions): Pickup {
       }
     },
   };
+}
+
+/** A package that came twice leaves the marker of its second coming: a file is always written before. */
+async function removeStaleMarkers(dir: string, names: ReadonlySet<string>): Promise<void> {
+  for (const name of names) {
+    const marked = name.endsWith(markerSuffix) ? name.slice(0, -markerSuffix.length) : '';
+    if (!parseSpoolName(marked) || names.has(marked)) continue;
+    const { mtimeMs } = await lstat(join(dir, name)).catch(() => ({ mtimeMs: Date.now() }));
+    // A fresh one may belong to a package that came after we looked.
+    if (Date.now() - mtimeMs > limits.directoryMarkerMs) await remove(join(dir, name));
+  }
 }
 
 /** Temporary names of ferries begin with a dot; `refused` is where we set things aside. */
