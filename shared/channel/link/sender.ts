@@ -84,14 +84,14 @@ export function createLinkSender(options: LinkSenderOptions): ChannelSender {
     fresh.setTimeout(limits.linkIdleMs);
     state = 'up';
     detail = `connected to ${options.host}:${options.port}`;
-    upSinceMs = Date.now();
+    upSinceMs = performance.now();
     timer = setTimeout(renewWhenIdle, connectionMs);
     renewed();
     events.up(clean);
     clean = false;
   };
   const renewWhenIdle = (): void => {
-    if (state !== 'up' || inFlight > 0 || Date.now() - upSinceMs < connectionMs) return;
+    if (state !== 'up' || inFlight > 0 || performance.now() - upSinceMs < connectionMs) return;
     state = 'connecting';
     detail = 'renewing the connection';
     renewal = Promise.withResolvers();
@@ -114,7 +114,7 @@ export function createLinkSender(options: LinkSenderOptions): ChannelSender {
     if (closed) return;
     const error = failure ?? new SallyportError('CHANNEL_LOST', 'the far end closed the link');
     // A connection that served is dialled again soon; one that never did, later each time.
-    const served = upSinceMs > 0 && Date.now() - upSinceMs > limits.linkReconnectMaxMs;
+    const served = upSinceMs > 0 && performance.now() - upSinceMs > limits.linkReconnectMaxMs;
     if (served) delayMs = limits.linkReconnectFirstMs;
     upSinceMs = 0;
     state = 'down';

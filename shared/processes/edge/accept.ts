@@ -56,8 +56,9 @@ export function acceptCalls(parts: AcceptorParts): Acceptor {
 
   const begin = (req: IncomingMessage, res: ServerResponse): void => {
     if (ending.has(req.socket)) return;
-    const startedMs = Date.now();
-    const id = newId(startedMs);
+    const startedMs = performance.now();
+    const nowMs = Date.now();
+    const id = newId(nowMs);
     const call: Call = { id, req, res, startedMs, stage: 'reading', drop: undefined, bodyBytes: 0 };
     calls.add(call);
     res.once('close', () => end(call));
@@ -66,7 +67,7 @@ export function acceptCalls(parts: AcceptorParts): Acceptor {
       if (calls.size > bounds.edgeCallsInFlightMax) {
         throw new SallyportError('OVERLOADED', 'expected a free place for a call, got none');
       }
-      const head = readCallHead(req, id, startedMs, bounds);
+      const head = readCallHead(req, id, nowMs, bounds);
       if (hasBody(req)) collect(call, head);
       else ask(call, head, noBody);
     } catch (thrown) {
@@ -118,7 +119,7 @@ export function acceptCalls(parts: AcceptorParts): Acceptor {
   };
 
   const answered = (call: Call, status: number, code: ErrorCode | undefined, bytes: number) => {
-    const ms = Date.now() - call.startedMs;
+    const ms = Math.round(performance.now() - call.startedMs);
     call.stage = 'answered';
     metrics.answered(status, code ?? 'none', ms);
     log.info({ exchange: call.id, method: call.req.method, status, code, ms, bytes }, 'answered');
@@ -130,7 +131,7 @@ export function acceptCalls(parts: AcceptorParts): Acceptor {
     calls.delete(call);
     budget.bytes -= call.bodyBytes;
     if (call.stage !== 'answered') {
-      const ms = Date.now() - call.startedMs;
+      const ms = Math.round(performance.now() - call.startedMs);
       call.stage = 'answered';
       call.drop?.();
       metrics.answered(0, 'aborted', ms);

@@ -59,7 +59,7 @@ export function createGuardLine(path: string, handlers: Handlers, bounds: EdgeLi
     settle(asking, { error: new SallyportError(code, 'the guard is away') });
   };
   const sweep = (): void => {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const asking of parked) if (asking.giveUpMs <= nowMs) giveUp(asking);
     if (parked.size > 0) return;
     clearInterval(sweeper);
@@ -67,7 +67,7 @@ export function createGuardLine(path: string, handlers: Handlers, bounds: EdgeLi
   };
   const park = (asking: Asking, waitMs: number): void => {
     if (!asking.done) return;
-    asking.giveUpMs = Date.now() + waitMs;
+    asking.giveUpMs = performance.now() + waitMs;
     parked.add(asking);
     sweeper ??= setInterval(sweep, sweepMs);
   };

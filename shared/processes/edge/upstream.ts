@@ -86,12 +86,12 @@ export function createUpstream(
     head: UpstreamHead,
     body: Buffer,
   ): Promise<{ response: UpstreamResponse; place: Place }> => {
-    const dueMs = Date.now() + Math.min(head.timeoutMs, limits.ipcRequestTimeoutMs);
+    const dueMs = performance.now() + Math.min(head.timeoutMs, limits.ipcRequestTimeoutMs);
     const request = buildRequest(head, body);
     const tried = new Set<Place>();
     let failure = new SallyportError('UPSTREAM_UNREACHABLE', 'expected a target, got none');
     for (;;) {
-      const nowMs = Date.now();
+      const nowMs = performance.now();
       const place = targets.choose(head.targets, tried, nowMs);
       if (!place || nowMs >= dueMs) throw failure;
       tried.add(place);
@@ -101,7 +101,7 @@ export function createUpstream(
       } catch (thrown) {
         failure = asSallyportError(thrown);
         if (failure.code !== 'UPSTREAM_UNREACHABLE') throw failure;
-        if (failure.cause !== undefined) targets.leaveAside(place, Date.now());
+        if (failure.cause !== undefined) targets.leaveAside(place, performance.now());
       }
     }
   };
@@ -114,18 +114,18 @@ export function createUpstream(
         throw new SallyportError('OVERLOADED', 'expected a free place for a call, got none');
       }
       inFlight += 1;
-      const startedMs = Date.now();
+      const startedMs = performance.now();
       const note = { exchange: head.id, method: head.method };
       try {
         const { response, place } = await callOne(head, body);
-        const ms = Date.now() - startedMs;
+        const ms = Math.round(performance.now() - startedMs);
         const { status, body: answer } = response;
         metrics.called(status, ms);
         log.info({ ...note, target: place.origin, status, ms, bytes: answer.length }, 'called');
         return { head: replyHead(response), body: answer };
       } catch (thrown) {
         const error = asSallyportError(thrown);
-        const ms = Date.now() - startedMs;
+        const ms = Math.round(performance.now() - startedMs);
         metrics.called(error.code, ms);
         log.warn({ ...note, code: error.code, ms, detail: error.message }, 'call failed');
         throw error;
@@ -137,7 +137,7 @@ export function createUpstream(
       return inFlight;
     },
     get aside() {
-      return targets.aside(Date.now());
+      return targets.aside(performance.now());
     },
     close() {
       stopping = true;
