@@ -10,7 +10,8 @@ const usage = `Usage: npm run bench -- [exchange | mask | package] [options]
 
 exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service.
 
-  --connections <list>  callers at a time, one measurement each (default 1,16,64)
+  --quick               one round with 256 callers and one with 1: half a minute; RESULTS.md stays as it is
+  --connections <list>  callers at a time, one measurement each (default 1,16,64,256)
   --seconds <count>     length of a measurement (default 4)
   --rounds <count>      measurements of which the median is reported (default 3)
   --channel <kind>      link (default), directory or mixed
@@ -37,11 +38,12 @@ interface Outcome {
   readonly lines: readonly string[];
 }
 
-const benches: Readonly<Record<BenchName, (args: string[]) => Promise<Outcome>>> = {
-  exchange: runExchange,
-  mask: runMask,
-  package: runPackage,
-};
+const benches: Readonly<Record<BenchName, (args: string[], isQuick: boolean) => Promise<Outcome>>> =
+  {
+    exchange: runExchange,
+    mask: runMask,
+    package: runPackage,
+  };
 
 const given = process.argv.slice(2);
 if (given.includes('--help') || given.includes('-h')) {
@@ -53,15 +55,18 @@ if (given.includes('--help') || given.includes('-h')) {
   const name = isNamed ? oneOf('what to measure', first, names) : 'exchange';
   const args = isNamed ? rest : given;
   const isJson = args.includes('--json');
-  const { report, lines } = await benches[name](args.filter((arg) => arg !== '--json'));
-  process.stdout.write(isJson ? `${JSON.stringify(report, null, 2)}\n` : writeResults(name, lines));
+  const isQuick = name === 'exchange' && args.includes('--quick');
+  const options = args.filter((arg) => arg !== '--json' && !(isQuick && arg === '--quick'));
+  const { report, lines } = await benches[name](options, isQuick);
+  if (isJson) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else process.stdout.write(isQuick ? `${lines.join('\n')}\n` : writeResults(name, lines));
 }
 
-async function runExchange(args: string[]): Promise<Outcome> {
+async function runExchange(args: string[], isQuick: boolean): Promise<Outcome> {
   const options = read(args, {
-    connections: '1,16,64',
+    connections: isQuick ? '256,1' : '1,16,64,256',
     seconds: '4',
-    rounds: '3',
+    rounds: isQuick ? '1' : '3',
     channel: 'link',
     hsm: 'auto',
   });

@@ -14,7 +14,8 @@ const server = createServer(
       {
         onRequestStart() {},
         onResponseStart(_controller, status, headers) {
-          response.writeHead(status, { 'content-type': String(headers['content-type']) });
+          const { 'content-type': type, 'content-length': length } = headers;
+          response.writeHead(status, { 'content-type': `${type}`, 'content-length': `${length}` });
         },
         onResponseData(_controller, chunk) {
           response.write(chunk);

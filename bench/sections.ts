@@ -1,5 +1,6 @@
 /** What a report says in bench/RESULTS.md, line by line. */
-import type { ExchangeFigures, ExchangeReport } from './exchange.ts';
+import type { ExchangeReport } from './exchange.ts';
+import type { ExchangeFigures } from './exchange-figures.ts';
 import type { Machine } from './machine.ts';
 import type { MaskReport } from './mask.ts';
 import type { PackageReport, StreamFigures } from './package.ts';
@@ -49,13 +50,11 @@ function exchangeRow(figure: ExchangeFigures): (string | number)[] {
 }
 
 function processTable(figures: readonly ExchangeFigures[]): string[] {
-  const names = Object.keys(figures[0]?.byProcess ?? {});
+  const usOf = ({ byProcess, around }: ExchangeFigures) => ({ ...byProcess, ...around });
+  const names = figures.slice(0, 1).flatMap((figure) => Object.keys(usOf(figure)));
   return table(
     ['process', ...figures.map(({ connections }) => `${connections} conn.`)],
-    names.map((name) => [
-      name,
-      ...figures.map(({ byProcess }) => Math.round(byProcess[name] ?? 0)),
-    ]),
+    names.map((name) => [name, ...figures.map((figure) => Math.round(usOf(figure)[name] ?? 0))]),
   );
 }
 

@@ -12,7 +12,16 @@ function bench(...args: string[]) {
 test('--help prints how it is used and measures nothing', () => {
   const { status, stdout, stderr } = bench('--help');
   assert.deepEqual([status, stderr], [0, '']);
-  for (const name of ['connections', 'seconds', 'rounds', 'channel', 'hsm', 'bytes', 'json']) {
+  for (const name of [
+    'quick',
+    'connections',
+    'seconds',
+    'rounds',
+    'channel',
+    'hsm',
+    'bytes',
+    'json',
+  ]) {
     assert.ok(stdout.includes(`--${name} `), name);
   }
 });
@@ -20,6 +29,7 @@ test('--help prints how it is used and measures nothing', () => {
 const wrong: [args: string[], said: RegExp][] = [
   [['--fast'], /^bench: Unknown option '--fast'/],
   [['sealing'], /^bench: what to measure: expected exchange or mask or package, got sealing\n/],
+  [['mask', '--quick'], /^bench: Unknown option '--quick'/],
   [['mask', '--hsm', 'soft'], /^bench: Unknown option '--hsm'/],
   [['package', '--bytes', '0'], /^bench: bytes: expected a number from 1 on, got 0\n/],
   [['mask', 'package'], /^bench: Unexpected argument 'package'/],

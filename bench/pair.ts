@@ -1,0 +1,81 @@
+/** A pair of nodes that a bench measures: its policy in force, its ten processes known by name. */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { control } from '@sallyport/cli/control.ts';
+import {
+  type DemoChannel,
+  type DemoHsm,
+  type DemoPair,
+  startPair,
+} from '@sallyport/cli/demo/pair.ts';
+import { processNames } from '@sallyport/shared/config/home.ts';
+
+export interface BenchPair {
+  readonly url: string;
+  readonly caFile: string;
+  /** API key of its one consumer. */
+  readonly key: string;
+  readonly hsm: string;
+  readonly outer: string;
+  readonly inner: string;
+  /** `outer/guard` → process id, as the supervisors keep them. */
+  readonly pids: Readonly<Record<string, number>>;
+  /** Packages sealed so far on both lanes; each bears one signature. */
+  sealed(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface BenchPairOptions {
+  readonly dir: string;
+  readonly channel: DemoChannel;
+  readonly hsm: DemoHsm;
+  readonly upstream: string;
+}
+
+export async function startBenchPair(options: BenchPairOptions): Promise<BenchPair> {
+  const { dir, channel, hsm } = options;
+  const pair = await startPair({ dir, channel, hsm, say: () => {} });
+  const { outer, inner, url, caFile } = pair;
+  try {
+    const key = await openRoute(pair, dir, options.upstream);
+    return {
+      ...{ url, caFile, key, hsm: pair.hsm, outer, inner },
+      pids: { ...pidsOf(outer, 'outer'), ...pidsOf(inner, 'inner') },
+      sealed: async () => (await headOf(outer)) + (await headOf(inner)),
+      stop: pair.stop,
+    };
+  } catch (thrown) {
+    await pair.stop();
+    throw thrown;
+  }
+}
+
+/** Applies the bench's policy, with one consumer; returns its key. */
+async function openRoute(pair: DemoPair, dir: string, upstream: string): Promise<string> {
+  const policyDir = join(dir, 'policy');
+  cpSync(join(import.meta.dirname, 'policy'), policyDir, { recursive: true });
+  const file = join(policyDir, 'policy.yaml');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replaceAll('http://127.0.0.1:9100', upstream));
+  const key = await pair.sallyport('consumer', 'key', 'issue', 'load', '--dir', pair.inner);
+  await pair.sallyport('policy', 'apply', file, '--dir', pair.inner);
+  while (!(await fetch(`${pair.managementUrls[0]}/readyz`)).ok) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return key.trim();
+}
+
+function pidsOf(dir: string, role: string): Record<string, number> {
+  const file = JSON.parse(readFileSync(join(dir, 'run', 'processes.json'), 'utf8'));
+  return Object.fromEntries(
+    processNames.map((name) => [`${role}/${name}`, Number(file.processes[name]?.pid ?? 0)]),
+  );
+}
+
+async function headOf(dir: string): Promise<number> {
+  const { head } = await control(dir, 'status');
+  const { processes } = head as {
+    processes: { name: string; told?: { lanes?: { out: { head: number }[] } } }[];
+  };
+  return processes.find(({ name }) => name === 'guard')?.told?.lanes?.out[0]?.head ?? 0;
+}
