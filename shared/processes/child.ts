@@ -4,8 +4,9 @@
  *   start ──▶ report ready ──▶ … ──▶ stdin ends ──▶ close ──▶ exit 0
  *     └─ fails ──▶ report the code ──▶ exit 1
  *
- * Stdin of a supervised process is a pipe that nobody writes to: it ends when the supervisor wants
- * the process to end, or has ended itself, even by kill -9, so that no process outlives its node.
+ * Stdin of a supervised process is a pipe. It ends when the supervisor wants the process to end, or has
+ * ended itself, even by kill -9, so that no process outlives its node. Until then each byte in it asks
+ * whether the process is alive, and is answered with a report.
  * SIGTERM and SIGINT often reach the whole group at once, while a node ends in an order: a supervised
  * process only reports them, and its supervisor decides.
  */
@@ -23,6 +24,8 @@ export interface Running {
 /** What a child tells its supervisor on an inherited pipe, one JSON line each. */
 export type Report =
   | { readonly state: 'ready' }
+  /** Answers a ping: its event loop turns. */
+  | { readonly state: 'alive' }
   /** Somebody sent it SIGTERM or SIGINT. */
   | { readonly state: 'signalled' }
   /** It ends (`failed`), or goes on without what it needs (`trouble`). */
@@ -66,7 +69,8 @@ export async function runChild(
   }
   if (stdinIsPipe()) {
     process.stdin.on('error', () => stop('stdin failed'));
-    process.stdin.on('close', () => stop('stdin ended')).resume();
+    process.stdin.on('close', () => stop('stdin ended'));
+    process.stdin.on('data', () => report({ state: 'alive' }));
   }
   try {
     running = await start();
@@ -98,13 +102,17 @@ export function failStart(thrown: unknown): never {
 export function parseReport(line: string): Report | undefined {
   try {
     const { state, code, message, hint } = JSON.parse(line) as Record<string, unknown>;
-    if (state === 'ready' || state === 'signalled' || state === 'well') return { state };
+    if (isPlain(state)) return { state };
     if ((state !== 'failed' && state !== 'trouble') || !isErrorCode(code)) return undefined;
     const told = { state, code, message: String(message) } as const;
     return typeof hint === 'string' ? { ...told, hint } : told;
   } catch {
     return undefined;
   }
+}
+
+function isPlain(state: unknown): state is Exclude<Report['state'], 'failed' | 'trouble'> {
+  return state === 'ready' || state === 'alive' || state === 'signalled' || state === 'well';
 }
 
 function die(log: Log, thrown: unknown): never {

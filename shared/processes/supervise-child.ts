@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { ProcessName } from '../config/home.ts';
 import { limits } from '../limits.ts';
 import { parseReport, type Report, reportVariable } from './child.ts';
+import { watchLife } from './supervise-life.ts';
 import { openLogFile } from './supervise-log.ts';
 
 export interface ProcessState {
@@ -30,7 +31,7 @@ export interface KeepOptions {
   readonly isStopping: () => boolean;
   readonly onChange: () => void;
   readonly onReport: (told: Report) => void;
-  /** It ended by itself, with no report of why; `how` is its exit code or signal. */
+  /** It ended by itself or hung, with no report of why; `how` is its exit code or signal. */
   readonly onCrash: (how: string) => void;
 }
 
@@ -48,10 +49,11 @@ export function keepRunning(options: KeepOptions): Kept {
   };
   const start = (): void => {
     if (options.isStopping()) return;
-    const startedMs = Date.now();
+    const startedMs = performance.now();
     let explained = false;
     let signalled = false;
     const fresh = launch(options, (told) => {
+      life.sign();
       explained ||= told.state === 'failed';
       if (told.state === 'ready' && !options.isStopping()) become({ ...state, state: 'running' });
       if (told.state === 'signalled' && !signalled) {
@@ -60,6 +62,7 @@ export function keepRunning(options: KeepOptions): Kept {
       }
       options.onReport(told);
     });
+    const life = watchLife(fresh);
     child = fresh;
     fresh.stdout?.on('data', (chunk: Buffer) => log.write(chunk));
     fresh.stderr?.on('data', (chunk: Buffer) => log.write(chunk));
@@ -67,9 +70,10 @@ export function keepRunning(options: KeepOptions): Kept {
     ended(fresh).then((how) => {
       child = undefined;
       if (options.isStopping()) return gone();
-      if (Date.now() - startedMs >= limits.restartCalmMs) delayMs = limits.restartFirstMs;
+      if (performance.now() - startedMs >= limits.restartCalmMs) delayMs = limits.restartFirstMs;
       become({ state: 'waiting' }, 1);
-      if (!explained) options.onCrash(signalled ? 'by a signal' : how);
+      if (life.hung) options.onCrash('no sign of life');
+      else if (!explained) options.onCrash(signalled ? 'by a signal' : how);
       timer = setTimeout(start, delayMs);
       delayMs = Math.min(delayMs * 2, limits.restartMaxMs);
     });

@@ -75,6 +75,7 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
   };
   const onReport = (name: ProcessName, report: Report): void => {
     switch (report.state) {
+      case 'alive':
       case 'signalled':
         return;
       case 'ready':

@@ -1,0 +1,45 @@
+/**
+ * Notices a process that hangs (stopped, in an endless loop, in a call that does not return) and kills it: a
+ * hung process holds its sockets and its callers, a dead one is replaced.
+ *
+ *   every livenessPingMs ──▶ a byte to its stdin ──▶ its report `alive`
+ *   livenessMissesMax pings without any report ──▶ SIGKILL
+ *
+ * Pings are counted, not milliseconds: a supervisor that was itself stopped for an hour kills nobody.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { limits } from '../limits.ts';
+
+export interface Life {
+  /** It reported something. */
+  sign(): void;
+  /** It was killed for its silence. */
+  readonly hung: boolean;
+}
+
+/** Watches one process from its start to its end. */
+export function watchLife(child: ChildProcess): Life {
+  let unanswered = 0;
+  let hung = false;
+  const timer = setInterval(() => {
+    // Once asked to end it has the time that it has for that.
+    if (!child.stdin?.writable) return clearInterval(timer);
+    if (unanswered >= limits.livenessMissesMax) {
+      hung = true;
+      clearInterval(timer);
+      child.kill('SIGKILL');
+      return;
+    }
+    unanswered += 1;
+    child.stdin.write('\n');
+  }, limits.livenessPingMs);
+  child.once('close', () => clearInterval(timer));
+  return {
+    sign() {
+      unanswered = 0;
+    },
+    get hung() {
+      return hung;
+    },
+  };
+}
