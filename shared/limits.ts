@@ -66,6 +66,8 @@ export const limits = {
   laneWindowMax: 1024,
   packageRestMsMax: 20,
   batchBytesMax: 8 * 1024 * 1024,
+  /** Leaves room in a package for what rides along: receipts, a heartbeat. */
+  batchMessagesMax: 4094,
   batchFileBytesMax: 32 * 1024 * 1024,
   refusedPackagesMax: 200,
   signerPatienceMs: 2_000,

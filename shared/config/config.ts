@@ -51,8 +51,11 @@ const base = z.strictObject({
   hsm,
   upstreams: z.strictObject({ ca: path.optional() }).default({}),
   package: z
-    .strictObject({ expiresMs: z.int().min(1000).max(limits.packageExpiresMsMax).optional() })
-    .default({}),
+    .strictObject({
+      expiresMs: z.int().min(1000).max(limits.packageExpiresMsMax).optional(),
+      messagesMax: z.int().min(1).max(limits.batchMessagesMax).default(limits.batchMessagesMax),
+    })
+    .prefault({}),
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
     .default({ level: 'info' }),
@@ -91,13 +94,14 @@ const schema = base
       c.channel.send.dir !== c.channel.receive.dir,
     together(['channel', 'receive', 'dir'], 'expected another directory than channel.send has'),
   )
-  .transform((c) => ({ ...c, package: { expiresMs: c.package.expiresMs ?? defaultExpiry(c) } }));
+  .transform((c) => ({ ...c, package: { ...c.package, expiresMs: c.package.expiresMs ?? defaultExpiry(c) } }));
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
 /**
  * A checked configuration, frozen. Paths are as written: relative ones count from the node's home.
- * `package.expiresMs` is how long a package that this node seals stays acceptable.
+ * `package.expiresMs` is how long a package that this node seals stays acceptable, `package.messagesMax`
+ * how many calls or answers it may hold.
  */
 export type NodeConfig = DeepReadonly<z.infer<typeof schema>>;
 

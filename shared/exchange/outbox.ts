@@ -29,6 +29,8 @@ export interface Outgoing {
 }
 
 export interface OutboxPorts {
+  /** How many messages a package may hold besides its riders. */
+  readonly messagesMax: number;
   /** Seals a batch for this sequence. May take as long as the HSM is away; throws when it gives up. */
   seal(sequence: number, previous: string, messages: EncodedMessage[]): Promise<SealedBatch>;
   commit(work: (tx: StoreWrites) => void): Promise<void>;
@@ -99,7 +101,7 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
     while (queue.length > 0 || nudged) {
       nudged = false;
       const startedMs = performance.now();
-      const [batch, left] = takeBatch(queue);
+      const [batch, left] = takeBatch(queue, ports.messagesMax);
       queue = left;
       try {
         await send(batch);
@@ -143,20 +145,13 @@ function rest(workedMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, restMs));
 }
 
-/** Places kept free in each package for riders: one per lane class. */
-const ridersMax = 2;
-
 /** As many messages as fit one package, at least one, and the rest. */
-function takeBatch(queue: Queued[]): [Queued[], Queued[]] {
+function takeBatch(queue: Queued[], messagesMax: number): [Queued[], Queued[]] {
   let bytes = 0;
   let count = 0;
   for (const { outgoing } of queue) {
     bytes += outgoing.message.head.length + outgoing.message.body.length;
-    if (
-      count > 0 &&
-      (bytes > limits.batchBytesMax || count >= limits.messagesPerPackageMax - ridersMax)
-    )
-      break;
+    if (count > 0 && (bytes > limits.batchBytesMax || count >= messagesMax)) break;
     count += 1;
   }
   return count === queue.length ? [queue, []] : [queue.slice(0, count), queue.slice(count)];

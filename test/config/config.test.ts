@@ -39,6 +39,12 @@ test('a good config parses, with its defaults, and is frozen to the bottom', () 
   assert.equal(parseConfig(inner, 'config.yaml').edge.listen, undefined);
 });
 
+test('a package holds as many messages as one can, unless the config says fewer', () => {
+  const messagesMax = (text: string) => parseConfig(text, 'c').package.messagesMax;
+  assert.equal(messagesMax(outer), limits.messagesPerPackageMax - 2);
+  assert.equal(messagesMax(`${outer}package: { messagesMax: 1 }\n`), 1);
+});
+
 test('a package on a directory channel lives for weeks unless the config says otherwise', () => {
   const ferried = outer.replace(/send: \{.*\}/, 'send: { kind: directory, dir: /srv/out }');
   assert.equal(parseConfig(ferried, 'c').package.expiresMs, limits.packageExpiresDirectoryMs);

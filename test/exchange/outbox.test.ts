@@ -30,6 +30,7 @@ function rig(overrides: Partial<OutboxPorts> = {}) {
   const links: string[] = [];
   const tx = { appendOutbound: () => log.push('append') } as unknown as StoreWrites;
   const ports: OutboxPorts = {
+    messagesMax: limits.batchMessagesMax,
     async seal(sequence, previous, messages) {
       batches.push(messages.length);
       links.push(previous);
@@ -75,6 +76,12 @@ test('a batch stays in its limits of bytes and of messages', async () => {
   const many = Array.from({ length: limits.messagesPerPackageMax }, () => outgoing(1));
   await Promise.all(many.map((one) => outbox.enqueue(one)));
   assert.deepEqual(batches.slice(3), [limits.messagesPerPackageMax - 2, 2]);
+});
+
+test('a batch holds as many messages as the operator allows, and riders besides', async () => {
+  const { outbox, batches } = rig({ messagesMax: 2, riders: () => [outgoing()] });
+  await Promise.all(Array.from({ length: 5 }, () => outbox.enqueue(outgoing())));
+  assert.deepEqual(batches, [3, 3, 2]);
 });
 
 test('a failed commit refuses the batch and gives the sequence back', async () => {

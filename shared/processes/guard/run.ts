@@ -37,6 +37,8 @@ export interface GuardOptions {
   readonly signerSocketPath: string;
   /** How long a package sealed here stays acceptable. */
   readonly expiresMs: number;
+  /** How many messages a package sealed here may hold; absent: as many as one can. */
+  readonly messagesMax?: number;
   /** How long a receipt may take on this channel before the first resend. */
   readonly resendFirstMs: number;
   readonly heartbeatMs: number;
@@ -83,6 +85,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     ...{ self, peer, store, audit, signer, now, tellMover, stopping: stopping.signal },
     spool: options.spool,
     expiresMs: options.expiresMs,
+    messagesMax: options.messagesMax ?? limits.batchMessagesMax,
     resendFirstMs: options.resendFirstMs,
     policyVersion: () => policy?.version ?? 0,
     riders: () => ride(),

@@ -35,6 +35,8 @@ export interface SendingOptions {
   readonly spool: SpoolPaths;
   /** How long a package that is sealed here stays acceptable. */
   readonly expiresMs: number;
+  /** How many messages one package may hold, those that ride along not counted. */
+  readonly messagesMax: number;
   /** How long a receipt may take before the first resend. */
   readonly resendFirstMs: number;
   readonly policyVersion: () => number;
@@ -112,6 +114,7 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
   };
 
   const outbox: Outbox = createOutbox(stored ?? emptyLane(lane), {
+    messagesMax: options.messagesMax,
     seal,
     riders: options.riders,
     commit: (work) =>

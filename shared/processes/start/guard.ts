@@ -33,6 +33,7 @@ export const start: Start = async ({ paths, config }, parts, log) => {
     socketPath: socketPath('.', 'guard'),
     signerSocketPath: socketPath('.', 'signer'),
     expiresMs: config.package.expiresMs,
+    messagesMax: config.package.messagesMax,
     resendFirstMs: slow ? limits.resendFirstSlowMs : limits.resendFirstMs,
     heartbeatMs: slow ? limits.heartbeatSlowMs : limits.heartbeatMs,
     journey: await parts.journey(),
