@@ -3,8 +3,11 @@
  * the callers that are still on the line.
  */
 import { SallyportError } from '@sallyport/shared/errors.ts';
+import { createPace } from '@sallyport/shared/exchange/pace.ts';
+import { createShares } from '@sallyport/shared/exchange/shares.ts';
 import { limits } from '@sallyport/shared/limits.ts';
-import type { Exchange, Store, StoredAnswer } from '@sallyport/shared/store/port.ts';
+import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
+import type { Exchange, StoredAnswer } from '@sallyport/shared/store/port.ts';
 
 export interface Pending {
   readonly id: string;
@@ -20,8 +23,13 @@ export type Ending = StoredAnswer | SallyportError;
 
 export interface Exchanges {
   /**
-   * Admits a new exchange and has it accepted; resolves when it is. Errors: OVERLOADED at the limit,
-   * those of `accept`; then it never was.
+   * Says whether a new exchange may be opened in this turn. `mayWaitMs`: what its caller can wait.
+   * Errors: OVERLOADED where its consumer has its share, or the answers of the flow come too slowly.
+   */
+  expectRoom(consumer: string, flow: string, mayWaitMs: number): void;
+  /**
+   * Opens an exchange and has it accepted; resolves when it is. Errors: those of `accept`; then it
+   * never was.
    */
   open(pending: Pending, accept: () => Promise<unknown>): Promise<void>;
   get(id: string): Pending | undefined;
@@ -36,13 +44,14 @@ export interface Exchanges {
   wait(id: string, waitMs: number): Promise<Ending | undefined>;
   /** Ends an exchange and tells everybody who waits. */
   end(id: string, ending: Ending): void;
-  /** Those past their deadline, each once. */
-  overdue(nowMs: number): Pending[];
+  /** Those past their deadline, each once; by a clock that is never set. */
+  overdue(): Pending[];
   readonly size: number;
 }
 
 interface Entry {
   readonly pending: Pending;
+  readonly dueMs: number;
   /** Until it is durable. */
   accepting: Promise<unknown> | undefined;
   expiring: boolean;
@@ -52,23 +61,34 @@ interface Entry {
 }
 
 /** Starts with the exchanges that the store says still wait. */
-export function createExchanges(store: Store): Exchanges {
+export function createExchanges({
+  store,
+  now,
+  steady,
+}: Pick<GuardContext, 'store' | 'now' | 'steady'>): Exchanges {
   const entries = new Map<string, Entry>();
   const keys = new Map<string, string>();
+  const places = createShares(limits.exchangesInFlightMax);
+  const pace = createPace();
 
   const put = (pending: Pending, accepting?: Promise<unknown>): Entry => {
-    const entry: Entry = { pending, accepting, expiring: false, waiters: new Set() };
+    const dueMs = steady() + pending.deadlineMs - now() + limits.deadlineGraceMs;
+    const entry: Entry = { pending, dueMs, accepting, expiring: false, waiters: new Set() };
     entries.set(pending.id, entry);
+    places.take(pending.consumer);
+    pace.entered(pending.flow, pending.consumer, steady());
     if (pending.idempotencyKey !== undefined) {
       keys.set(keyOf(pending.consumer, pending.idempotencyKey), pending.id);
     }
     return entry;
   };
-  const remove = (id: string): Entry | undefined => {
+  const remove = (id: string, answered: boolean): Entry | undefined => {
     const entry = entries.get(id);
     if (!entry) return undefined;
     entries.delete(id);
-    const { consumer, idempotencyKey } = entry.pending;
+    const { consumer, flow, idempotencyKey } = entry.pending;
+    places.give(consumer);
+    pace.left(flow, consumer, answered, steady());
     if (idempotencyKey !== undefined) keys.delete(keyOf(consumer, idempotencyKey));
     return entry;
   };
@@ -76,17 +96,22 @@ export function createExchanges(store: Store): Exchanges {
   for (const exchange of waiting) put(exchange);
 
   return {
+    expectRoom(consumer, flow, mayWaitMs) {
+      const nowMs = steady();
+      const crowdedMs = pace.crowdedMs(flow, consumer, mayWaitMs, nowMs);
+      if (crowdedMs === 0 && places.fits(consumer)) return;
+      const retryAfterMs = crowdedMs || pace.waitMs(flow, nowMs);
+      const message = `${entries.size} exchanges wait, ${flow} answers slowly or ${consumer} has its share`;
+      throw new SallyportError('OVERLOADED', message, { retryAfterMs });
+    },
     async open(pending, accept) {
-      if (entries.size >= limits.exchangesInFlightMax) {
-        throw new SallyportError('OVERLOADED', `${entries.size} exchanges wait for their answer`);
-      }
       const accepting = accept();
       const entry = put(pending, accepting);
       try {
         await accepting;
         entry.accepting = undefined;
       } catch (thrown) {
-        remove(pending.id);
+        remove(pending.id, false);
         throw thrown;
       }
     },
@@ -118,12 +143,13 @@ export function createExchanges(store: Store): Exchanges {
       });
     },
     end(id, ending) {
-      for (const waiter of remove(id)?.waiters ?? []) waiter(ending);
+      const answered = !(ending instanceof SallyportError) && ending.code !== 'OVERLOADED';
+      for (const waiter of remove(id, answered)?.waiters ?? []) waiter(ending);
     },
-    overdue(nowMs) {
+    overdue() {
       const found: Pending[] = [];
       for (const entry of entries.values()) {
-        if (entry.pending.deadlineMs >= nowMs || entry.accepting || entry.expiring) continue;
+        if (entry.dueMs >= steady() || entry.accepting || entry.expiring) continue;
         entry.expiring = true;
         found.push(entry.pending);
       }

@@ -16,18 +16,22 @@ import { checkRequest } from '@sallyport/shared/policy/request.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type { GuardContext, Journey, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import { step } from '@sallyport/shared/processes/guard/step.ts';
-import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
+import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { accept, type Call } from './accept.ts';
+import { type Admission, createAdmission, expectTaken, overloaded } from './admission.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
 import { createObedience } from './obey.ts';
 import { takeResponse } from './release.ts';
 import { expectOwn, replyTo, showExchange, type Wait } from './reply.ts';
 
 export function outerJourney(node: GuardContext): Journey {
-  const exchanges = createExchanges(node.store);
+  const exchanges = createExchanges(node);
+  const admission = createAdmission();
   const obedience = createObedience(node);
   return {
-    handlers: { call: (head, body) => call(node, exchanges, head, body) },
+    handlers: {
+      call: (head, body, edge) => call({ node, exchanges, admission, edge }, head, body),
+    },
     take(arrived): Taking {
       const { header } = arrived;
       switch (header.type) {
@@ -40,16 +44,23 @@ export function outerJourney(node: GuardContext): Journey {
       }
     },
     tick(nowMs) {
-      const overdue = exchanges.overdue(nowMs - limits.deadlineGraceMs);
-      for (const pending of overdue) void expire(node, exchanges, pending, nowMs);
+      for (const pending of exchanges.overdue()) void expire(node, exchanges, pending, nowMs);
     },
     announce: () => obedience.announce(),
     status: () => ({ waiting: exchanges.size }),
   };
 }
 
-async function call(node: GuardContext, exchanges: Exchanges, head: unknown, body: Buffer) {
+interface Parts {
+  readonly node: GuardContext;
+  readonly exchanges: Exchanges;
+  readonly admission: Admission;
+  readonly edge: IpcPeer;
+}
+
+async function call({ node, exchanges, admission, edge }: Parts, head: unknown, body: Buffer) {
   let about: { exchangeId?: string; consumer?: string; flow?: string } = {};
+  let leave = (): void => {};
   try {
     const arrival = accept(head, body);
     const { id } = arrival;
@@ -64,6 +75,7 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
       authenticate(compiled, { apiKey: arrival.apiKey, nowMs }),
     );
     about = { ...about, consumer: consumer.name };
+    leave = admission.enter(consumer.name, arrival.again);
     const again = exchanges.get(id) ?? (arrival.again ? node.store.exchange(id) : undefined);
     if (again) {
       expectOwn(again, consumer.name);
@@ -71,6 +83,7 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
     }
     if (arrival.path.startsWith(exchangePath)) {
       if (arrival.method !== 'GET') throw new SallyportError('METHOD_REFUSED', 'expected GET');
+      await expectTaken(edge);
       return showExchange(node, consumer.name, arrival.path.slice(exchangePath.length));
     }
     const { decision, params } = step(node, 'decide', about, () => {
@@ -79,26 +92,30 @@ async function call(node: GuardContext, exchanges: Exchanges, head: unknown, bod
     });
     about = { ...about, flow: decision.flow };
     const digest = arrival.idempotencyKey === undefined ? undefined : digestOf(arrival);
+    if (digest !== undefined) await expectTaken(edge);
     const earlier = sameKey(node, exchanges, consumer.name, arrival, digest);
     if (earlier) return await replyTo(node, exchanges, earlier, waitOf(arrival, decision));
 
+    exchanges.expectRoom(consumer.name, decision.flow, decision.timeoutMs);
     const request = step(node, 'check', about, () =>
       checkRequest(decision, { ...arrival, params, contentType: arrival.headers['content-type'] }),
     );
+    const checked = { arrival, decision, consumer: consumer.name, ...request };
+    const letGo = admission.hold(consumer.name, request.body.length);
     const pending = await seal(node, exchanges, {
-      arrival,
-      decision,
-      consumer: consumer.name,
-      ...request,
+      ...checked,
       ...(digest !== undefined && { digest }),
-    });
+    }).finally(letGo);
     return await replyTo(node, exchanges, pending, waitOf(arrival, decision));
   } catch (thrown) {
     const error = asSallyportError(thrown);
     node.audit.append({ event: 'refuse', atMs: node.now(), code: error.code, ...about });
     node.flushAudit();
     if (error.code === 'METHOD_REFUSED') return methodRefused(node, head);
+    if (error.code === 'OVERLOADED') return overloaded(error);
     throw error;
+  } finally {
+    leave();
   }
 }
 

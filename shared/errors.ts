@@ -43,6 +43,7 @@ export const errorTable = {
   POLICY_MISSING: row(503, 'refused', 'the gateway has no policy yet'),
   OVERLOADED: row(503, 'refused', 'the gateway is at its limit'),
   NOT_READY: row(503, 'failed', 'the gateway is not ready'),
+  CLOCK_APART: row(503, 'delayed', 'the gateway is not ready'),
   // exchange
   DEADLINE_PASSED: row(504, 'failed', 'no answer came in time'),
   IN_DOUBT: row(502, 'failed', 'it is not known whether the request took effect'),
@@ -134,12 +135,19 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 export class SallyportError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  /** When to come again, where that is known. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string; cause?: unknown; retryAfterMs?: number | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SallyportError';
     this.code = code;
     this.hint = options.hint;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

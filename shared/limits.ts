@@ -62,6 +62,12 @@ export const limits = {
   messageBodyBytesMax: 16 * 1024 * 1024,
   cborItemsMax: 2048,
   clockSkewMs: 5 * 60_000,
+  /** A clock that moved against the steady one by more was set. */
+  clockSetMs: 1_000,
+  /** Clocks of two nodes that differ by more are told as apart: deadlines suffer. */
+  clockApartMs: 30_000,
+  clockSampleMs: 60_000,
+  clockSamplesMax: 16,
   // exchange
   laneWindowMax: 1024,
   packageRestMsMax: 20,
@@ -70,12 +76,24 @@ export const limits = {
   batchMessagesMax: 4094,
   batchFileBytesMax: 32 * 1024 * 1024,
   refusedPackagesMax: 200,
+  refusedBytesMax: 256 * 1024 * 1024,
+  heldBytesMax: 256 * 1024 * 1024,
   signerPatienceMs: 2_000,
   signerRetryMs: 100,
   outboxMessagesMax: 4096,
+  outboxBytesMax: 64 * 1024 * 1024,
   inFlightPackagesMax: 100_000,
-  exchangesInFlightMax: 4096,
-  requestsServingMax: 8192,
+  inFlightBytesMax: 8 * 1024 * 1024 * 1024,
+  exchangesInFlightMax: 32_768,
+  paceWindowMs: 500,
+  /** Fewer than that are no queue. */
+  paceWaitingMin: 32,
+  retryAfterMsMax: 60_000,
+  requestsServingMax: 32_768,
+  requestsServingBytesMax: 256 * 1024 * 1024,
+  answersBytesMax: 256 * 1024 * 1024,
+  /** What an answer is thought to take, as long as none of its flow has come. */
+  answerBytesGuess: 64 * 1024,
   policyResendMs: 1_000,
   idempotencyKeyBytesMax: 255,
   deadlineGraceMs: 2_000,
@@ -88,6 +106,10 @@ export const limits = {
   resendFirstMs: 2_000,
   resendMaxMs: 60_000,
   resendRequestMax: 256,
+  /** What a peer may ask for again, over all of its requests; a sound one asks for no more. */
+  resendsPerSecondMax: 128,
+  /** A package that is sent again so often may be another in the spool: it is put there anew. */
+  resendsOfSpoolMax: 4,
   // home
   configBytesMax: 64 * 1024,
   packageExpiresMsMax: 366 * 24 * 3_600_000,
@@ -102,6 +124,10 @@ export const limits = {
   ipcFrameBytesMax: 20 * 1024 * 1024,
   ipcHeadBytesMax: 128 * 1024,
   ipcInFlightMax: 8192,
+  ipcUnsentBytesMax: 128 * 1024 * 1024,
+  ipcConnectionsMax: 64,
+  /** Written to a peer that does not read; beyond it the connection ends. */
+  ipcUnreadBytesMax: 256 * 1024 * 1024,
   ipcRequestTimeoutMs: 120_000,
   ipcReconnectMaxMs: 500,
   restartFirstMs: 50,
@@ -149,6 +175,9 @@ export const limits = {
   moverRefusalNoticeMs: 1_000,
   moverSentNoticeMs: 100,
   moverFilesPerNoticeMax: 1_000,
+  /** File names that a guard hears of from its mover: at once, and then a second. */
+  moverNamesMax: 200_000,
+  moverNamesPerSecondMax: 10_000,
   spoolPackagesMax: 100_000,
   spoolBytesMax: 16 * 1024 * 1024 * 1024,
   // store
@@ -166,4 +195,7 @@ export const limits = {
   /** Room for what the messages of two packages say, and for calls meanwhile. */
   auditEventsPerBlockMax: 32_768,
   auditCheckpointMs: 60_000,
+  /** Refusals of one kind that are recorded one by one; further ones are counted, one report at a time. */
+  sparingEventsMax: 100,
+  sparingReportMs: 10_000,
 } as const;

@@ -54,6 +54,8 @@ export interface Outbox {
   /** Sends the riders alone if nothing else goes. */
   nudge(): void;
   readonly queued: number;
+  /** Bytes of the messages that are not sealed and durable yet. */
+  readonly queuedBytes: number;
   readonly head: number;
 }
 
@@ -67,6 +69,7 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
   let head = lane.head;
   let headDigest = lane.headDigest;
   let queue: Queued[] = [];
+  let queuedBytes = 0;
   let nudged = false;
   let busy = false;
 
@@ -109,6 +112,7 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
         const error = asSallyportError(thrown);
         for (const one of batch) one.reject(error);
       }
+      for (const { outgoing } of batch) queuedBytes -= bytesOf(outgoing);
       if (batch.length > 1) await rest(performance.now() - startedMs);
     }
     busy = false;
@@ -124,6 +128,7 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
     enqueue(outgoing) {
       return new Promise((resolve, reject) => {
         queue.push({ outgoing, resolve, reject });
+        queuedBytes += bytesOf(outgoing);
         wake();
       });
     },
@@ -134,11 +139,16 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
     get queued() {
       return queue.length;
     },
+    get queuedBytes() {
+      return queuedBytes;
+    },
     get head() {
       return head;
     },
   };
 }
+
+const bytesOf = ({ message }: Outgoing): number => message.head.length + message.body.length;
 
 function rest(workedMs: number): Promise<void> {
   const restMs = Math.min(workedMs, limits.packageRestMsMax);
@@ -150,7 +160,7 @@ function takeBatch(queue: Queued[], messagesMax: number): [Queued[], Queued[]] {
   let bytes = 0;
   let count = 0;
   for (const { outgoing } of queue) {
-    bytes += outgoing.message.head.length + outgoing.message.body.length;
+    bytes += bytesOf(outgoing);
     if (count > 0 && (bytes > limits.batchBytesMax || count >= messagesMax)) break;
     count += 1;
   }

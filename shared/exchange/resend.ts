@@ -17,6 +17,7 @@ export interface InFlight {
   late(nowMs: number): OutPackage[];
   all(): OutPackage[];
   readonly size: number;
+  readonly bytes: number;
   /** Packages that somebody waits to hear about. */
   readonly waiting: number;
 }
@@ -31,8 +32,10 @@ interface Entry {
 /** `firstMs`: how long a receipt may take on this kind of channel before the first resend. */
 export function createInFlight(firstMs: number): InFlight {
   const entries = new Map<number, Entry>();
+  let bytes = 0;
   return {
     add(place, nowMs) {
+      bytes += place.bytes;
       entries.set(place.sequence, {
         ...{ place, dueMs: nowMs + firstMs, patienceMs: firstMs },
         askedMs: Number.NEGATIVE_INFINITY,
@@ -48,6 +51,7 @@ export function createInFlight(firstMs: number): InFlight {
         const entry = entries.get(sequence);
         if (!entry) return;
         entries.delete(sequence);
+        bytes -= entry.place.bytes;
         settled.push(entry.place);
       };
       for (const sequence of entries.keys()) {
@@ -82,6 +86,9 @@ export function createInFlight(firstMs: number): InFlight {
     all: () => [...entries.values()].map((entry) => entry.place),
     get size() {
       return entries.size;
+    },
+    get bytes() {
+      return bytes;
     },
     get waiting() {
       let count = 0;

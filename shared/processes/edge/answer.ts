@@ -71,7 +71,7 @@ export function writeReply(
   return body.length;
 }
 
-/** Writes a problem; `extra` are headers that the guard gave along (Allow). Returns the body's bytes. */
+/** Writes a problem; `extra` are headers that the guard gave along (Allow, Retry-After). Returns the body's bytes. */
 export function writeProblem(
   res: ServerResponse,
   id: string,
@@ -80,7 +80,7 @@ export function writeProblem(
   extra: Readonly<Record<string, string>> = {},
 ): number {
   const body = problemBody(id, code);
-  const head = problemHeaders(id, code, body, close);
+  const head = problemHeaders(id, code, body, close, extra['retry-after']);
   for (const [name, value] of Object.entries(extra)) {
     if (!ours.has(name) && !head.includes(name)) head.push(name, value);
   }
@@ -116,12 +116,18 @@ function problemBody(id: string, code: ErrorCode): Buffer {
   );
 }
 
-function problemHeaders(id: string, code: ErrorCode, body: Buffer, close: boolean): string[] {
+function problemHeaders(
+  id: string,
+  code: ErrorCode,
+  body: Buffer,
+  close: boolean,
+  retryAfter = '1',
+): string[] {
   const { status } = errorTable[code];
   const head = commonHeaders(id, close);
   head.push('content-type', 'application/problem+json', 'content-length', String(body.length));
   if (status === 401) head.push('www-authenticate', 'Bearer realm="sallyport"');
-  if (status === 503) head.push('retry-after', '1');
+  if (status === 503) head.push('retry-after', retryAfter);
   return head;
 }
 

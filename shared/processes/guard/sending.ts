@@ -138,9 +138,15 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
     enqueue(outgoing) {
       if (
         outbox.queued >= limits.outboxMessagesMax ||
-        inFlight.size >= limits.inFlightPackagesMax
+        outbox.queuedBytes >= limits.outboxBytesMax
       ) {
         return Promise.reject(new SallyportError('OVERLOADED', 'the outbox is full'));
+      }
+      if (
+        inFlight.size >= limits.inFlightPackagesMax ||
+        inFlight.bytes >= limits.inFlightBytesMax
+      ) {
+        return Promise.reject(new SallyportError('OVERLOADED', 'too much waits for its receipt'));
       }
       return outbox.enqueue(outgoing);
     },

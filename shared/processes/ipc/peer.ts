@@ -1,6 +1,10 @@
 /**
  * One end of a local socket between two processes of a node. Both ends may ask and notify.
  * Everything written in one turn of the event loop leaves in one write.
+ *
+ * What a peer that does not read leaves unsent here is bounded: from half of `ipcUnsentBytesMax` on nothing
+ * new is asked, and beyond all of it the line ends, for an answer can neither be refused nor dropped. Both
+ * ends go on where they were when they are connected again.
  */
 import type { Socket } from 'node:net';
 import { asSallyportError, isErrorCode, SallyportError } from '../../errors.ts';
@@ -32,6 +36,8 @@ export interface IpcPeer {
   notify(verb: string, head?: unknown, body?: Uint8Array): void;
   close(): void;
   readonly closed: boolean;
+  /** Bytes that the peer has not taken yet. */
+  readonly unsentBytes: number;
 }
 
 interface Waiting {
@@ -51,23 +57,33 @@ export function createPeer(
   const waiting = new Map<number, Waiting>();
   let nextId = 1;
   let outgoing: Buffer[] = [];
+  let outgoingBytes = 0;
   let closed = false;
 
   const flush = (): void => {
     const batch = outgoing;
     outgoing = [];
+    outgoingBytes = 0;
     if (batch.length === 0 || closed) return;
     socket.write(batch.length === 1 ? (batch[0] ?? noBody) : Buffer.concat(batch));
   };
   const post = (kind: FrameKind, id: number, head: unknown, body: Uint8Array): void => {
     const parts = encodeFrame(kind, id, head, body);
     if (outgoing.length === 0) setImmediate(flush);
-    outgoing.push(...parts);
+    for (const part of parts) {
+      outgoing.push(part);
+      outgoingBytes += part.length;
+    }
+    if (unsentBytes() > limits.ipcUnsentBytesMax) {
+      end(new SallyportError('IPC_LOST', 'expected a peer that reads, got one that does not'));
+    }
   };
+  const unsentBytes = (): number => socket.writableLength + outgoingBytes;
   const end = (error: SallyportError): void => {
     if (closed) return;
     closed = true;
     clearInterval(sweeper);
+    outgoing = [];
     socket.destroy();
     for (const one of waiting.values()) one.reject(error);
     waiting.clear();
@@ -125,7 +141,8 @@ export function createPeer(
     request(verb, head, body = noBody, timeoutMs = limits.ipcRequestTimeoutMs) {
       return new Promise((resolve, reject) => {
         if (closed) return reject(new SallyportError('IPC_LOST', 'socket closed'));
-        if (waiting.size >= limits.ipcInFlightMax) {
+        const full = unsentBytes() >= limits.ipcUnsentBytesMax / 2;
+        if (full || waiting.size >= limits.ipcInFlightMax) {
           return reject(new SallyportError('OVERLOADED', 'too many internal requests in flight'));
         }
         const id = nextId;
@@ -144,6 +161,9 @@ export function createPeer(
     close: () => end(new SallyportError('IPC_LOST', 'closed here')),
     get closed() {
       return closed;
+    },
+    get unsentBytes() {
+      return unsentBytes();
     },
   };
   return peer;

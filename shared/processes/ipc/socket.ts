@@ -117,6 +117,9 @@ export function connect(
     get closed() {
       return stopped;
     },
+    get unsentBytes() {
+      return peer?.unsentBytes ?? 0;
+    },
     get connected() {
       return peer !== undefined;
     },
