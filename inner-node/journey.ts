@@ -15,6 +15,7 @@ import {
 } from '@sallyport/shared/errors.ts';
 import { crossingCode } from '@sallyport/shared/exchange/crossing.ts';
 import type { RequestHeader, ResponseHeader } from '@sallyport/shared/exchange/message.ts';
+import { createShares } from '@sallyport/shared/exchange/shares.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
@@ -30,9 +31,12 @@ import { type Admitted, expectNames, tryAdmit } from './admit.ts';
 import { authority } from './authority.ts';
 import { callUpstream } from './call.ts';
 import { maskAnswer } from './mask.ts';
+import { createTurns, type Turn, type Turns } from './turns.ts';
 
 export function innerJourney(node: GuardContext): Journey {
   let serving = 0;
+  const bodies = createShares(limits.requestsServingBytesMax);
+  const turns = createTurns();
   const policies = authority(node);
 
   const takeRequest = (arrived: Arrived<RequestHeader>): Taking => {
@@ -41,12 +45,21 @@ export function innerJourney(node: GuardContext): Journey {
     if (!arrived.again && node.store.inboundMessage(header.id)) {
       throw new SallyportError('MESSAGE_DUPLICATE', 'the message was received before');
     }
-    const admitted =
-      arrived.again || serving < limits.requestsServingMax
-        ? tryAdmit(node, arrived)
-        : new SallyportError('OVERLOADED', `${serving} requests are being served`);
     const { id, flow, consumer, deadlineMs } = header;
     const receivedAtMs = node.now();
+    if (!arrived.again && serving >= limits.requestsServingMax) {
+      // More than a sound outer node ever has waiting: an answer to each would be a queue without end.
+      const about = { code: 'OVERLOADED', exchangeId: id, flow, consumer } as const;
+      node.refusals.record({ event: 'refuse', atMs: receivedAtMs, ...about });
+      return {};
+    }
+    const held = arrived.body.length;
+    const admitted =
+      arrived.again || bodies.fits(consumer, held)
+        ? tryAdmit(node, arrived)
+        : new SallyportError('OVERLOADED', `${consumer} has its share of bytes in memory`);
+    // A copy: a body is a piece of its package, and would keep all of it in memory.
+    const alone = { ...arrived, body: Buffer.from(arrived.body) };
     const released = { id, flow, consumer, deadlineMs, receivedAtMs, state: 'RELEASED' } as const;
     return {
       open: true,
@@ -56,10 +69,12 @@ export function innerJourney(node: GuardContext): Journey {
       }),
       after: () => {
         serving += 1;
-        void serve(node, arrived, admitted)
+        bodies.take(consumer, held);
+        void serve(node, turns, alone, admitted)
           .catch((err) => node.log.error({ err, id }, 'a request is left without an answer'))
           .finally(() => {
             serving -= 1;
+            bodies.give(consumer, held);
           });
       },
     };
@@ -80,26 +95,30 @@ export function innerJourney(node: GuardContext): Journey {
     },
     tick() {},
     announce() {},
-    status: () => ({ serving }),
+    status: () => ({ serving, waitingForTurn: turns.waiting }),
   };
 }
 
 /** call ▶ check ▶ mask ▶ seal ▶ send. Every request that was recorded is answered. */
 async function serve(
   node: GuardContext,
+  turns: Turns,
   arrived: Arrived<RequestHeader>,
   admitted: Admitted | SallyportError,
 ): Promise<void> {
   const { id: exchangeId, consumer, flow } = arrived.header;
   const about = { exchangeId, consumer, flow };
   let called = false;
+  let turn: Turn | undefined;
   try {
     if (admitted instanceof SallyportError) throw admitted;
+    turn = await turns.take(consumer, admitted.decision.upstream.targets);
     const startedMs = performance.now();
     const answer = await callUpstream(node, arrived.header, admitted);
     called = true;
     const callMs = Math.round(performance.now() - startedMs);
     const { status, body: raw } = answer;
+    turn.answered(raw.length);
     const call = { event: 'call', ...about, status, bytes: raw.length, tookMs: callMs };
     node.audit.append({ ...call, atMs: node.now() });
     const { body, ...rest } = maskAnswer(node, about, admitted.decision, answer);
@@ -118,6 +137,8 @@ async function serve(
       state: finishedAs(told),
       refusal: { event, atMs: node.now(), ...about, code },
     });
+  } finally {
+    turn?.end();
   }
 }
 
@@ -150,7 +171,8 @@ async function respond(
   let untold = refusal;
   while (!node.stopping.aborted) {
     try {
-      if (untold) node.audit.append(untold);
+      if (untold?.event === 'refuse') node.refusals.record(untold);
+      else if (untold) node.audit.append(untold);
       untold = undefined;
       await node.sending.enqueue({
         message,
