@@ -106,6 +106,8 @@ export interface AuditEvent {
   readonly count?: number;
   readonly bytes?: number;
   readonly tookMs?: number;
+  /** By how much a clock was set, or is ahead; negative: back, behind. */
+  readonly byMs?: number;
   readonly policyVersion?: number;
   readonly rules?: Readonly<Record<string, number>>;
   readonly actor?: string;

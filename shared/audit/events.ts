@@ -10,6 +10,9 @@ export const auditEvents = {
   'key-back': 'the key store signs again',
   'channel-up': 'a channel reached its far end',
   'channel-down': 'a channel was interrupted',
+  'clock-set': 'the clock of this machine was set, forward or back',
+  'clock-apart': 'the clocks of the two nodes differ by more than they may',
+  'clock-together': 'the clocks of the two nodes agree again',
   checkpoint: 'the audit key signed the head of the chain',
   // a call's journey, in its order
   accept: 'a call came in and has an exchange of its own',

@@ -52,6 +52,7 @@ const fields: Readonly<Record<string, Fits>> = Object.assign(Object.create(null)
   count: number,
   bytes: number,
   tookMs: number,
+  byMs: number,
   policyVersion: number,
   rules,
   actor: text,

@@ -261,8 +261,8 @@ test('a package with a flipped byte anywhere is refused; the good one still come
 /** Codes of the packages that the inner node refused, replays aside. */
 async function refusals(): Promise<string[]> {
   const events = await rig.inner.events();
-  return events.flatMap(({ event, code, sequence }) =>
-    event === 'refuse' && sequence !== undefined && code !== undefined ? [code] : [],
+  return events.flatMap(({ event, code, lane, exchangeId }) =>
+    event === 'refuse' && lane && !exchangeId && code !== undefined ? [code] : [],
   );
 }
 

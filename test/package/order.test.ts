@@ -70,7 +70,7 @@ test('a changed segment is found before the key is used', async () => {
 
 test('two faults are reported in check order', async () => {
   const both = flip(inSegment);
-  const late = { nowMs: openOptions.nowMs + 86_400_000 };
+  const late = { nowMs: (openOptions.nowMs ?? 0) + 86_400_000 };
   assert.equal((await opening(both, late)).code, 'PACKAGE_EXPIRED');
   const other = { ...late, lane: { ...openOptions.lane, flowClass: 'bulk' as const } };
   assert.equal((await opening(both, other)).code, 'PACKAGE_LANE');

@@ -7,6 +7,7 @@ import type { CompiledPolicy } from '../../policy/compile.ts';
 import type { Role, Signer } from '../../ports.ts';
 import type { OutPackage, Store, StoreWrites } from '../../store/port.ts';
 import type { Answer, Handlers } from '../ipc/peer.ts';
+import type { SparingRecord } from './sparing.ts';
 
 export interface NodeIdentity {
   readonly nodeId: string;
@@ -43,6 +44,8 @@ export interface GuardContext {
   readonly log: Logger;
   readonly sending: Sending;
   readonly now: () => number;
+  /** Milliseconds on a clock that is never set: for waits. */
+  readonly steady: () => number;
   /** Aborted when the guard stops: whatever tries again and again ends then. */
   readonly stopping: AbortSignal;
   /** Asks the edge. IPC_LOST while it is away. */
@@ -54,6 +57,8 @@ export interface GuardContext {
   ) => Promise<Answer>;
   /** Marks one message of a received package finished; call inside the commit that ends it. */
   readonly finish: (tx: StoreWrites, place: ArrivedPlace, id: string) => void;
+  /** For refusals that the peer can cause at will. */
+  readonly refusals: SparingRecord;
   /** Commits the audit events that wait, soon. */
   readonly flushAudit: () => void;
   readonly policy: () => PolicyInForce | undefined;

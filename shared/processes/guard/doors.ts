@@ -20,7 +20,8 @@ export interface DoorOptions {
   readonly sent: (names: readonly string[], atMs: readonly number[]) => void;
   /** The outgoing channel reached its far end, or was interrupted. */
   readonly channel: (up: boolean) => void;
-  readonly refused: (code: ErrorCode, detail: string) => void;
+  /** So often since the last notice; the detail is of the last one. */
+  readonly refused: (code: ErrorCode, count: number, detail: string) => void;
   readonly status: () => Readonly<Record<string, unknown>>;
   readonly store: Store;
   /** Makes one durable commit. Errors: STORE_FULL, STORE_FAILED. */
@@ -66,8 +67,11 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
       sent: (head) => options.sent(namesOf(head), timesOf(head)),
       channel: (head) => options.channel((head as { up?: unknown } | null)?.up === true),
       refused(head) {
-        const { code, detail } = (head ?? {}) as Record<string, unknown>;
-        if (isErrorCode(code)) options.refused(code, String(detail).slice(0, detailMax));
+        const { code, count, detail } = (head ?? {}) as Record<string, unknown>;
+        const counted =
+          Number.isSafeInteger(count) && (count as number) > 0 ? (count as number) : 1;
+        const text = typeof detail === 'string' ? detail.slice(0, detailMax) : '';
+        if (isErrorCode(code)) options.refused(code, counted, text);
       },
     },
     admin: { ...admin, ...authority },

@@ -60,3 +60,11 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'STORE_FAILED',
   'STORE_FULL',
 ]);
+
+/** Not the fault of the package that was to be opened: it is tried again. */
+export const retryable: ReadonlySet<ErrorCode> = new Set([
+  ...passing,
+  'HSM_PIN',
+  'IPC_TIMEOUT',
+  'OVERLOADED',
+]);

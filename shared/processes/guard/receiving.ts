@@ -1,22 +1,25 @@
 /**
  * collect ▶ open: the guard's incoming half. Each package is verified, placed on its lane and recorded
  * in one commit together with what the journey makes of its messages; only then does anything happen.
+ * What is authentic and cannot be taken is held until a later package shows whose fault that is.
  */
 import type { Logger } from 'pino';
 import type { AuditLog } from '../../audit/log.ts';
-import { listSpool, parseSpoolName } from '../../channel/spool.ts';
 import { asSallyportError, SallyportError } from '../../errors.ts';
+import { createHold, type HoldStatus, isHoldable } from '../../exchange/hold.ts';
 import { createReceivingLane, type ReceivingLane } from '../../exchange/lane.ts';
 import type { MessageHeader } from '../../exchange/message.ts';
 import { createReceiptBook, type ReceiptBook } from '../../exchange/receipts.ts';
 import { openPackage } from '../../package/open.ts';
 import { bytesSource } from '../../package/source.ts';
-import { verifyManifest } from '../../package/verify.ts';
 import { type LaneName, laneKey, type Signer } from '../../ports.ts';
 import type { InPackage, Store, StoreWrites } from '../../store/port.ts';
 import type { Arrived, ArrivedPlace, NodeIdentity, PeerIdentity, Taking } from './context.ts';
-import { patiently } from './patience.ts';
-import { archive, readPackage, remove, type SpoolPaths, setAside } from './spool.ts';
+import { createIntake } from './intake.ts';
+import { patiently, retryable } from './patience.ts';
+import type { SparingRecord } from './sparing.ts';
+import { archive, nameOf, readPackage, remove, type SpoolPaths, setAside } from './spool.ts';
+import { verifyWhole } from './whole.ts';
 
 export interface ReceivingOptions {
   readonly self: NodeIdentity;
@@ -28,11 +31,14 @@ export interface ReceivingOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly stopping: AbortSignal;
+  /** When an authentic package was made, by the clock of the peer. */
+  readonly heard: (createdAtMs: number) => void;
   /** A package came too late to count: what it said is lost here. */
   readonly passedOver: () => void;
   /** What to do with one message; may throw a coded error, which refuses that message alone. */
   readonly take: (arrived: Arrived) => Taking;
-  readonly flushAudit: () => void;
+  /** For refusals and repetitions, which the peer and the mover can cause at will. */
+  readonly refusals: SparingRecord;
 }
 
 export interface ReceivingHalf {
@@ -45,10 +51,19 @@ export interface ReceivingHalf {
   resume(): Promise<void>;
   finish(tx: StoreWrites, place: ArrivedPlace, id: string): void;
   readonly queued: number;
+  /** Packages that are authentic and cannot be taken now: a clock or a key is not as it should be. */
+  readonly held: HoldStatus | undefined;
 }
 
-/** A file that came, by name, or a package that the store holds unfinished. */
-type Work = string | InPackage;
+/** A file that came. */
+interface Came {
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly atMs: number;
+  readonly startedMs: number;
+  /** As its manifest says, once that is known to be the peer's. */
+  place?: ArrivedPlace;
+}
 
 type Opened = Awaited<ReturnType<typeof openPackage>>;
 
@@ -68,14 +83,15 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   const book = createReceiptBook(laneName, lane);
   /** Package → ids of its messages that are not finished. */
   const open = new Map<string, Set<string>>();
-  const waiting: Work[] = [];
-  const known = new Set<string>();
-  let busy = false;
+  const hold = createHold();
 
   const trust = { nodeId: peer.nodeId, certificate: peer.signCertificate };
 
-  /** `received`: when a package that is read again came; it was fresh then. */
-  const openFile = (bytes: Buffer, received?: InPackage): Promise<Opened> =>
+  const openAt = (
+    bytes: Buffer,
+    nowMs: number | undefined,
+    check: Parameters<typeof openPackage>[1]['check'],
+  ): Promise<Opened> =>
     openPackage(bytesSource(bytes), {
       trust,
       self: {
@@ -83,11 +99,9 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
         certificate: self.decryptCertificate,
         derive: (point) => options.signer.derive('decrypt', point),
       },
-      nowMs: received?.receivedAtMs ?? now(),
       lane: expected,
-      check(place) {
-        if (!received) lane.judge(place);
-      },
+      nowMs,
+      check,
     });
 
   /** Takes every message; those that are refused cost only themselves. */
@@ -103,64 +117,62 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
         const error = asSallyportError(thrown);
         // No room in the audit log: not the message's fault, and nothing may go on unrecorded.
         if (error.code === 'OVERLOADED') throw error;
-        refuse(error, place, message.header);
+        refuse(error, place, id);
         return [];
       }
     });
   };
 
-  const refuse = (error: SallyportError, place?: ArrivedPlace, header?: MessageHeader): void => {
-    log.warn({ code: error.code, detail: error.message, ...place, id: header?.id }, 'refused');
-    audit.append({
-      event: 'refuse',
-      atMs: now(),
-      code: error.code,
-      ...place,
-      ...(header && { exchangeId: header.id }),
-    });
-    options.flushAudit();
+  const refuse = ({ code, message }: SallyportError, about: ArrivedPlace, id?: string): void => {
+    const ofMessage = id !== undefined && { exchangeId: id };
+    options.refusals.record(
+      { event: 'refuse', atMs: now(), code, ...about, ...ofMessage },
+      message,
+    );
   };
 
-  const receive = async (name: string): Promise<void> => {
-    const startedMs = performance.now();
-    const collectedAtMs = now();
-    const bytes = readPackage(options.spool.inDir, name);
-    if (!bytes) return;
-    const opened = await openFile(bytes).catch(async (thrown) => {
-      if (asSallyportError(thrown).code === 'PACKAGE_EXPIRED') await passOver(bytes, collectedAtMs);
-      throw thrown;
-    });
-    const { packageId, sequence, previous } = opened.manifest;
-    const place: ArrivedPlace = { lane: laneName, sequence, packageId };
-    audit.append({ event: 'collect', atMs: collectedAtMs, ...place, bytes: bytes.length });
-    audit.append({
-      event: 'open',
-      atMs: now(),
-      ...place,
-      count: opened.messages.length,
-      tookMs: performance.now() - startedMs,
-    });
-    const takings = takeAll(opened.messages, place, false);
+  const receive = async (came: Came): Promise<void> => {
+    const { bytes, atMs } = came;
+    try {
+      const opened = await openAt(bytes, atMs, (manifest) => {
+        came.place = placeOf({ ...manifest, lane: laneName });
+        options.heard(manifest.createdAtMs);
+        hold.proved(manifest.sequence, 'fits');
+        lane.judge(manifest);
+      });
+      await takeIn(came, opened);
+      hold.proved(opened.manifest.sequence, 'opened');
+    } catch (thrown) {
+      const opened = await judgeAgain(came, asSallyportError(thrown));
+      if (opened) await takeIn(came, opened);
+    }
+  };
+
+  const takeIn = async ({ name, bytes, atMs, startedMs }: Came, opened: Opened): Promise<void> => {
+    const { manifest, digest, messages } = opened;
+    const { sequence, previous } = manifest;
+    const place = placeOf({ ...manifest, lane: laneName });
+    const tookMs = performance.now() - startedMs;
+    audit.append({ event: 'collect', atMs, ...place, bytes: bytes.length });
+    audit.append({ event: 'open', atMs: now(), ...place, count: messages.length, tookMs });
+    const takings = takeAll(messages, place, false);
     const unfinished = takings.flatMap(({ id, open }) => (open ? [id] : []));
     const record: InPackage = {
-      ...place,
-      digest: opened.digest,
-      previous,
-      bytes: bytes.length,
-      messages: opened.messages.length,
-      receivedAtMs: collectedAtMs,
+      ...{ ...place, digest, previous, receivedAtMs: atMs },
+      ...{ bytes: bytes.length, messages: messages.length },
       finished: unfinished.length === 0,
     };
-    if (unfinished.length > 0) open.set(packageId, new Set(unfinished));
     await commit((tx) => {
       tx.recordInbound(record, bytes);
       for (const taking of takings) taking.record?.(tx);
       audit.drain(tx);
     });
-    lane.accept({ sequence, digest: opened.digest, previous });
-    if (opened.messages.some(({ header }) => wantsReceipt(header))) book.due(performance.now());
+    if (unfinished.length > 0) open.set(place.packageId, new Set(unfinished));
+    lane.accept({ sequence, digest, previous });
+    if (messages.some(({ header }) => wantsReceipt(header))) book.due(performance.now());
     goOn(takings);
-    archive(options.spool.inDir, name, options.spool.archiveInDir);
+    archive(options.spool.inDir, name, options.spool.archiveInDir, nameOf(place));
+    intake.done(name);
   };
 
   /** A package is decided once: what cannot be stored now is stored later, it does not come again. */
@@ -179,23 +191,36 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   };
 
   /**
-   * An authentic package that came after its expiry: its messages have no effect. It takes its place all
-   * the same, for what follows it on the lane. Errors: those of ReceivingLane.judge and of the store.
+   * A package that cannot be taken, `error` says why. Where all of it is the peer's it is held, passed over,
+   * or opened after all. Errors: `error` where it is refused or passed over, those of the lane.
    */
-  const passOver = async (bytes: Buffer, receivedAtMs: number): Promise<void> => {
-    const { manifest, digest } = await verifyManifest(bytesSource(bytes), trust);
-    const { packageId, sequence, previous, messageCount: messages } = manifest;
+  const judgeAgain = async (came: Came, error: SallyportError): Promise<Opened | undefined> => {
+    const { name, bytes, atMs } = came;
+    if (!isHoldable(error.code)) throw error;
+    const { manifest, digest } = await verifyWhole(bytes, trust, laneName).catch(() => {
+      throw error;
+    });
+    const { sequence, previous } = manifest;
+    const place = placeOf({ ...manifest, lane: laneName });
+    came.place = place;
+    options.heard(manifest.createdAtMs);
     lane.judge({ sequence, digest, previous });
-    const place = { lane: laneName, sequence, packageId, digest, previous };
-    await commit((tx) =>
-      tx.recordInbound(
-        { ...place, bytes: bytes.length, messages, receivedAtMs, finished: true },
-        bytes,
-      ),
-    );
-    lane.accept(place);
+    const verdict = hold.judge(sequence, error.code);
+    if (verdict === 'take') return openAt(bytes, undefined, () => {});
+    if (verdict === 'hold') {
+      refuse(error, place);
+      const held = { name, sequence, bytes: bytes.length, code: error.code };
+      if (hold.keep(held, now())) return undefined;
+      remove(options.spool.inDir, name);
+      return void intake.done(name);
+    }
+    const sizes = { bytes: bytes.length, messages: manifest.messageCount };
+    const record = { ...place, digest, previous, ...sizes, receivedAtMs: atMs, finished: true };
+    await commit((tx) => tx.recordInbound(record, bytes));
+    lane.accept({ sequence, digest, previous });
     book.due(performance.now());
     options.passedOver();
+    throw error;
   };
 
   /** What of a stored package is not finished is taken again. */
@@ -205,73 +230,62 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     const unfinished = new Set(messages.map((message) => message.id));
     const content = store.packageContent(place.packageId);
     if (!content) throw new SallyportError('STORE_DAMAGED', 'expected the bytes of a package');
-    const opened = await openFile(content, stored);
+    const opened = await openAt(content, undefined, () => {});
     const rest = opened.messages.filter(({ header }) => unfinished.has(header.id));
     open.set(place.packageId, unfinished);
     goOn(takeAll(rest, place, true));
   };
 
-  const tryWork = async (work: Work): Promise<void> => {
+  const receiveFile = async (name: string): Promise<void> => {
+    const { spool } = options;
+    let came: Came | undefined;
     try {
-      if (typeof work !== 'string') return await reread(work);
-      await receive(work);
-      known.delete(work);
+      const bytes = readPackage(spool.inDir, name);
+      if (!bytes) return intake.done(name);
+      came = { name, bytes, atMs: now(), startedMs: performance.now() };
+      await receive(came);
     } catch (thrown) {
       const error = asSallyportError(thrown);
-      if (options.stopping.aborted) return;
-      if (retryable.has(error.code)) {
-        log.warn({ code: error.code, detail: error.message }, 'cannot open now, will try again');
-        setTimeout(() => enqueue([work]), retryMs);
-        return;
-      }
-      if (typeof work !== 'string') return refuse(error, placeOf(work));
-      const sequence = parseSpoolName(work)?.sequence;
-      audit.append({
-        event: error.code === 'LANE_REPLAY' ? 'duplicate' : 'refuse',
-        atMs: now(),
-        code: error.code,
-        lane: laneName,
-        ...(sequence !== undefined && { sequence }),
-      });
-      options.flushAudit();
-      known.delete(work);
-      if (error.code === 'LANE_REPLAY') {
-        book.due(performance.now());
-        remove(options.spool.inDir, work);
-      } else {
-        log.warn({ code: error.code, detail: error.message, name: work }, 'package refused');
-        setAside(options.spool, work);
-      }
+      const { code, message } = error;
+      if (options.stopping.aborted || retryable.has(code)) throw error;
+      const event = code === 'LANE_REPLAY' ? 'duplicate' : 'refuse';
+      const about = { atMs: now(), code, lane: laneName, ...came?.place };
+      options.refusals.record({ event, ...about }, `${name}: ${message}`);
+      intake.done(name);
+      if (code === 'LANE_REPLAY') book.due(performance.now());
+      if (code === 'LANE_REPLAY' || code === 'LANE_WINDOW') remove(spool.inDir, name);
+      else setAside(spool, name);
     }
   };
 
-  const run = async (): Promise<void> => {
-    busy = true;
-    for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) {
-      // A refusal that the audit log has no room for is not made yet.
-      await tryWork(work).catch(() => setTimeout(() => enqueue([work]), retryMs));
+  const tryWork = async (work: string | InPackage): Promise<void> => {
+    try {
+      await (typeof work === 'string' ? receiveFile(work) : reread(work));
+    } catch (thrown) {
+      const error = asSallyportError(thrown);
+      const { code, message } = error;
+      if (options.stopping.aborted) return;
+      if (!retryable.has(code)) return refuse(error, placeOf(work as InPackage));
+      log.warn({ code, detail: message }, 'cannot open now, will try again');
+      tryLater(work);
     }
-    busy = false;
+    intake.enqueue(hold.ripe().map(({ name }) => name));
   };
-  const enqueue = (works: readonly Work[]): void => {
-    waiting.push(...works);
-    if (!busy) void run();
-  };
+  const tryLater = (work: string | InPackage): void =>
+    void setTimeout(() => intake.enqueue([work]), retryMs);
+  // A refusal that the audit log has no room for is not made yet.
+  const intake = createIntake<InPackage>(options.spool.inDir, (work) =>
+    tryWork(work).catch(() => tryLater(work)),
+  );
 
   return {
     lane,
     laneName,
     book,
-    collected(names) {
-      const fresh = names.filter((name) => !known.has(name));
-      for (const name of fresh) known.add(name);
-      enqueue(fresh);
-    },
+    collected: intake.collected,
     async resume() {
-      enqueue(store.unfinishedInbound());
-      const names = await listSpool(options.spool.inDir);
-      for (const name of names) known.add(name);
-      enqueue(names);
+      intake.enqueue(store.unfinishedInbound());
+      await intake.list();
     },
     // May run again for the same message when the commit around it failed.
     finish(tx, place, id) {
@@ -282,29 +296,20 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       tx.finishInbound(place.lane, place.sequence);
     },
     get queued() {
-      return waiting.length;
+      return intake.queued;
+    },
+    get held() {
+      return hold.status();
     },
   };
 }
 
 const retryMs = 200;
 
-/** Not the package's fault: it is tried again. */
-const retryable: ReadonlySet<string> = new Set([
-  'HSM_LOST',
-  'HSM_TOKEN',
-  'HSM_PIN',
-  'IPC_LOST',
-  'IPC_TIMEOUT',
-  'OVERLOADED',
-  'STORE_FULL',
-  'STORE_FAILED',
-]);
-
 const wantsReceipt = (header: MessageHeader): boolean =>
   header.type !== 'receipt' && header.type !== 'heartbeat';
 
-const placeOf = ({ lane, sequence, packageId }: InPackage): ArrivedPlace => ({
+const placeOf = ({ lane, sequence, packageId }: ArrivedPlace): ArrivedPlace => ({
   lane,
   sequence,
   packageId,

@@ -14,6 +14,7 @@ import { connect } from '../ipc/socket.ts';
 import { createSigner } from '../signer/client.ts';
 import { prune } from './archive.ts';
 import { checkpoints } from './checkpoints.ts';
+import { createClock } from './clock.ts';
 import type {
   GuardContext,
   Journey,
@@ -26,6 +27,7 @@ import { patientSigner } from './patience.ts';
 import { enforce } from './policy.ts';
 import { createReceiving } from './receiving.ts';
 import { createSending } from './sending.ts';
+import { createSparingRecord } from './sparing.ts';
 import type { SpoolPaths } from './spool.ts';
 
 export interface GuardOptions {
@@ -45,11 +47,14 @@ export interface GuardOptions {
   readonly journey: (node: GuardContext) => Journey;
   readonly log: Logger;
   readonly now?: () => number;
+  /** Milliseconds on a clock that is never set. */
+  readonly steady?: () => number;
 }
 
 export async function runGuard(options: GuardOptions): Promise<{ close(): Promise<void> }> {
   const { self, peer, store, log } = options;
   const now = options.now ?? Date.now;
+  const steady = options.steady ?? (() => performance.now());
   const audit = createAuditLog({ head: () => store.auditHead(), now });
   const signerLink = connect(options.signerSocketPath);
   const issuer = self.role === 'inner' ? self : peer;
@@ -67,6 +72,9 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     };
     store.later((tx) => audit.drain(tx)).then(flushed, flushed);
   };
+  // Apart, so that what a mover invents leaves room for what the peer is refused.
+  const refusals = createSparingRecord({ audit, log, flushAudit, now });
+  const ofMover = createSparingRecord({ audit, log, flushAudit, now });
   const signer = patientSigner(createSigner(signerLink), (code) => {
     log.warn({ code }, code ? 'the signer is away' : 'the signer is back');
     audit.append({ event: code ? 'key-lost' : 'key-back', atMs: now(), ...(code && { code }) });
@@ -90,9 +98,29 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     policyVersion: () => policy?.version ?? 0,
     riders: () => ride(),
   });
+  const head = store.auditHead().sequence;
+  const clock = createClock({
+    now,
+    steady,
+    slow: options.resendFirstMs >= limits.resendFirstSlowMs,
+    lastKnownMs: store.auditBlocks(head, 1)[0]?.atMs,
+    wasSet(byMs) {
+      log.warn({ byMs }, 'the clock of this machine was set');
+      audit.append({ event: 'clock-set', atMs: now(), byMs: Math.round(byMs) });
+      flushAudit();
+    },
+    changed(apart, aheadMs) {
+      const byMs = Math.round(aheadMs);
+      const event = apart ? 'clock-apart' : 'clock-together';
+      log.warn({ byMs, ...(apart && { code: 'CLOCK_APART' }) }, event);
+      audit.append({ event, atMs: now(), byMs, ...(apart && { code: 'CLOCK_APART' }) });
+      flushAudit();
+    },
+  });
   const receiving = createReceiving({
-    ...{ self, peer, store, audit, signer, log, now, flushAudit, stopping: stopping.signal },
+    ...{ self, peer, store, audit, signer, log, now, refusals, stopping: stopping.signal },
     spool: options.spool,
+    heard: clock.heard,
     take(arrived) {
       const { header } = arrived;
       if (header.type === 'receipt') return { after: sending.receipt(header) };
@@ -121,7 +149,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     return [quiet(header)];
   };
   const node: GuardContext = {
-    ...{ self, peer, store, audit, signer, log, sending, now, flushAudit, obey },
+    ...{ self, peer, store, audit, signer, log, sending, now, steady, flushAudit, refusals, obey },
     stopping: stopping.signal,
     policy: () => policy,
     askEdge: (verb, head, body, timeoutMs) => {
@@ -140,13 +168,11 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     collected: receiving.collected,
     sent: sending.sent,
     channel(up) {
-      audit.append({ event: up ? 'channel-up' : 'channel-down', atMs: now(), lane: sending.lane });
-      flushAudit();
+      const event = up ? 'channel-up' : 'channel-down';
+      ofMover.record({ event, atMs: now(), lane: sending.lane });
     },
-    refused(code, detail) {
-      log.warn({ code, detail }, 'refused at the channel');
-      audit.append({ event: 'refuse', atMs: now(), code });
-      flushAudit();
+    refused(code, count, detail) {
+      ofMover.record({ event: 'refuse', atMs: now(), code, count }, detail);
     },
     store,
     storeCheck: () => store.write((tx) => tx.proveWritable(now())),
@@ -157,9 +183,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       policy: policy ? { version: policy.version, appliedAtMs: policy.appliedAtMs } : null,
       lanes: {
         out: [{ lane: sending.lane, head: sending.head, inFlight: sending.inFlight }],
-        in: [{ lane: receiving.laneName, ...placeOf(receiving.lane) }],
+        in: [{ lane: receiving.laneName, ...placeOf(receiving.lane), held: receiving.held }],
       },
       queues: { outbox: sending.queued, inbound: receiving.queued, ...journey.status() },
+      clock: clock.status(),
       counts: store.counts(),
       audit: store.auditHead(),
     }),
@@ -173,8 +200,11 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const tick = (): void => {
     if (audit.pending > 0) flushAudit();
     try {
+      clock.look();
       journey.tick(now());
       sending.tick();
+      refusals.tick();
+      ofMover.tick();
       if (receiving.book.overdue(performance.now())) sending.nudge();
     } catch (thrown) {
       // No room in the audit log while the store is away: all of it comes again with a later tick.
@@ -204,6 +234,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       signerLink.close();
       await store
         .write((tx) => {
+          refusals.tell();
+          ofMover.tell();
           audit.append({ event: 'stop', atMs: now() });
           audit.drain(tx);
         })

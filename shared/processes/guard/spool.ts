@@ -19,8 +19,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseSpoolName, spoolName } from '../../channel/spool.ts';
+import { bySpoolOrder, parseSpoolName, spoolName } from '../../channel/spool.ts';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { FlowClass } from '../../ports.ts';
@@ -87,6 +88,16 @@ export function cleanTemporary(dir: string): void {
   }
 }
 
+/** Names of packages in `dir`, at most `count`, in the order in which they travel. */
+export async function packagesWaiting(dir: string, count: number): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of await opendir(dir)) {
+    if (parseSpoolName(name) === undefined) continue;
+    if (names.push(name) === count) break;
+  }
+  return names.sort(bySpoolOrder);
+}
+
 /** Names of the packages in `dir`. */
 export function packagesIn(dir: string): string[] {
   return readdirSync(dir).filter((name) => parseSpoolName(name) !== undefined);
@@ -104,25 +115,28 @@ export function setAside(paths: SpoolPaths, name: string): void {
   const stats = lstatSync(join(paths.inDir, name), { throwIfNoEntry: false });
   if (!stats?.isFile() || stats.size > limits.batchFileBytesMax) remove(paths.inDir, name);
   else move(paths.inDir, name, paths.refusedDir);
-  const kept = namesIn(paths.refusedDir).sort();
-  for (const old of kept.slice(0, Math.max(0, kept.length - limits.refusedPackagesMax))) {
-    remove(paths.refusedDir, old);
+  const kept = namesIn(paths.refusedDir).sort().reverse();
+  let bytes = 0;
+  for (const [index, old] of kept.entries()) {
+    bytes += lstatSync(join(paths.refusedDir, old), { throwIfNoEntry: false })?.size ?? 0;
+    const tooMany = index >= limits.refusedPackagesMax || bytes > limits.refusedBytesMax;
+    if (tooMany) remove(paths.refusedDir, old);
   }
 }
 
 /**
  * Keeps a package that crossed, as it crossed: sealed, to be shown to an auditor and read by nobody
- * without the receiver's HSM. One folder an hour.
+ * without the receiver's HSM. One folder an hour. `as`: its own name, whatever the mover called it.
  */
-export function archive(fromDir: string, name: string, archiveDir: string): void {
+export function archive(fromDir: string, name: string, archiveDir: string, as = name): void {
   const hour = join(archiveDir, new Date().toISOString().slice(0, 13));
-  if (move(fromDir, name, hour)) return;
+  if (move(fromDir, name, hour, as)) return;
   try {
     mkdirSync(hour, { recursive: true, mode: 0o700 });
   } catch {
     // A full disk keeps no history. The next start finds the file where it is.
   }
-  move(fromDir, name, hour);
+  move(fromDir, name, hour, as);
 }
 
 function namesIn(dir: string): string[] {
@@ -134,9 +148,9 @@ function namesIn(dir: string): string[] {
 }
 
 /** False where there is nothing to move, or nowhere to move it to. */
-function move(fromDir: string, name: string, toDir: string): boolean {
+function move(fromDir: string, name: string, toDir: string, as = name): boolean {
   try {
-    renameSync(join(fromDir, name), join(toDir, name));
+    renameSync(join(fromDir, name), join(toDir, as));
     return true;
   } catch {
     return false;
