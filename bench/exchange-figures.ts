@@ -2,60 +2,81 @@
 import type { CpuByProcess } from './cpu.ts';
 import type { LoadResult } from './load.ts';
 import { median } from './median.ts';
+import { type StepTimes, stepNames } from './steps.ts';
 
-/** One measurement of the pair or of the proxy. CPU in nanoseconds. */
+/** One measurement of a pair or of the proxy. CPU in nanoseconds. */
 export interface Round {
   readonly load: LoadResult;
   readonly cpu: CpuByProcess;
   /** Load generator and upstream. */
   readonly aroundCpu: CpuByProcess;
   /** Packages sealed meanwhile, on both lanes. */
-  readonly sealed: number;
+  readonly sealed?: number;
+  readonly steps?: StepTimes;
 }
 
-/** Medians over the rounds. CPU is of both nodes together, all ten processes. */
-export interface ExchangeFigures {
-  readonly connections: number;
+interface Times {
   readonly exchangesPerSec: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly cpuUsPerExchange: number;
+}
+
+/** Medians over the rounds. CPU is of both nodes together, all ten processes. */
+export interface PairFigures extends Times {
+  readonly connections: number;
   /** Answers of another status than 200, all rounds together. */
   readonly refused: number;
-  readonly cpuUsPerExchange: number;
   /** Requests and answers for each signed package, both lanes together. */
   readonly messagesPerSignature: number;
   /** `outer/guard` → µs per exchange. */
   readonly byProcess: Readonly<Record<string, number>>;
   /** What measuring takes from the same processors: load generator and upstream, µs per exchange. */
   readonly around: Readonly<Record<string, number>>;
-  readonly baseline: {
-    readonly exchangesPerSec: number;
-    readonly p50Ms: number;
-    readonly p99Ms: number;
-    readonly cpuUsPerExchange: number;
-  };
+  /** Step → mean ms of an exchange, of the last round. */
+  readonly steps: Readonly<Record<string, number>>;
+}
+
+export interface ExchangeFigures extends PairFigures {
+  readonly baseline: Times;
   /** Exchanges of the pair for one of the baseline. */
   readonly ratio: number;
 }
 
-export function figuresOf(
+/** Another pair. `usual`: exchanges/s of the usual one, in turn with it. */
+export interface Comparison extends PairFigures {
+  readonly name: string;
+  readonly usual: number;
+}
+
+export function exchangeFigures(
   connections: number,
   ours: readonly Round[],
   theirs: readonly Round[],
 ): ExchangeFigures {
   return {
-    ...timesOf(ours),
-    connections,
-    refused: ours.reduce((sum, { load }) => sum + load.refused, 0),
-    messagesPerSignature: median(ours.map((round) => (2 * round.load.answered) / round.sealed)),
-    byProcess: usByProcess(ours, 'cpu'),
-    around: usByProcess(ours, 'aroundCpu'),
+    ...pairFigures(connections, ours),
     baseline: timesOf(theirs),
     ratio: median(ours.map((round, at) => perSec(round) / perSec(theirs[at] ?? round))),
   };
 }
 
-function timesOf(rounds: readonly Round[]): ExchangeFigures['baseline'] {
+export function pairFigures(connections: number, rounds: readonly Round[]): PairFigures {
+  const means = rounds.at(-1)?.steps?.meanMs ?? [];
+  return {
+    ...timesOf(rounds),
+    connections,
+    refused: rounds.reduce((sum, { load }) => sum + load.refused, 0),
+    messagesPerSignature: median(
+      rounds.map(({ load, sealed = 0 }) => (2 * load.answered) / Math.max(1, sealed)),
+    ),
+    byProcess: usByProcess(rounds, 'cpu'),
+    around: usByProcess(rounds, 'aroundCpu'),
+    steps: Object.fromEntries(means.map((ms, at) => [stepNames[at] ?? String(at), ms])),
+  };
+}
+
+function timesOf(rounds: readonly Round[]): Times {
   return {
     exchangesPerSec: median(rounds.map(perSec)),
     p50Ms: median(rounds.map(({ load }) => load.p50Ms)),

@@ -1,17 +1,24 @@
 /**
- * Exchanges per second of a whole pair, beside a bare reverse proxy to the same upstream, on this machine.
- * Load, both nodes, upstream and proxy share its processors; rounds alternate, medians are reported.
+ * Exchanges per second of a whole pair, on this machine, beside a bare reverse proxy to the same upstream,
+ * beside the same pair with batches of one, and with the other channel and the other keys. Load, nodes,
+ * upstream and proxy share its processors; rounds alternate, medians are reported.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DemoChannel, DemoHsm } from '@sallyport/cli/demo/pair.ts';
+import { findSoftHsm } from '@sallyport/cli/demo/softhsm.ts';
 import { ask, type Child, startChild, told } from './child.ts';
-import { cpuBetween, readCpu } from './cpu.ts';
-import { type ExchangeFigures, figuresOf, type Round } from './exchange-figures.ts';
-import type { LoadOpen, LoadResult } from './load.ts';
+import {
+  type Comparison,
+  type ExchangeFigures,
+  exchangeFigures,
+  pairFigures,
+  type Round,
+} from './exchange-figures.ts';
 import { type Machine, machine } from './machine.ts';
-import { type BenchPair, startBenchPair } from './pair.ts';
+import { type Bed, measure, pairTarget, proxyTarget, type Target } from './measure.ts';
+import { type BenchPairOptions, startBenchPair } from './pair.ts';
 
 export interface ExchangeOptions {
   readonly connections: readonly number[];
@@ -19,6 +26,8 @@ export interface ExchangeOptions {
   readonly rounds: number;
   readonly channel: DemoChannel;
   readonly hsm: DemoHsm;
+  /** Beside the other pairs too, not the proxy alone. */
+  readonly compare: boolean;
   readonly say: (text: string) => void;
 }
 
@@ -29,53 +38,145 @@ export interface ExchangeReport extends Machine, ExchangeFigures {
   readonly seconds: number;
   readonly rounds: number;
   readonly figures: readonly ExchangeFigures[];
+  /** Measured with one connection and with the most. */
+  readonly comparisons: readonly Comparison[];
 }
 
-/** Whatever answers calls: the pair or the proxy. */
-interface Target extends Omit<LoadOpen, 'kind' | 'connections'> {
-  readonly pids: Readonly<Record<string, number>>;
-  readonly sealed: () => Promise<number>;
+/** What starts during a bench, and ends with it. */
+interface Stage {
+  readonly dir: string;
+  readonly bed: Bed;
+  readonly upstream: string;
+  child(file: string, ...args: string[]): Child;
+  /** Runs `work` with a pair that is warm. */
+  withPair<T>(
+    options: Omit<BenchPairOptions, 'dir' | 'upstream'>,
+    work: (target: Target, hsm: string) => Promise<T>,
+  ): Promise<T>;
 }
-
-const path = '/records/r-000001';
 
 export async function benchExchange(options: ExchangeOptions): Promise<ExchangeReport> {
-  const { say, channel, hsm, seconds, rounds } = options;
+  const { channel, hsm, seconds, rounds } = options;
+  return onStage((stage) =>
+    stage.withPair({ channel, hsm }, async (ours, kept) => {
+      const tls = ['key', 'pem'].map((kind) => join(ours.outer, 'tls', `edge.${kind}`));
+      const proxy = stage.child('proxy.ts', stage.upstream, ...tls);
+      const { url } = await told<{ url: string }>(proxy);
+      const theirs = proxyTarget(ours, url, proxy.pid);
+      await measure(stage.bed, theirs, { connections: 64, seconds: 1 });
+      const figures = await besideProxy(stage, options, ours, theirs);
+      const comparisons = options.compare ? await compare(stage, options, ours, kept) : [];
+      const most = figures.reduce((a, b) => (b.connections > a.connections ? b : a));
+      const about = { ...machine(), hsm: kept, channel, seconds, rounds };
+      return { ...about, ...most, figures, comparisons };
+    }),
+  );
+}
+
+async function besideProxy(
+  { bed }: Stage,
+  options: ExchangeOptions,
+  ours: Target,
+  theirs: Target,
+): Promise<ExchangeFigures[]> {
+  const figures: ExchangeFigures[] = [];
+  for (const connections of options.connections) {
+    const pairRounds: Round[] = [];
+    const proxyRounds: Round[] = [];
+    for (let round = 0; round < options.rounds; round += 1) {
+      const order = { connections, seconds: options.seconds };
+      pairRounds.push(await measure(bed, ours, order));
+      proxyRounds.push(await measure(bed, theirs, { ...order, seconds: order.seconds / 2 }));
+    }
+    const figure = exchangeFigures(connections, pairRounds, proxyRounds);
+    options.say(`${connections} connections: ${lineOf(figure)}, ratio ${figure.ratio.toFixed(2)}`);
+    figures.push(figure);
+  }
+  return figures;
+}
+
+/** Each other pair in turn with this one, so that both meet the same machine. */
+async function compare(
+  stage: Stage,
+  options: ExchangeOptions,
+  ours: Target,
+  hsm: string,
+): Promise<Comparison[]> {
+  const { channel } = options;
+  const otherHsm = hsm === 'soft' ? 'softhsm' : 'soft';
+  const otherChannel = channel === 'link' ? 'directory' : 'link';
+  const hasOtherHsm = otherHsm === 'soft' || (await findSoftHsm()) !== undefined;
+  const others: (readonly [name: string, options: Parameters<Stage['withPair']>[0]])[] = [
+    ['batches of one', { channel, hsm: options.hsm, messagesMax: 1 }],
+    [`channel ${otherChannel}`, { channel: otherChannel, hsm: options.hsm }],
+    ...(hasOtherHsm ? [[`keys in ${otherHsm}`, { channel, hsm: otherHsm }] as const] : []),
+  ];
+  const { connections } = options;
+  const counts = [...new Set([Math.min(...connections), Math.max(...connections)])];
+  const comparisons: Comparison[] = [];
+  for (const [name, other] of others) {
+    const figures = await stage.withPair(other, (target) =>
+      turnByTurn(stage.bed, options, counts, ours, target),
+    );
+    for (const { usual, figure } of figures) {
+      options.say(`${name}, ${figure.connections} connections: ${lineOf(figure)}`);
+      comparisons.push({ ...figure, name, usual });
+    }
+  }
+  return comparisons;
+}
+
+async function turnByTurn(
+  bed: Bed,
+  { seconds, rounds }: ExchangeOptions,
+  counts: readonly number[],
+  ours: Target,
+  target: Target,
+) {
+  const found = [];
+  for (const connections of counts) {
+    const usual: Round[] = [];
+    const others: Round[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      usual.push(await measure(bed, ours, { connections, seconds: seconds / 2 }));
+      others.push(await measure(bed, target, { connections, seconds }));
+    }
+    const figure = pairFigures(connections, others);
+    found.push({ usual: pairFigures(connections, usual).exchangesPerSec, figure });
+  }
+  return found;
+}
+
+async function onStage<T>(work: (stage: Stage) => Promise<T>): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
   const children: Child[] = [];
-  const child = (file: string, ...args: string[]): Child => {
+  const child: Stage['child'] = (file, ...args) => {
     const started = startChild(file, args);
     children.push(started);
     return started;
   };
-  let pair: BenchPair | undefined;
   try {
-    const upstream = child('upstream.ts');
+    const [upstream, load] = [child('upstream.ts'), child('load.ts')];
     const { url } = await told<{ url: string }>(upstream);
-    pair = await startBenchPair({ dir, channel, hsm, upstream: url });
-    const load = child('load.ts');
-    const ours: Target = { ...pair, path };
-    const theirs = await proxyTo(child, url, pair.outer, ours);
-    const around = { load: load.pid, upstream: upstream.pid };
-    await measure(load, ours, around, { connections: 64, seconds: warmUpSeconds });
-    await measure(load, theirs, around, { connections: 64, seconds: 1 });
-    const figures: ExchangeFigures[] = [];
-    for (const connections of options.connections) {
-      const pairRounds: Round[] = [];
-      const proxyRounds: Round[] = [];
-      for (let round = 0; round < rounds; round += 1) {
-        const order = { connections, seconds };
-        pairRounds.push(await measure(load, ours, around, order));
-        proxyRounds.push(await measure(load, theirs, around, { ...order, seconds: seconds / 2 }));
-      }
-      const figure = figuresOf(connections, pairRounds, proxyRounds);
-      say(lineOf(figure));
-      figures.push(figure);
-    }
-    const most = figures.reduce((a, b) => (b.connections > a.connections ? b : a));
-    return { ...machine(), hsm: pair.hsm, channel, seconds, rounds, ...most, figures };
+    const bed: Bed = { load, around: { load: load.pid, upstream: upstream.pid } };
+    let pairs = 0;
+    return await work({
+      ...{ dir, bed, upstream: url, child },
+      async withPair(options, use) {
+        pairs += 1;
+        const home = join(dir, String(pairs));
+        const pair = await startBenchPair({ ...options, dir: home, upstream: url });
+        try {
+          const target = pairTarget(pair);
+          await measure(bed, target, { connections: 64, seconds: warmUpSeconds });
+          return await use(target, pair.hsm);
+        } finally {
+          await ask(load, { kind: 'leave' });
+          await pair.stop();
+        }
+      },
+    });
   } finally {
-    await pair?.stop();
     for (const { process } of children) process.kill();
     rmSync(dir, { recursive: true, force: true });
   }
@@ -84,43 +185,11 @@ export async function benchExchange(options: ExchangeOptions): Promise<ExchangeR
 /** Until the code of all processes is compiled. */
 const warmUpSeconds = 3;
 
-async function proxyTo(
-  child: (file: string, ...args: string[]) => Child,
-  upstream: string,
-  outer: string,
-  ours: Target,
-): Promise<Target> {
-  const tls = ['key', 'pem'].map((kind) => join(outer, 'tls', `edge.${kind}`));
-  const proxy = child('proxy.ts', upstream, ...tls);
-  const { url } = await told<{ url: string }>(proxy);
-  return { ...ours, url, pids: { proxy: proxy.pid }, sealed: async () => 0 };
-}
-
-async function measure(
-  load: Child,
-  { pids, sealed, ...target }: Target,
-  around: Readonly<Record<string, number>>,
-  { connections, seconds }: { connections: number; seconds: number },
-): Promise<Round> {
-  const { url, caFile, key } = target;
-  await ask(load, { kind: 'open', url, caFile, key, path, connections } satisfies LoadOpen);
-  const sealedBefore = await sealed();
-  const before = [readCpu(pids), readCpu(around)] as const;
-  const result = await ask<LoadResult>(load, { kind: 'run', seconds });
-  const after = [readCpu(pids), readCpu(around)] as const;
-  return {
-    load: result,
-    cpu: cpuBetween(before[0], after[0]),
-    aroundCpu: cpuBetween(before[1], after[1]),
-    sealed: (await sealed()) - sealedBefore,
-  };
-}
-
-function lineOf(figure: ExchangeFigures): string {
+function lineOf(figure: Omit<ExchangeFigures, 'baseline' | 'ratio'>): string {
   return (
-    `${figure.connections} connections: ${Math.round(figure.exchangesPerSec)}/s, ` +
+    `${Math.round(figure.exchangesPerSec)}/s, ` +
     `p50 ${figure.p50Ms.toFixed(1)} ms, p99 ${figure.p99Ms.toFixed(1)} ms, ` +
     `${Math.round(figure.cpuUsPerExchange)} µs CPU, ` +
-    `${figure.messagesPerSignature.toFixed(1)} messages/signature, ratio ${figure.ratio.toFixed(2)}`
+    `${figure.messagesPerSignature.toFixed(1)} messages/signature`
   );
 }

@@ -5,6 +5,7 @@
  *
  *   parent ── open ──▶ connect, one call on each ── opened ──▶
  *          ── run ───▶ calls for `seconds` ──────── result ──▶
+ *          ── leave ─▶ close ─────────────────────── left ──▶
  */
 import { readFileSync } from 'node:fs';
 import { connect, type TLSSocket } from 'node:tls';
@@ -21,6 +22,10 @@ export interface LoadOpen {
 export interface LoadRun {
   readonly kind: 'run';
   readonly seconds: number;
+}
+
+export interface LoadLeave {
+  readonly kind: 'leave';
 }
 
 export interface LoadResult {
@@ -44,9 +49,8 @@ type Caller = () => Promise<Answer>;
 let callers: Caller[] = [];
 let sockets: TLSSocket[] = [];
 
-process.on('message', (order: LoadOpen | LoadRun) => {
-  const done = order.kind === 'open' ? open(order) : run(order.seconds);
-  done.then(
+process.on('message', (order: LoadOpen | LoadRun | LoadLeave) => {
+  obey(order).then(
     (result) => process.send?.(result),
     (thrown: unknown) => {
       process.stderr.write(`load: ${thrown instanceof Error ? thrown.message : thrown}\n`);
@@ -56,9 +60,19 @@ process.on('message', (order: LoadOpen | LoadRun) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-/** Leaves the connections of the order before, and makes one call on each new one. */
+async function obey(order: LoadOpen | LoadRun | LoadLeave): Promise<object> {
+  if (order.kind === 'run') return run(order.seconds);
+  for (const socket of sockets)
+    socket
+      .removeAllListeners()
+      .on('error', () => {})
+      .destroy();
+  [sockets, callers] = [[], []];
+  return order.kind === 'open' ? open(order) : { left: true };
+}
+
+/** Makes one call on each connection, so that all stand when the clock starts. */
 async function open(order: LoadOpen): Promise<{ opened: number }> {
-  for (const socket of sockets) socket.destroy();
   const { hostname, port, host } = new URL(order.url);
   const ca = readFileSync(order.caFile);
   const lines = [`GET ${order.path} HTTP/1.1`, `host: ${host}`];

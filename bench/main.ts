@@ -1,18 +1,20 @@
 /** `npm run bench -- <what> [options]`: measured side by side with a baseline in the same run. */
 import { parseArgs } from 'node:util';
 import { benchExchange } from './exchange.ts';
+import { exchangeSection } from './exchange-section.ts';
 import { benchMask } from './mask.ts';
 import { benchPackage } from './package.ts';
 import { type BenchName, writeResults } from './results.ts';
-import { exchangeSection, maskSection, packageSection } from './sections.ts';
+import { maskSection, packageSection } from './sections.ts';
 
 const usage = `Usage: npm run bench -- [exchange | mask | package] [options]
 
-exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service.
+exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service, and
+beside pairs with batches of one, with the other channel and with the other keys. About four minutes.
 
   --quick               one round with 256 callers and one with 1: half a minute; RESULTS.md stays as it is
   --connections <list>  callers at a time, one measurement each (default 1,16,64,256)
-  --seconds <count>     length of a measurement (default 4)
+  --seconds <count>     length of a measurement (default 3)
   --rounds <count>      measurements of which the median is reported (default 3)
   --channel <kind>      link (default), directory or mixed
   --hsm <kind>          softhsm, soft, or auto (default: SoftHSM 2 if it is installed)
@@ -65,7 +67,7 @@ if (given.includes('--help') || given.includes('-h')) {
 async function runExchange(args: string[], isQuick: boolean): Promise<Outcome> {
   const options = read(args, {
     connections: isQuick ? '256,1' : '1,16,64,256',
-    seconds: '4',
+    seconds: '3',
     rounds: isQuick ? '1' : '3',
     channel: 'link',
     hsm: 'auto',
@@ -76,6 +78,7 @@ async function runExchange(args: string[], isQuick: boolean): Promise<Outcome> {
     rounds: count('rounds', options.rounds),
     channel: oneOf('channel', options.channel, ['link', 'directory', 'mixed']),
     hsm: oneOf('hsm', options.hsm, ['auto', 'soft', 'softhsm']),
+    compare: !isQuick,
     say,
   });
   return { report, lines: exchangeSection(report) };

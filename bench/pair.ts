@@ -10,6 +10,13 @@ import {
 } from '@sallyport/cli/demo/pair.ts';
 import { processNames } from '@sallyport/shared/config/home.ts';
 
+export interface Heads {
+  /** Packages sealed so far on both lanes; each bears one signature. */
+  readonly sealed: number;
+  /** Last blocks of the audit logs. */
+  readonly audit: Readonly<Record<'outer' | 'inner', number>>;
+}
+
 export interface BenchPair {
   readonly url: string;
   readonly caFile: string;
@@ -20,8 +27,8 @@ export interface BenchPair {
   readonly inner: string;
   /** `outer/guard` → process id, as the supervisors keep them. */
   readonly pids: Readonly<Record<string, number>>;
-  /** Packages sealed so far on both lanes; each bears one signature. */
-  sealed(): Promise<number>;
+  /** How far both nodes are. */
+  heads(): Promise<Heads>;
   stop(): Promise<void>;
 }
 
@@ -30,18 +37,27 @@ export interface BenchPairOptions {
   readonly channel: DemoChannel;
   readonly hsm: DemoHsm;
   readonly upstream: string;
+  /** How many messages a package may hold; absent: as many as it can. */
+  readonly messagesMax?: number;
 }
 
 export async function startBenchPair(options: BenchPairOptions): Promise<BenchPair> {
-  const { dir, channel, hsm } = options;
-  const pair = await startPair({ dir, channel, hsm, say: () => {} });
+  const { dir, channel, hsm, messagesMax } = options;
+  const config = messagesMax === undefined ? '' : `package: { messagesMax: ${messagesMax} }\n`;
+  const pair = await startPair({ dir, channel, hsm, config, say: () => {} });
   const { outer, inner, url, caFile } = pair;
   try {
     const key = await openRoute(pair, dir, options.upstream);
     return {
       ...{ url, caFile, key, hsm: pair.hsm, outer, inner },
       pids: { ...pidsOf(outer, 'outer'), ...pidsOf(inner, 'inner') },
-      sealed: async () => (await headOf(outer)) + (await headOf(inner)),
+      heads: async () => {
+        const [there, here] = [await headsOf(outer), await headsOf(inner)];
+        return {
+          sealed: there.sealed + here.sealed,
+          audit: { outer: there.audit, inner: here.audit },
+        };
+      },
       stop: pair.stop,
     };
   } catch (thrown) {
@@ -72,10 +88,14 @@ function pidsOf(dir: string, role: string): Record<string, number> {
   );
 }
 
-async function headOf(dir: string): Promise<number> {
+interface Told {
+  readonly lanes: { readonly out: readonly { readonly head: number }[] };
+  readonly audit: { readonly sequence: number };
+}
+
+async function headsOf(dir: string): Promise<{ sealed: number; audit: number }> {
   const { head } = await control(dir, 'status');
-  const { processes } = head as {
-    processes: { name: string; told?: { lanes?: { out: { head: number }[] } } }[];
-  };
-  return processes.find(({ name }) => name === 'guard')?.told?.lanes?.out[0]?.head ?? 0;
+  const { processes } = head as { processes: { name: string; told?: Told }[] };
+  const told = processes.find(({ name }) => name === 'guard')?.told;
+  return { sealed: told?.lanes.out[0]?.head ?? 0, audit: told?.audit.sequence ?? 0 };
 }

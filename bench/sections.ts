@@ -1,62 +1,7 @@
-/** What a report says in bench/RESULTS.md, line by line. */
-import type { ExchangeReport } from './exchange.ts';
-import type { ExchangeFigures } from './exchange-figures.ts';
-import type { Machine } from './machine.ts';
+/** What the mask and package benches say in RESULTS.md, line by line. */
 import type { MaskReport } from './mask.ts';
 import type { PackageReport, StreamFigures } from './package.ts';
-
-export function exchangeSection(report: ExchangeReport): string[] {
-  return [
-    ranOn(report),
-    '- Load generator, upstream, both nodes and the baseline run on the machine together.',
-    `- Channel ${report.channel}, keys in ${report.hsm}, TLS at the outer edge, 1 KiB a call.`,
-    '- Baseline: a bare Node reverse proxy (TLS in front, undici behind) to the same upstream.',
-    `- ${report.rounds} rounds of ${report.seconds} s each.`,
-    '- CPU: by the kernel, both nodes together, per exchange.',
-    '',
-    ...table(exchangeColumns, report.figures.map(exchangeRow)),
-    '',
-    '### CPU by process, µs per exchange',
-    '',
-    ...processTable(report.figures),
-  ];
-}
-
-const exchangeColumns = [
-  'connections',
-  'exchanges/s',
-  'p50 ms',
-  'p99 ms',
-  'CPU µs',
-  'messages/signature',
-  'baseline/s',
-  'baseline CPU µs',
-  'ratio',
-];
-
-function exchangeRow(figure: ExchangeFigures): (string | number)[] {
-  const { baseline } = figure;
-  return [
-    figure.connections,
-    Math.round(figure.exchangesPerSec),
-    figure.p50Ms.toFixed(1),
-    figure.p99Ms.toFixed(1),
-    Math.round(figure.cpuUsPerExchange),
-    figure.messagesPerSignature.toFixed(1),
-    Math.round(baseline.exchangesPerSec),
-    Math.round(baseline.cpuUsPerExchange),
-    figure.ratio.toFixed(2),
-  ];
-}
-
-function processTable(figures: readonly ExchangeFigures[]): string[] {
-  const usOf = ({ byProcess, around }: ExchangeFigures) => ({ ...byProcess, ...around });
-  const names = figures.slice(0, 1).flatMap((figure) => Object.keys(usOf(figure)));
-  return table(
-    ['process', ...figures.map(({ connections }) => `${connections} conn.`)],
-    names.map((name) => [name, ...figures.map((figure) => Math.round(usOf(figure)[name] ?? 0))]),
-  );
-}
+import { ranOn, table } from './table.ts';
 
 export function maskSection(report: MaskReport): string[] {
   return [
@@ -123,16 +68,4 @@ function streamCells(bytes: number, figures: StreamFigures): (string | number)[]
     figures.cpuRatio.toFixed(2),
     Math.round(figures.peakRssBytes / 1e6),
   ];
-}
-
-function ranOn({ date, machine, node }: Machine): string {
-  return `- ${date}; ${machine}; Node ${node}.`;
-}
-
-function table(
-  columns: readonly string[],
-  rows: readonly (readonly (string | number)[])[],
-): string[] {
-  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
-  return [line(columns), `|${columns.map(() => '---').join('|')}|`, ...rows.map(line)];
 }

@@ -1,6 +1,6 @@
 /** Two nodes on this machine, made and run with the same commands that an operator types. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { homePaths } from '@sallyport/shared/config/home.ts';
@@ -17,6 +17,8 @@ export interface PairOptions {
   readonly dir: string;
   readonly channel: DemoChannel;
   readonly hsm: DemoHsm;
+  /** YAML that both nodes get behind what `init` wrote. */
+  readonly config?: string;
   /** Told each command before it runs. */
   readonly say: (command: string) => void;
 }
@@ -79,6 +81,7 @@ export async function startPair(options: PairOptions): Promise<DemoPair> {
     ...['--management', `127.0.0.1:${innerAdmin}`, '--send', exports, '--receive', imports],
     ...keys(1),
   );
+  for (const role of roles) appendFileSync(homePaths(home[role]).config, options.config ?? '');
   for (const [one, other] of [
     ['outer', 'inner'],
     ['inner', 'outer'],

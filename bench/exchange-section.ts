@@ -1,0 +1,97 @@
+/** What the exchange bench says in RESULTS.md. */
+import type { ExchangeReport } from './exchange.ts';
+import type { ExchangeFigures, PairFigures } from './exchange-figures.ts';
+import { stepNames } from './steps.ts';
+import { ranOn, table } from './table.ts';
+
+export function exchangeSection(report: ExchangeReport): string[] {
+  return [
+    ranOn(report),
+    '- Load generator, upstream, both nodes and the baseline run on the machine together.',
+    `- Channel ${report.channel}, keys in ${report.hsm}, TLS at the outer edge, 1 KiB a call.`,
+    '- Baseline: a bare Node reverse proxy (TLS in front, undici behind) to the same upstream.',
+    `- ${report.rounds} rounds of ${report.seconds} s each.`,
+    '- CPU: by the kernel, both nodes together, per exchange.',
+    '',
+    ...table(exchangeColumns, report.figures.map(exchangeRow)),
+    '',
+    ...comparisonLines(report),
+    '### CPU by process, µs per exchange',
+    '',
+    ...byConnections(
+      'process',
+      report,
+      ({ byProcess, around }) => ({ ...byProcess, ...around }),
+      0,
+    ),
+    '',
+    '### Time by step, mean ms of an exchange',
+    '',
+    'From the audit logs of both nodes, without the outer edge; a step ends where the next one begins.',
+    '',
+    ...byConnections('step', report, withSum, 1),
+  ];
+}
+
+const pairColumns = ['exchanges/s', 'p50 ms', 'p99 ms', 'CPU µs', 'messages/signature'];
+const baselineColumns = ['baseline/s', 'baseline p50 ms', 'baseline CPU µs', 'ratio'];
+const exchangeColumns = ['connections', ...pairColumns, ...baselineColumns];
+
+function pairCells(figure: PairFigures): (string | number)[] {
+  return [
+    Math.round(figure.exchangesPerSec),
+    figure.p50Ms.toFixed(1),
+    figure.p99Ms.toFixed(1),
+    Math.round(figure.cpuUsPerExchange),
+    figure.messagesPerSignature.toFixed(1),
+  ];
+}
+
+function exchangeRow(figure: ExchangeFigures): (string | number)[] {
+  const { connections, baseline, ratio } = figure;
+  return [
+    ...[connections, ...pairCells(figure)],
+    Math.round(baseline.exchangesPerSec),
+    baseline.p50Ms.toFixed(2),
+    Math.round(baseline.cpuUsPerExchange),
+    ratio.toFixed(2),
+  ];
+}
+
+function comparisonLines({ comparisons, channel, hsm }: ExchangeReport): string[] {
+  if (comparisons.length === 0) return [];
+  const rows = comparisons.map((one) => [
+    ...[one.name, one.connections, ...pairCells(one)],
+    `${(one.usual / one.exchangesPerSec).toFixed(1)} times`,
+  ]);
+  return [
+    '### Other pairs',
+    '',
+    `Each in turn with the usual one (${channel}, ${hsm}), which makes so many times its exchanges.`,
+    '',
+    ...table(['pair', 'connections', ...pairColumns, 'the usual one'], rows),
+    '',
+  ];
+}
+
+/** A row for each name, a column for each count of connections. */
+function byConnections(
+  what: string,
+  { figures }: ExchangeReport,
+  valuesOf: (figure: ExchangeFigures) => Readonly<Record<string, number>>,
+  digits: number,
+): string[] {
+  const names = [...new Set(figures.flatMap((figure) => Object.keys(valuesOf(figure))))];
+  return table(
+    [what, ...figures.map(({ connections }) => `${connections} conn.`)],
+    names.map((name) => [
+      name,
+      ...figures.map((figure) => valuesOf(figure)[name]?.toFixed(digits) ?? ''),
+    ]),
+  );
+}
+
+function withSum({ steps }: ExchangeFigures): Readonly<Record<string, number>> {
+  const sum = stepNames.reduce((total, name) => total + (steps[name] ?? 0), 0);
+  return { ...steps, together: sum };
+}
