@@ -27,9 +27,35 @@ export interface Said {
   readonly body?: string | Uint8Array;
 }
 
+/** What a package says of itself besides what the next one of the lane would say. */
+export interface Sealing {
+  readonly lane?: Partial<LaneName>;
+  readonly sequence?: number;
+  readonly previous?: string;
+  readonly packageId?: string;
+  readonly createdAtMs?: number;
+  readonly expiresAtMs?: number;
+  readonly policyVersion?: number;
+  /** DER certificate of the key that it is sealed for. */
+  readonly recipient?: Buffer;
+}
+
+export interface SealedAs {
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly digest: string;
+}
+
 export interface Fallen {
   /** Seals the messages into the next package of the lane and has it delivered. */
   send(...messages: Said[]): Promise<void>;
+  /** As `send`, with what it says of itself changed. */
+  sendAs(sealing: Sealing, ...messages: Said[]): Promise<SealedAs>;
+  /** Seals a package, has it not delivered and leaves the lane where it is. */
+  seal(sealing: Sealing, ...messages: Said[]): Promise<SealedAs>;
+  deliver(sealed: Pick<SealedAs, 'name' | 'bytes'>): void;
+  /** Last sequence that it used. */
+  readonly head: number;
   /** What the peer has sent to this node since it fell and was not shown before. */
   received(): Promise<OpenedMessage[]>;
   /** Waits until the peer has recorded that it refused this message; says with which code. */
@@ -81,26 +107,46 @@ export async function fell(rig: Rig, role: Role): Promise<Fallen> {
       check: () => {},
     });
 
+  const seal: Fallen['seal'] = async (sealing, ...messages) => {
+    const { recipient = certificateOf(other, 'decrypt'), lane: laneChanges, ...changes } = sealing;
+    const createdAtMs = sealing.createdAtMs ?? nowMs();
+    const manifest = {
+      ...{ sequence: head + 1, previous: headDigest, packageId: newId(), policyVersion: 1 },
+      ...{ createdAtMs, expiresAtMs: createdAtMs + 60_000 },
+      ...changes,
+      lane: { ...laneFrom(role), ...laneChanges },
+    };
+    const encoded = messages.map(({ header, body = '' }) =>
+      encodeMessage({ header, body: Buffer.from(body) }),
+    );
+    const { bytes, digest } = await sealPackage({
+      ...{ suite: 'intl-1', manifest, sender: signer },
+      ...{ recipient: { certificate: recipient }, messages: encoded },
+    });
+    // A file name has twelve digits for the sequence, whatever the manifest says.
+    const sequence = Math.min(manifest.sequence, 999_999_999_999);
+    const name = nameOf({ lane, sequence, packageId: manifest.packageId });
+    return { name, bytes, digest };
+  };
+  const deliver: Fallen['deliver'] = ({ name, bytes }) => rig.deliver(other, name, bytes);
+  const sendAs: Fallen['sendAs'] = async (sealing, ...messages) => {
+    const sealed = await seal(sealing, ...messages);
+    head += 1;
+    headDigest = sealed.digest;
+    deliver(sealed);
+    return sealed;
+  };
+
   return {
     signer,
+    sendAs,
+    seal,
+    deliver,
+    get head() {
+      return head;
+    },
     async send(...messages) {
-      const createdAtMs = nowMs();
-      const place = { lane, sequence: head + 1, packageId: newId(createdAtMs) };
-      const sealed = await sealPackage({
-        suite: 'intl-1',
-        manifest: {
-          ...{ ...place, lane: laneFrom(role), previous: headDigest },
-          ...{ createdAtMs, expiresAtMs: createdAtMs + 60_000, policyVersion: 1 },
-        },
-        sender: signer,
-        recipient: { certificate: certificateOf(other, 'decrypt') },
-        messages: messages.map(({ header, body = '' }) =>
-          encodeMessage({ header, body: Buffer.from(body) }),
-        ),
-      });
-      head = place.sequence;
-      headDigest = sealed.digest;
-      rig.deliver(other, nameOf(place), sealed.bytes);
+      await sendAs({}, ...messages);
     },
     async received() {
       const messages: OpenedMessage[] = [];

@@ -62,6 +62,8 @@ export interface Rig {
   readonly outer: Side;
   readonly inner: Side;
   readonly clock: { offsetMs: number };
+  /** By how much the clock of one node alone is wrong. */
+  readonly skewMs: Partial<Record<Role, number>>;
   weather: Weather;
   /** While set, nothing can be stored on that side. */
   readonly storeFault: Partial<Record<Role, ErrorCode>>;
@@ -93,6 +95,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
   const dir = temporaryFolder();
   const random = randomFrom(options.seed);
   const clock = { offsetMs: 0 };
+  const skewMs: Partial<Record<Role, number>> = {};
   const seen = new Map<string, Buffer>();
   const dirs = { outer: join(dir, 'outer'), inner: join(dir, 'inner') };
   for (const role of ['outer', 'inner'] as const) await makeHome(dirs[role], configOf(role));
@@ -123,6 +126,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
   const start = (role: Role) =>
     startSide(role, dirs, {
       clock,
+      skewMs: () => skewMs[role] ?? 0,
       storeFault: () => storeFault[role],
       carry: (names) => carry(role, names),
       upstream: options.upstream,
@@ -135,6 +139,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
     outer,
     inner,
     clock,
+    skewMs,
     storeFault,
     seen,
     deliver,
@@ -161,6 +166,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
 
 interface SideParts {
   readonly clock: { offsetMs: number };
+  readonly skewMs: () => number;
   readonly storeFault: () => ErrorCode | undefined;
   readonly carry: (names: readonly string[]) => void;
   readonly upstream: Upstream;
@@ -207,7 +213,8 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       heartbeatMs: 400,
       journey: role === 'outer' ? outerJourney : innerJourney,
       log: quiet,
-      now: () => Date.now() + parts.clock.offsetMs,
+      now: () => Date.now() + parts.clock.offsetMs + parts.skewMs(),
+      steady: () => performance.now() + parts.clock.offsetMs,
     });
   let guard: Awaited<ReturnType<typeof startGuard>> | undefined = await startGuard();
   const stopGuard = async (): Promise<void> => {

@@ -77,6 +77,8 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
     if (place.lane === lane) inFlight.add(place, performance.now());
   }
   fillSpool(options, inFlight.all());
+  /** Reported sent after their receipt, and not recorded as such yet. */
+  const reported = new Set<number>();
 
   const seal = async (sequence: number, previous: string, messages: EncodedMessage[]) => {
     const startedMs = performance.now();
@@ -160,19 +162,26 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
     },
     sent(names, times) {
       for (const [index, name] of names.entries()) {
-        const atMs = times[index] ?? now();
         const sequence = Number(name.split('-')[1]);
         const open = inFlight.get(sequence);
         // A receipt may overtake the mover's report: the store knows what is settled.
-        const place = open ?? store.outPackage(lane, sequence);
+        const place =
+          open ?? (reported.has(sequence) ? undefined : store.outPackage(lane, sequence));
         if (!place || nameOf(place) !== name || (!open && place.sentAtMs !== undefined)) continue;
-        inFlight.sent(sequence, performance.now());
+        // Once for each time that it was handed over, however often the mover says so.
+        if (open && !inFlight.sent(sequence, performance.now())) continue;
+        const said = times[index] ?? now();
+        const atMs = said >= place.createdAtMs && said <= now() ? said : now();
         audit.append({ event: 'send', atMs, packageId: place.packageId, lane, sequence });
-        void store.later((tx) => tx.markSent(lane, sequence, atMs)).catch(() => {});
+        reported.add(sequence);
+        void store
+          .later((tx) => tx.markSent(lane, sequence, atMs))
+          .catch(() => {})
+          .finally(() => reported.delete(sequence));
       }
     },
     nudge: () => outbox.nudge(),
-    tick: () => resend(options, inFlight.late(performance.now())),
+    tick: () => resend(options, inFlight, inFlight.late(performance.now())),
     get queued() {
       return outbox.queued;
     },
@@ -193,7 +202,7 @@ function settle(
 ): void {
   const { contiguous, beyond, missing } = header;
   const settled = inFlight.settle(contiguous, beyond);
-  resend(options, inFlight.asked(missing, performance.now()));
+  resend(options, inFlight, inFlight.asked(missing, performance.now()));
   if (settled.length === 0) return;
   const nowMs = options.now();
   const { sequence } = settled[settled.length - 1] as OutPackage;
@@ -210,11 +219,29 @@ function settle(
     .catch(() => {});
 }
 
-function resend({ audit, now, tellMover }: SendingOptions, places: readonly OutPackage[]): void {
-  if (places.length === 0) return;
-  tellMover('resend', places.map(nameOf));
-  for (const { packageId, lane, sequence } of places) {
-    audit.append({ event: 'resend', atMs: now(), packageId, lane, sequence });
+function resend(options: SendingOptions, inFlight: InFlight, places: readonly OutPackage[]): void {
+  const [first] = places;
+  if (!first) return;
+  for (const place of places) putAgain(options, place, inFlight.resends(place.sequence));
+  options.tellMover('resend', places.map(nameOf));
+  const { packageId, lane, sequence } = first;
+  const which = places.length === 1 ? { packageId } : { count: places.length };
+  options.audit.append({ event: 'resend', atMs: options.now(), lane, sequence, ...which });
+}
+
+/**
+ * The mover may have lost the file, torn or changed it. That it is gone or shorter is seen; after a few
+ * resends in vain it is put into the spool anew whatever it looks like.
+ */
+function putAgain({ spool, store }: SendingOptions, place: OutPackage, resends: number): void {
+  const name = nameOf(place);
+  const whole = hasPackage(spool.outDir, { name, bytes: place.bytes });
+  if (whole && resends % limits.resendsOfSpoolMax !== 0) return;
+  try {
+    const content = store.packageContent(place.packageId);
+    if (content) putPackage(spool.outDir, name, content);
+  } catch {
+    // A full disk: the next resend tries again.
   }
 }
 

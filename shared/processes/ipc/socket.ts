@@ -31,6 +31,7 @@ export function listen(
     peers.add(peer);
     onPeer.joined?.(peer);
   });
+  server.maxConnections = limits.ipcConnectionsMax;
   return new Promise((resolve, reject) => {
     server.once('error', (cause) =>
       reject(new SallyportError('IPC_LOST', `cannot listen at ${path}`, { cause })),
