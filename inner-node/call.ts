@@ -23,8 +23,9 @@ export async function callUpstream(
   admitted: Admitted,
 ): Promise<UpstreamAnswer> {
   const { idempotent } = admitted.decision;
+  const dueMs = node.steady() + admitted.deadlineMs - node.now();
   for (;;) {
-    const leftMs = admitted.deadlineMs - node.now();
+    const leftMs = dueMs - node.steady();
     if (leftMs <= 0) throw new SallyportError('DEADLINE_PASSED', 'no answer before the deadline');
     try {
       return await ask(node, header, admitted, leftMs);

@@ -166,6 +166,7 @@ test('every field of an event is kept, absent ones stay absent', async () => {
     count: 3,
     bytes: 4,
     tookMs: 0.125,
+    byMs: -6,
     policyVersion: 5,
     rules: { '$.name surname': 1 },
     actor: 'li',

@@ -25,6 +25,7 @@ const healthy = (): Record<Exclude<ProcessName, 'admin'>, Record<string, unknown
     status: {
       head: {
         policy: { version: 3, appliedAtMs: 1_000 },
+        clock: { peerAheadMs: -3, apart: false },
         lanes: {
           out: [{ lane: 'outer-1/inner-1/import/interactive', head: 7, acknowledged: 5 }],
           in: [{ lane: 'inner-1/outer-1/export/interactive', contiguous: 4, beyond: [6], head: 6 }],
@@ -142,8 +143,10 @@ test('a healthy node is alive and ready', async (t) => {
 
 test('each thing that readiness needs makes the node unready when it fails', async (t) => {
   const { url, answers } = await startNode(t);
+  const clock = { apart: false };
   const breaks: [string, () => void][] = [
-    ['policy', () => Object.assign(answers.guard, { status: { head: { policy: null } } })],
+    ['policy', () => Object.assign(answers.guard, { status: { head: { clock, policy: null } } })],
+    ['clock', () => Object.assign(answers.guard, { status: { head: { policy: {} } } })],
     ['store', () => Object.assign(answers.guard, { 'store-check': new Error('disk') })],
     ['signer', () => Object.assign(answers.signer, { health: { head: { ok: false } } })],
     ['channel', () => Object.assign(answers.mover, { status: { head: { out: { state: 'up' } } } })],
@@ -249,14 +252,15 @@ test('a status of which nothing is known is shown as unknown, never as good', ()
     {
       ...{ node: 'outer-1', role: 'outer', peer: null, hsm: 'soft', channel: config.channel },
       ready: {
-        ...{ peer: false, policy: false, signer: false, store: false, channel: false, edge: false },
+        ...{ peer: false, policy: false, signer: false, store: false, channel: false },
+        ...{ clock: false, edge: false },
       },
       certificates: [],
       processes: [{ name: 'guard' }],
     },
     0,
   );
-  assert.match(text, /not ready: peer, policy, signer, store, channel, edge/);
+  assert.match(text, /not ready: peer, policy, signer, store, channel, clock, edge/);
   assert.match(text, /^policy +\?$/m);
   assert.match(text, /silent/);
   assert.doesNotMatch(text, / up |● ready| signs|no gap/);

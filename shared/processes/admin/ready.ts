@@ -1,4 +1,5 @@
 /** Is the node ready to take part in exchanges? Each answer is tried, not remembered. */
+import type { ClockStatus } from '../guard/clock.ts';
 import type { Answer } from '../ipc/peer.ts';
 import type { Asking } from './ask.ts';
 
@@ -14,6 +15,8 @@ export interface Readiness {
   readonly store: boolean;
   /** No half of the channel is down. */
   readonly channel: boolean;
+  /** The clocks of the two nodes agree, as far as the last packages tell. */
+  readonly clock: boolean;
   /** The edge answers. */
   readonly edge: boolean;
 }
@@ -26,12 +29,14 @@ export async function checkReady(peer: boolean, asking: Asking): Promise<Readine
     asking.try('mover', 'status'),
     asking.try('edge', 'status'),
   ]);
+  const clock = member(guard, 'clock') as Partial<ClockStatus> | undefined;
   return {
     peer,
     policy: member(guard, 'policy') !== undefined && member(guard, 'policy') !== null,
     signer: member(signer, 'ok') === true,
     store: store !== undefined,
     channel: isUp(member(mover, 'out')) && isUp(member(mover, 'in')),
+    clock: clock?.apart === false,
     edge: edge !== undefined,
   };
 }
