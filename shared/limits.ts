@@ -141,6 +141,7 @@ export const limits = {
   restartCalmMs: 10_000,
   livenessPingMs: 1_000,
   livenessMissesMax: 10,
+  livenessStartMissesMax: 60,
   stopGraceMs: 3_000,
   stopGroupMs: 250,
   logFileBytesMax: 16 * 1024 * 1024,

@@ -5,6 +5,9 @@
  *   every livenessPingMs ──▶ a byte to its stdin ──▶ its report `alive`
  *   livenessMissesMax pings without any report ──▶ SIGKILL
  *
+ * Until its first report a process loads its code, which takes long on a busy machine, and killing it then
+ * would make the machine busier: livenessStartMissesMax.
+ *
  * Pings are counted, not milliseconds: a supervisor that was itself stopped for an hour kills nobody.
  */
 import type { ChildProcess } from 'node:child_process';
@@ -21,10 +24,11 @@ export interface Life {
 export function watchLife(child: ChildProcess): Life {
   let unanswered = 0;
   let hung = false;
+  let missesMax: number = limits.livenessStartMissesMax;
   const timer = setInterval(() => {
     // Once asked to end it has the time that it has for that.
     if (!child.stdin?.writable) return clearInterval(timer);
-    if (unanswered >= limits.livenessMissesMax) {
+    if (unanswered >= missesMax) {
       hung = true;
       clearInterval(timer);
       child.kill('SIGKILL');
@@ -37,6 +41,7 @@ export function watchLife(child: ChildProcess): Life {
   return {
     sign() {
       unanswered = 0;
+      missesMax = limits.livenessMissesMax;
     },
     get hung() {
       return hung;

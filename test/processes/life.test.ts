@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { limits } from '@sallyport/shared/limits.ts';
 import { watchLife } from '@sallyport/shared/processes/supervise-life.ts';
 
-const { livenessPingMs, livenessMissesMax } = limits;
+const { livenessPingMs, livenessMissesMax, livenessStartMissesMax } = limits;
 
 function watched(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] });
@@ -23,10 +23,19 @@ function watched(t: TestContext) {
 
 test('a process that answers no ping is killed, once', (t) => {
   const { life, killed, pings, tick } = watched(t);
+  life.sign();
   tick(livenessMissesMax);
   assert.equal(pings(), livenessMissesMax);
   assert.deepEqual([killed, life.hung], [[], false]);
   tick(3);
+  assert.deepEqual([killed, life.hung], [['SIGKILL'], true]);
+});
+
+test('a process that has not reported yet has the time to load its code on a busy machine', (t) => {
+  const { life, killed, tick } = watched(t);
+  tick(livenessStartMissesMax);
+  assert.deepEqual([killed, life.hung], [[], false]);
+  tick(1);
   assert.deepEqual([killed, life.hung], [['SIGKILL'], true]);
 });
 
