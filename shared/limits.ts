@@ -93,7 +93,9 @@ export const limits = {
   inFlightPackagesMax: 100_000,
   inFlightBytesMax: 8 * 1024 * 1024 * 1024,
   exchangesInFlightMax: 32_768,
-  paceWindowMs: 500,
+  paceWindowMs: 250,
+  paceWindowMsMax: 2_000,
+  paceAnswersMin: 16,
   /** Fewer than that are no queue. */
   paceWaitingMin: 32,
   retryAfterMsMax: 60_000,

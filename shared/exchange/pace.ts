@@ -27,7 +27,7 @@ interface Queue {
   readonly holders: Map<string, number>;
   sinceMs: number;
   answers: number;
-  /** Fewest that waited in this window. */
+  /** Fewest that waited in this window, which begins anew when the calls become a queue. */
   lowest: number;
   /** Of the last whole window; undefined where it tells nothing. */
   answersPerMs: number | undefined;
@@ -49,6 +49,7 @@ export function createPace(): Pace {
       queues.set(flow, queue);
       roll(queue, nowMs);
       queue.waiting += 1;
+      if (queue.waiting === limits.paceWaitingMin) open(queue, nowMs);
       queue.holders.set(holder, (queue.holders.get(holder) ?? 0) + 1);
     },
     left(flow, holder, answered, nowMs) {
@@ -74,12 +75,17 @@ export function createPace(): Pace {
   };
 }
 
-/** Closes the window when its time is over. */
+/** Closes the window when it has seen enough, or its time is over. */
 function roll(queue: Queue, nowMs: number): void {
   const elapsedMs = nowMs - queue.sinceMs;
-  if (elapsedMs < limits.paceWindowMs) return;
+  const enough = queue.answers >= limits.paceAnswersMin;
+  if (elapsedMs < (enough ? limits.paceWindowMs : limits.paceWindowMsMax)) return;
   const tells = queue.answers > 0 && queue.lowest >= limits.paceWaitingMin;
   queue.answersPerMs = tells ? queue.answers / elapsedMs : undefined;
+  open(queue, nowMs);
+}
+
+function open(queue: Queue, nowMs: number): void {
   queue.sinceMs = nowMs;
   queue.answers = 0;
   queue.lowest = queue.waiting;
