@@ -1,16 +1,32 @@
-/** kill -9 of every process of two nodes under load, again and again, and of whole nodes. */
+/**
+ * kill -9 of every process of two nodes under load, aimed at every step of a call, and of whole nodes.
+ * SALLYPORT_FAULT_ROUNDS is how often each process is killed (2 where not given), SALLYPORT_SEED the schedule.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
-import type { Role } from '@sallyport/shared/ports.ts';
+import { processNames } from '@sallyport/shared/config/home.ts';
 import { randomFrom } from '../journey/rig.ts';
 import { until } from '../until.ts';
-import { type Ledger, startLoad } from './load.ts';
+import {
+  distribution,
+  everyProcess,
+  nextAnswer,
+  offsetOf,
+  type Struck,
+  shuffled,
+  stepsStruck,
+  untilReplaced,
+  volleyMs,
+  waitExactly,
+} from './blows.ts';
+import { createCaller, startLoad } from './load.ts';
+import { assertSound, summary } from './sound.ts';
 import {
   isAlive,
   isSettled,
+  pidOf,
   processesOf,
   sleep,
   startWorld,
@@ -19,8 +35,7 @@ import {
 } from './world.ts';
 
 const seed = Number(process.env.SALLYPORT_SEED ?? 20261123);
-const callers = 20;
-const rounds = 2;
+const rounds = Number(process.env.SALLYPORT_FAULT_ROUNDS ?? 2);
 const random = randomFrom(seed);
 let world: World;
 
@@ -29,33 +44,55 @@ before(async () => {
 });
 after(() => world.close());
 
-test('each process killed under load comes back, and no call is lost or done twice', async (t) => {
-  t.diagnostic(`seed ${seed}`);
-  const load = startLoad(world, callers, seed);
-  const edgeKills: number[] = [];
+test('each process killed at every step of a call comes back; no call is lost or done twice', async (t) => {
+  const load = startLoad(world, 6, seed);
+  const caller = createCaller(world);
+  const spanMs = (await volleyMs(load)) * 1.2;
+  t.diagnostic(`seed ${seed}; ${rounds} kills of each, over the ${spanMs.toFixed(1)} ms of a call`);
+  const edgeGone: number[] = [];
   const recoveries = new Map<string, number[]>();
-  await sleep(500);
+  const blows: Promise<Struck>[] = [];
+  // The same order in each round: so each process has lived a while when it is killed again.
+  const order = shuffled(everyProcess, random);
   for (let round = 0; round < rounds; round += 1) {
-    for (const [role, name] of shuffled(everyProcess)) {
-      if (role === 'outer' && name === 'edge') edgeKills.push(Date.now());
-      const tookMs = await killAndWait(world.pair[role], name);
+    for (const which of order) {
+      const [role, name] = which;
+      const pid = pidOf(world.pair[role], name);
+      const flying = load.volley();
+      await waitExactly(offsetOf(round, rounds, spanMs, random));
+      process.kill(pid, 'SIGKILL');
+      const atMs = Date.now();
+      if (role === 'outer' && name === 'edge') edgeGone.push(atMs);
+      blows.push(flying.then((exchanges) => ({ atMs, exchanges })));
+      const [tookMs] = await Promise.all([
+        nextAnswer(world, caller, which),
+        untilReplaced(world.pair[role], name, pid),
+      ]);
       const label = `${role} ${name}`;
       recoveries.set(label, [...(recoveries.get(label) ?? []), tookMs]);
-      await sleep(random() * 300);
+      await sleep(random() * 200);
     }
   }
   await Promise.all([untilReady(world.pair.outer), untilReady(world.pair.inner)]);
   const ledger = await load.stop();
-  for (const [label, times] of recoveries) t.diagnostic(`${label}: back in ${times.join(', ')} ms`);
+  caller.close();
+  t.diagnostic('from the kill to the next answer of a call that began after it:');
+  for (const [label, times] of [...recoveries].sort())
+    t.diagnostic(`${label}: ${distribution(times)}`);
+  t.diagnostic(`all: ${distribution([...recoveries.values()].flat())}`);
   t.diagnostic(summary(ledger));
-  assertSound(ledger, edgeKills);
+  const struck = await stepsStruck(world, await Promise.all(blows));
+  t.diagnostic(
+    `last step before the kill: ${[...struck].map((pair) => pair.join(' ')).join(', ')}`,
+  );
+  assertSound(world, ledger, { edgeGone });
   await until(() => isSettled(world.pair), 15_000);
 });
 
 test('a whole node killed at once comes back with all that it had accepted', async (t) => {
   for (const role of ['inner', 'outer'] as const) {
     const home = world.pair[role];
-    const load = startLoad(world, callers, seed + (role === 'inner' ? 1 : 2));
+    const load = startLoad(world, 20, seed + (role === 'inner' ? 1 : 2));
     await sleep(800);
     const { supervisor, processes } = processesOf(home);
     const killedMs = Date.now();
@@ -74,74 +111,7 @@ test('a whole node killed at once comes back with all that it had accepted', asy
     await sleep(500);
     const ledger = await load.stop();
     t.diagnostic(summary(ledger));
-    assertSound(ledger, role === 'outer' ? [killedMs] : []);
+    assertSound(world, ledger, role === 'outer' ? { edgeGone: [killedMs] } : {});
     await until(() => isSettled(world.pair), 15_000);
   }
 });
-
-const everyProcess = (['outer', 'inner'] as const).flatMap((role) =>
-  processNames.map((name): [Role, ProcessName] => [role, name]),
-);
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list
-    .map((one): [number, T] => [random(), one])
-    .sort(([a], [b]) => a - b)
-    .map(([, one]) => one);
-}
-
-/** Milliseconds until another process of that name runs. */
-async function killAndWait(home: string, name: ProcessName): Promise<number> {
-  const before = processesOf(home).processes[name];
-  assert.equal(before.state, 'running', `${name} runs before it is killed`);
-  const killedMs = Date.now();
-  process.kill(before.pid ?? 0, 'SIGKILL');
-  await until(() => {
-    const { pid, state, restarts } = processesOf(home).processes[name];
-    return state === 'running' && pid !== before.pid && restarts > before.restarts;
-  });
-  return Date.now() - killedMs;
-}
-
-/** How long after the death of the outer edge a caller may notice a broken connection. */
-const edgeGoneMs = 5_000;
-
-function assertSound(
-  { calls, changes, losses, wrong, endings }: Ledger,
-  edgeKills: number[],
-): void {
-  assert.deepEqual(wrong, [], 'every good answer is right');
-  const stray = losses.filter(
-    (at) => !edgeKills.some((killed) => at >= killed - 50 && at < killed + edgeGoneMs),
-  );
-  assert.deepEqual(stray, [], 'no connection breaks but those of an edge that was killed');
-  const timesOf = (street: string): number => world.changes.get(street) ?? 0;
-  const faults = changes.flatMap(({ street, ending, what, keyed }) => {
-    const times = timesOf(street);
-    const allowed = { acknowledged: [1], unknown: [0, 1], refused: [0] }[ending ?? 'refused'];
-    return allowed.includes(times)
-      ? []
-      : [`${street}: ${what}, keyed ${keyed}, done ${times} times`];
-  });
-  assert.deepEqual(faults, [], 'each change was made as often as its caller was told');
-  const good = (endings.get('200') ?? 0) + (endings.get('201') ?? 0);
-  assert.ok(good > 50 && good > calls * 0.8, `most calls were answered: ${good} of ${calls}`);
-  const unforeseen = [...endings.keys()].filter((what) => !foreseen.has(what));
-  assert.deepEqual(unforeseen, [], 'calls end in the ways that a restart explains');
-}
-
-const foreseen: ReadonlySet<string> = new Set([
-  '200',
-  '201',
-  'lost',
-  '502 IN_DOUBT',
-  '503 NOT_READY',
-  '503 HSM_LOST',
-  '503 IPC_LOST',
-]);
-
-function summary({ calls, endings, losses, changes, slowestMs }: Ledger): string {
-  const ends = [...endings].map(([what, count]) => `${what}: ${count}`).join(', ');
-  const made = `${calls} calls (${changes.length} changes), slowest ${slowestMs} ms`;
-  return `${made}, ${losses.length} lost connections; ${ends}`;
-}

@@ -82,6 +82,11 @@ export interface Ledger {
 
 export interface Load {
   readonly ledger: Ledger;
+  /**
+   * A read and three changes at once, besides what the callers do, followed to their ends. Resolves with the
+   * ids of their exchanges, as far as somebody was told.
+   */
+  volley(): Promise<string[]>;
   /** No new calls; resolves when every call has ended, those that were accepted included. */
   stop(): Promise<Ledger>;
 }
@@ -144,21 +149,21 @@ export function startLoad(world: World, callers: number, seed: number): Load {
     ...more,
     ...(random() < 0.3 && { prefer: 'respond-async' }),
   });
-  const readOne = async (): Promise<void> => {
+  const readOne = async (): Promise<string> => {
     const citizen = people[Math.floor(random() * people.length)];
-    if (!citizen) return;
+    if (!citizen) return '';
     const first = await ask(true, 'GET', `/citizens/${citizen.id}`, { headers: headers() });
     const reply = first && (await follow(first));
     end(reply);
-    if (reply?.status !== 200) return;
+    if (reply?.status !== 200) return exchangeOf(first);
     const { id, idNumber } = reply.body;
     const masked = `${citizen.idNumber.slice(0, 3)}${'*'.repeat(11)}${citizen.idNumber.slice(-4)}`;
     if (id !== citizen.id || idNumber !== masked) ledger.wrong.push(JSON.stringify(reply.body));
+    return exchangeOf(first);
   };
-  const change = async (): Promise<void> => {
+  const change = async (keyed = random() < 0.5): Promise<string> => {
     const citizen = people[Math.floor(random() * people.length)];
     const street = `storm-${seed}-${changes.length}`;
-    const keyed = random() < 0.5;
     const made: Change = { street, keyed, ending: undefined, what: '' };
     changes.push(made);
     const first = await ask(keyed, 'POST', `/citizens/${citizen?.id}/address-changes`, {
@@ -173,23 +178,42 @@ export function startLoad(world: World, callers: number, seed: number): Load {
     if (reply?.status === 201 && !/^ac-\d{6}$/.test(String(reply.body.reference))) {
       ledger.wrong.push(JSON.stringify(reply.body));
     }
+    return exchangeOf(first);
+  };
+  const timed = async (work: () => Promise<string>): Promise<string> => {
+    ledger.calls += 1;
+    const startedMs = Date.now();
+    const exchange = await work();
+    ledger.slowestMs = Math.max(ledger.slowestMs, Date.now() - startedMs);
+    return exchange;
   };
   const working = Array.from({ length: callers }, async () => {
     while (!stopping) {
-      ledger.calls += 1;
-      const startedMs = Date.now();
-      await (random() < 0.6 ? readOne() : change());
-      ledger.slowestMs = Math.max(ledger.slowestMs, Date.now() - startedMs);
+      await timed(() => (random() < 0.6 ? readOne() : change()));
       await sleep(random() * 60);
     }
   });
+  const volleys = new Set<Promise<string[]>>();
   return {
     ledger,
+    volley() {
+      const flying = Promise.all([
+        timed(readOne),
+        timed(() => change(true)),
+        timed(() => change(false)),
+        timed(() => change(false)),
+      ]);
+      volleys.add(flying);
+      return flying;
+    },
     async stop() {
       stopping = true;
-      await Promise.all(working);
+      await Promise.all([...working, ...volleys]);
       caller.close();
       return ledger;
     },
   };
 }
+
+const exchangeOf = (reply: Reply | undefined): string =>
+  String(reply?.headers['sallyport-exchange'] ?? '');
