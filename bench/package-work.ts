@@ -14,7 +14,8 @@ import {
   openPackage,
   openPackageStream,
 } from '@sallyport/shared/package/open.ts';
-import { type SealOptions, sealPackage, sealPackageTo } from '@sallyport/shared/package/seal.ts';
+import { type SealOptions, sealPackage } from '@sallyport/shared/package/seal.ts';
+import { sealPackageTo } from '@sallyport/shared/package/seal-stream.ts';
 import { bytesSource } from '@sallyport/shared/package/source.ts';
 import type { Parties } from './package-parties.ts';
 

@@ -30,12 +30,34 @@ export function writeBytes(out: Cursor, value: Uint8Array): void {
 }
 
 export function writeText(out: Cursor, value: string): void {
+  if (writeShortAscii(out, value)) return;
   if (!value.isWellFormed()) throw refused('text without lone surrogates');
   const length = Buffer.byteLength(value);
   writeHead(out, major.text, length);
   reserve(out, length);
   out.at += out.bytes.write(value, out.at);
 }
+
+/**
+ * Most text of a header is this: written here, it needs no call into the engine. False where it is not;
+ * what was written then is written over.
+ */
+function writeShortAscii(out: Cursor, value: string): boolean {
+  const { length } = value;
+  if (length > shortTextMax || length + 2 > out.bytes.length - out.at) return false;
+  const { bytes } = out;
+  let at = out.at + (length < 24 ? 1 : 2);
+  for (let index = 0; index < length; index += 1, at += 1) {
+    const unit = value.charCodeAt(index);
+    if (unit > 0x7f) return false;
+    bytes[at] = unit;
+  }
+  writeHead(out, major.text, length);
+  out.at = at;
+  return true;
+}
+
+const shortTextMax = 64;
 
 export const writeArray = (out: Cursor, count: number): void => writeHead(out, major.array, count);
 export const writeMap = (out: Cursor, count: number): void => writeHead(out, major.map, count);
@@ -44,14 +66,20 @@ export const readUint = (from: Cursor): number => readHead(from, major.uint);
 
 /** A view, not a copy. */
 export function readBytes(from: Cursor): Buffer {
-  return take(from, readHead(from, major.bytes));
+  const length = readHead(from, major.bytes);
+  skip(from, length);
+  return from.bytes.subarray(from.at - length, from.at);
 }
 
 export function readText(from: Cursor): string {
-  const bytes = take(from, readHead(from, major.text));
-  const text = bytes.toString();
+  const length = readHead(from, major.text);
+  const start = from.at;
+  skip(from, length);
+  const text = from.bytes.toString('utf8', start, from.at);
   // Every fault in UTF-8 decodes to a replacement character, which seldom is there by right.
-  if (text.includes('\ufffd') && !isUtf8(bytes)) throw refused('text in UTF-8');
+  if (text.includes('\ufffd') && !isUtf8(from.bytes.subarray(start, from.at))) {
+    throw refused('text in UTF-8');
+  }
   return text;
 }
 
@@ -84,8 +112,11 @@ export const readMap = (from: Cursor): number => readCount(from, major.map);
 
 /** Bytewise order of encoded text keys: the shorter first, then by UTF-8 bytes. */
 export function compareKeys(a: string, b: string): number {
-  const length = Buffer.byteLength(a) - Buffer.byteLength(b);
-  return length !== 0 ? length : Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const [aBytes, bBytes] = [Buffer.byteLength(a), Buffer.byteLength(b)];
+  if (aBytes !== bBytes) return aBytes - bBytes;
+  // As many bytes as units: ASCII, which strings order by byte.
+  if (aBytes === a.length && bBytes === b.length) return a < b ? -1 : a > b ? 1 : 0;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function readCount(from: Cursor, type: Major): number {
@@ -135,11 +166,9 @@ function readHead(from: Cursor, type: Major): number {
 /** The lead byte of no item that is read here. */
 const indefinite = 0xff;
 
-function take(from: Cursor, length: number): Buffer {
+function skip(from: Cursor, length: number): void {
   if (length > from.bytes.length - from.at) throw refused('an item inside the header');
-  const bytes = from.bytes.subarray(from.at, from.at + length);
   from.at += length;
-  return bytes;
 }
 
 function reserve(out: Cursor, length: number): void {

@@ -12,10 +12,10 @@ import {
   type Cipheriv,
   createCipheriv,
   createDecipheriv,
-  createECDH,
   type Decipheriv,
+  diffieHellman,
   ECDH,
-  hash,
+  generateKeyPairSync,
   randomBytes,
 } from 'node:crypto';
 import { type ErrorCode, SallyportError } from '../errors.ts';
@@ -32,6 +32,7 @@ import {
   set,
   tags,
 } from './der.ts';
+import { digestOf } from './merkle.ts';
 import type { Suite } from './suites.ts';
 
 /** ECDH with the receiver's private key: 65-byte point in, 32-byte shared X out. */
@@ -40,15 +41,19 @@ export type DeriveShared = (point: Uint8Array) => Promise<Buffer>;
 const idData = oid('1.2.840.113549.1.7.1');
 const idAuthEnvelopedData = oid('1.2.840.113549.1.9.16.1.23');
 const small = (value: number): Buffer => integer(Buffer.from([value]));
+const [zero, three, four] = [small(0), small(3), small(4)];
 const wrapIv = Buffer.alloc(8, 0xa6);
 
 /** Encrypts a package KEK for the key of one certificate. */
 export function sealKey(key: Buffer, recipient: Certificate, suite: Suite): Buffer {
-  const ephemeral = createECDH(suite.agreement.curve);
-  const point = ephemeral.generateKeys();
-  const kek = agreedKek(ephemeral.computeSecret(recipient.point), suite);
-  const recipientOf = (wrapped: Buffer): Buffer => keyRecipient(recipient, point, wrapped, suite);
-  return Buffer.concat(seal(Buffer.from(key), kek, recipientOf, suite));
+  const ephemeral = generateKeyPairSync('ec', { namedCurve: suite.agreement.curve });
+  const point = ephemeral.publicKey.export({ format: 'raw-public' });
+  const { privateKey } = ephemeral;
+  const kek = agreedKek(diffieHellman({ privateKey, publicKey: recipient.publicKey }), suite);
+  const content = Buffer.from(key);
+  const { wrapped, nonce, tag } = seal(content, kek, suite);
+  const info = keyRecipient(recipient, point, wrapped, suite);
+  return Buffer.concat([envelopeHead(info, nonce, content.length, suite), content, tag]);
 }
 
 /**
@@ -74,12 +79,24 @@ export async function openKey(
   return key;
 }
 
-/**
- * Encrypts one segment under its KEK, in place: ciphertext replaces `content`. The parts in order
- * are the file; nothing is copied together.
- */
-export function sealSegment(content: Buffer, kek: Buffer, id: Buffer, suite: Suite): Buffer[] {
-  return seal(content, kek, (wrapped) => kekRecipient(id, wrapped, suite), suite);
+/** Where the content of a segment file lies. */
+export function segmentContent(file: Buffer, plainBytes: number, suite: Suite): Buffer {
+  const end = file.length - tagElementBytes(suite);
+  return file.subarray(end - plainBytes, end);
+}
+
+/** Encrypts the content that lies in a segment file under its KEK, and writes the rest around it. */
+export function sealSegment(
+  file: Buffer,
+  plainBytes: number,
+  kek: Buffer,
+  id: Buffer,
+  suite: Suite,
+): void {
+  const content = segmentContent(file, plainBytes, suite);
+  const { wrapped, nonce, tag } = seal(content, kek, suite);
+  file.set(envelopeHead(kekRecipient(id, wrapped, suite), nonce, plainBytes, suite));
+  file.set(tag, file.length - tag.length);
 }
 
 /**
@@ -104,8 +121,10 @@ export function segmentFileBytes(plainBytes: number, id: Buffer, suite: Suite): 
   const wrapped = Buffer.alloc(suite.wrap.keyBytes + 8);
   const nonce = Buffer.alloc(suite.content.nonceBytes);
   const head = envelopeHead(kekRecipient(id, wrapped, suite), nonce, plainBytes, suite);
-  return head.length + plainBytes + 2 + suite.content.tagBytes;
+  return head.length + plainBytes + tagElementBytes(suite);
 }
+
+const tagElementBytes = (suite: Suite): number => 2 + suite.content.tagBytes;
 
 interface Envelope {
   readonly recipient: Buffer;
@@ -150,12 +169,12 @@ function expectForm(
     throw new SallyportError(code, 'expected auth-enveloped data in its one canonical form');
 }
 
+/** Encrypts `content` in place under a new key; `tag` as the element that ends the file. */
 function seal(
   content: Buffer,
   kek: Buffer,
-  recipientOf: (wrapped: Buffer) => Buffer,
   suite: Suite,
-): Buffer[] {
+): { wrapped: Buffer; nonce: Buffer; tag: Buffer } {
   const { cipher: name, keyBytes, nonceBytes, tagBytes } = suite.content;
   const random = randomBytes(keyBytes + nonceBytes);
   const cek = random.subarray(0, keyBytes);
@@ -165,8 +184,7 @@ function seal(
   const cipher = createCipheriv(name, cek, nonce, { authTagLength: tagBytes });
   passThrough(cipher, content, content);
   cipher.final();
-  const head = envelopeHead(recipientOf(wrapped), nonce, content.length, suite);
-  return [head, content, octetString(cipher.getAuthTag())];
+  return { wrapped, nonce, tag: octetString(cipher.getAuthTag()) };
 }
 
 function unseal(parts: Envelope, kek: Buffer, plain: Buffer, suite: Suite): void {
@@ -200,25 +218,29 @@ function passThrough(cipher: Cipheriv | Decipheriv, from: Buffer, to: Buffer): v
  * All of the file before the ciphertext. Written by hand from the inside out: segments are large.
  */
 function envelopeHead(recipient: Buffer, nonce: Buffer, cipherBytes: number, suite: Suite): Buffer {
-  const parameters = sequence(octetString(nonce), small(suite.content.tagBytes));
-  const inner = Buffer.concat([
-    idData,
-    sequence(suite.content.identifier, parameters),
-    derHead(contextTag(0, false), cipherBytes),
-  ]);
-  const contentBytes = inner.length + cipherBytes;
-  const body = Buffer.concat([
-    small(0),
-    set(recipient),
-    derHead(tags.sequence, contentBytes),
-    inner,
-  ]);
-  const bodyBytes = body.length + cipherBytes + 2 + suite.content.tagBytes;
+  const { identifier, tagBytes } = suite.content;
+  const algorithm = sequence(identifier, sequence(octetString(nonce), small(tagBytes)));
+  const recipients = set(recipient);
+  const contentHead = derHead(contextTag(0, false), cipherBytes);
+  const infoBytes = idData.length + algorithm.length + contentHead.length + cipherBytes;
+  const infoHead = derHead(tags.sequence, infoBytes);
+  const beforeInfo = zero.length + recipients.length + infoHead.length;
+  const bodyBytes = beforeInfo + infoBytes + tagElementBytes(suite);
   const bodyHead = derHead(tags.sequence, bodyBytes);
   const explicit = derHead(contextTag(0, true), bodyHead.length + bodyBytes);
   const fileBytes = idAuthEnvelopedData.length + explicit.length + bodyHead.length + bodyBytes;
-  const fileHead = derHead(tags.sequence, fileBytes);
-  return Buffer.concat([fileHead, idAuthEnvelopedData, explicit, bodyHead, body]);
+  return Buffer.concat([
+    derHead(tags.sequence, fileBytes),
+    idAuthEnvelopedData,
+    explicit,
+    bodyHead,
+    zero,
+    recipients,
+    infoHead,
+    idData,
+    algorithm,
+    contentHead,
+  ]);
 }
 
 function keyRecipient(
@@ -230,7 +252,7 @@ function keyRecipient(
   const publicKey = der(tags.bitString, Buffer.from([0]), point);
   return der(
     contextTag(1, true),
-    small(3),
+    three,
     der(contextTag(0, true), der(contextTag(1, true), suite.agreement.keyAlgorithm, publicKey)),
     sequence(suite.agreement.scheme, suite.wrap.algorithm),
     sequence(sequence(recipient.issuerAndSerial, octetString(wrapped))),
@@ -240,7 +262,7 @@ function keyRecipient(
 function kekRecipient(id: Buffer, wrapped: Buffer, suite: Suite): Buffer {
   return der(
     contextTag(2, true),
-    small(4),
+    four,
     sequence(octetString(id)),
     suite.wrap.algorithm,
     octetString(wrapped),
@@ -255,7 +277,7 @@ function agreedKek(shared: Buffer, suite: Suite): Buffer {
   const keyBits = Buffer.alloc(4);
   keyBits.writeUInt32BE(suite.wrap.keyBytes * 8);
   const info = sequence(suite.wrap.algorithm, der(contextTag(2, true), octetString(keyBits)));
-  const block = hash(suite.agreement.kdfHash, Buffer.concat([shared, counter, info]), 'buffer');
+  const block = digestOf(suite.agreement.kdfHash, Buffer.concat([shared, counter, info]));
   return block.subarray(0, suite.wrap.keyBytes);
 }
 

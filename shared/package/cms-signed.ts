@@ -3,10 +3,11 @@
  * of type id-data, one signer named by issuer and serial number, its certificate, two signed
  * attributes. docs/spec/package.md §Signed data.
  */
-import { createHash, hash, verify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { type ErrorCode, SallyportError } from '../errors.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { contextTag, der, derAt, integer, octetString, oid, sequence, set, tags } from './der.ts';
+import { digestOf } from './merkle.ts';
 import { type Suite, suites } from './suites.ts';
 
 /** ECDSA over a digest; returns r ‖ s. */
@@ -35,7 +36,7 @@ export async function signData(
 ): Promise<Buffer> {
   const certificate = readCertificate(signer.certificate, suite);
   const attributes = signedAttributes(content, suite);
-  const digest = createHash(suite.hash.name).update(der(tags.set, attributes)).digest();
+  const digest = digestOf(suite.hash.name, der(tags.set, attributes));
   const signature = encodeSignature(await signer.sign(digest), suite);
   return signedData(content, certificate, attributes, signature, suite);
 }
@@ -101,7 +102,7 @@ export function readSigned(file: Buffer, code: ErrorCode = 'PACKAGE_SIGNATURE'):
  * in it.
  */
 function signedAttributes(content: Uint8Array, suite: Suite): Buffer {
-  const digest = hash(suite.hash.name, content, 'buffer');
+  const digest = digestOf(suite.hash.name, content);
   const messageDigest = sequence(idMessageDigest, set(octetString(digest)));
   return Buffer.concat([contentTypeAttribute, messageDigest]);
 }

@@ -21,19 +21,45 @@ export function contextTag(number: number, constructed: boolean): number {
   return (constructed ? 0xa0 : 0x80) | number;
 }
 
+/** Bytes of tag and length before a content of `length`. */
+export function derHeadBytes(length: number): number {
+  let bytes = 2;
+  if (length < 0x80) return bytes;
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes += 1;
+  return bytes;
+}
+
 /** Tag and length of an element whose content follows elsewhere. */
 export function derHead(tag: number, length: number): Buffer {
-  if (length < 0x80) return Buffer.from([tag, length]);
-  const bytes: number[] = [];
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
-  return Buffer.from([tag, 0x80 | bytes.length, ...bytes]);
+  const head = Buffer.allocUnsafe(derHeadBytes(length));
+  writeHead(head, tag, length, head.length);
+  return head;
 }
 
 /** One element; its content is the parts in order. */
 export function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   let length = 0;
   for (const part of parts) length += part.length;
-  return Buffer.concat([derHead(tag, length), ...parts]);
+  let at = derHeadBytes(length);
+  const element = Buffer.allocUnsafe(at + length);
+  writeHead(element, tag, length, at);
+  for (const part of parts) {
+    element.set(part, at);
+    at += part.length;
+  }
+  return element;
+}
+
+function writeHead(out: Buffer, tag: number, length: number, headBytes: number): void {
+  out[0] = tag;
+  if (headBytes === 2) {
+    out[1] = length;
+    return;
+  }
+  out[1] = 0x80 | (headBytes - 2);
+  for (let at = headBytes - 1, rest = length; at > 1; at -= 1, rest = Math.floor(rest / 256)) {
+    out[at] = rest % 256;
+  }
 }
 
 export const sequence = (...parts: readonly Uint8Array[]): Buffer => der(tags.sequence, ...parts);
@@ -76,44 +102,54 @@ export interface DerElement {
  * the path leaves the bytes or a length is not definite and minimal.
  */
 export function derAt(bytes: Buffer, ...path: readonly number[]): DerElement {
-  let element: DerElement = { whole: bytes, content: bytes };
+  let found: Place = { start: 0, content: 0, end: bytes.length };
   for (const position of path) {
-    let offset = 0;
+    let child = placeAt(bytes, found.content, found.end);
     for (let index = 0; index < position; index += 1) {
-      offset += readElement(element.content, offset).whole.length;
+      child = placeAt(bytes, child.end, found.end);
     }
-    element = readElement(element.content, offset);
+    found = child;
   }
-  return element;
+  const { start, content, end } = found;
+  return { whole: bytes.subarray(start, end), content: bytes.subarray(content, end) };
 }
 
 /** The elements that follow each other in `bytes`, whole. Throws as derAt does. */
 export function derElements(bytes: Buffer): Buffer[] {
   const found: Buffer[] = [];
   for (let offset = 0; offset < bytes.length; ) {
-    const { whole } = readElement(bytes, offset);
-    found.push(whole);
-    offset += whole.length;
+    const { end } = placeAt(bytes, offset, bytes.length);
+    found.push(bytes.subarray(offset, end));
+    offset = end;
   }
   return found;
 }
 
-function readElement(bytes: Buffer, offset: number): DerElement {
-  const tag = bytes[offset];
-  const first = bytes[offset + 1];
-  if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) throw malformed();
+/** Where an element and its content start, and where both end. */
+interface Place {
+  readonly start: number;
+  readonly content: number;
+  readonly end: number;
+}
+
+/** The element at `start`, inside a parent that ends at `limit`. */
+function placeAt(bytes: Buffer, start: number, limit: number): Place {
+  const tag = bytes[start];
+  const first = bytes[start + 1];
+  let content = start + 2;
+  if (tag === undefined || first === undefined || content > limit) throw malformed();
+  if ((tag & 0x1f) === 0x1f) throw malformed();
   let length = first;
-  let start = offset + 2;
   if (first >= 0x80) {
     const count = first & 0x7f;
-    if (count < 1 || count > 4 || start + count > bytes.length) throw malformed();
-    length = bytes.readUIntBE(start, count);
-    start += count;
-    if (derHead(tag, length).length !== start - offset) throw malformed();
+    if (count < 1 || count > 4 || content + count > limit) throw malformed();
+    length = bytes.readUIntBE(content, count);
+    content += count;
+    if (derHeadBytes(length) !== content - start) throw malformed();
   }
-  const end = start + length;
-  if (end > bytes.length) throw malformed();
-  return { whole: bytes.subarray(offset, end), content: bytes.subarray(start, end) };
+  const end = content + length;
+  if (end > limit) throw malformed();
+  return { start, content, end };
 }
 
 function malformed(): SallyportError {

@@ -7,17 +7,18 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
 import type { MessageHeader } from '../exchange/message.ts';
-import { leafPrefix, treeRoot } from './merkle.ts';
+import { digestOf, leafPrefix, treeRoot } from './merkle.ts';
 import { decodeHeader, lengthsBytes, readLengths } from './message.ts';
 import type { Suite } from './suites.ts';
 
 export const saltBytes = 16;
 
 /**
- * Leaf in the message tree. The salt keeps a leaf from telling whether a guessed message is there.
+ * Leaf in the message tree; `digest` in hex. The salt keeps a leaf from telling whether a guessed
+ * message is there.
  */
-export function messageLeaf(salt: Uint8Array, digest: Buffer, suite: Suite): Buffer {
-  return hash(suite.hash.name, Buffer.concat([leafPrefix, salt, digest]), 'buffer');
+export function messageLeaf(salt: Uint8Array, digest: string, suite: Suite): Buffer {
+  return digestOf(suite.hash.name, Buffer.concat([leafPrefix, salt, Buffer.from(digest, 'hex')]));
 }
 
 /** What a reader meets, in order: message, body*, end, message, … */
@@ -36,10 +37,10 @@ export type FramePart =
 
 export interface FrameReader {
   /**
-   * Cuts authenticated plaintext into parts. Bodies are views into it; nothing else refers to it
-   * after the last part. Errors: PACKAGE_MESSAGE.
+   * Cuts authenticated plaintext into parts. Bodies are views into it; nothing else refers to it.
+   * Errors: PACKAGE_MESSAGE.
    */
-  push(plain: Buffer): Generator<FramePart>;
+  push(plain: Buffer): FramePart[];
   /** After the last segment: checks that nothing is open and count and root are the manifest's. */
   finish(): readonly Buffer[];
 }
@@ -61,12 +62,13 @@ export function createFrameReader(
   let open: OpenMessage | undefined;
   let contentLeft = expected.contentBytes;
 
-  const end = (salt: Buffer, digest: Buffer): FramePart => {
+  const end = (salt: Buffer, digest: string): FramePart => {
     const index = leaves.push(messageLeaf(salt, digest, suite)) - 1;
-    return { part: 'end', index, digest: digest.toString('hex') };
+    return { part: 'end', index, digest };
   };
 
-  function* push(plain: Buffer): Generator<FramePart> {
+  function push(plain: Buffer): FramePart[] {
+    const parts: FramePart[] = [];
     const bytes = held.length === 0 ? plain : Buffer.concat([held, plain]);
     held = none;
     let at = 0;
@@ -76,32 +78,33 @@ export function createFrameReader(
         at += piece.length;
         open.left -= piece.length;
         open.hash.update(piece);
-        yield { part: 'body', bytes: piece };
-        if (open.left > 0) return;
-        yield end(open.salt, open.hash.digest());
+        parts.push({ part: 'body', bytes: piece });
+        if (open.left > 0) break;
+        parts.push(end(open.salt, open.hash.digest('hex')));
         open = undefined;
         continue;
       }
       const head = readHead(bytes.subarray(at), contentLeft);
       if (!head) {
         held = Buffer.from(bytes.subarray(at));
-        return;
+        break;
       }
       if (leaves.length === expected.messageCount) throw refused('no message beyond the count');
       const { salt, bodyBytes } = head;
       const start = at + saltBytes;
       at = start + head.head.length;
       contentLeft -= saltBytes + head.head.length + bodyBytes;
-      yield { part: 'message', index: leaves.length, ...head };
+      parts.push({ part: 'message', index: leaves.length, ...head });
       if (bodyBytes > bytes.length - at) {
         open = { salt, hash: createHash(suite.hash.name).update(head.head), left: bodyBytes };
         continue;
       }
       const body = bytes.subarray(at, at + bodyBytes);
       at += bodyBytes;
-      if (bodyBytes > 0) yield { part: 'body', bytes: body };
-      yield end(salt, hash(suite.hash.name, bytes.subarray(start, at), 'buffer'));
+      if (bodyBytes > 0) parts.push({ part: 'body', bytes: body });
+      parts.push(end(salt, hash(suite.hash.name, bytes.subarray(start, at))));
     }
+    return parts;
   }
 
   function finish(): readonly Buffer[] {

@@ -12,7 +12,7 @@ import { readCertificate } from './certificate.ts';
 import { type DeriveShared, openKey, openSegment } from './cms-enveloped.ts';
 import { createFrameReader, type FramePart } from './frame.ts';
 import type { Manifest } from './manifest.ts';
-import { segmentAt, segmentKek } from './segments.ts';
+import { segmentKek } from './segments.ts';
 import type { ByteSource } from './source.ts';
 import {
   readSegments,
@@ -65,7 +65,7 @@ export type PackagePart =
   | FramePart;
 
 /**
- * Opens a package of any size, one segment in memory at a time. Each part is authentic when it is
+ * Opens a package of any size, two segments in memory at a time. Each part is authentic when it is
  * yielded, and the bytes of a body are gone when the next part is asked for. The package is whole
  * only when the generator returns (the leaves of its messages), so nothing may take effect before.
  * Errors in check order: those of verifyManifest, PACKAGE_RECEIVER, PACKAGE_LANE,
@@ -141,16 +141,14 @@ async function* decrypt(
   { self }: OpenOptions,
   memoryOf: (bytes: number) => Buffer,
 ): AsyncGenerator<Buffer> {
-  const { manifest, suite } = verified;
+  const { suite } = verified;
   const { keys, segmentsStart } = await verifyParts(source, verified);
   const kek = await openKey(keys, readCertificate(self.certificate, suite), self.derive, suite);
-  let index = 0;
-  for await (const file of readSegments(source, verified, segmentsStart)) {
-    const { id, plainBytes } = segmentAt(manifest, index, suite);
+  for await (const { segment, file } of readSegments(source, verified, segmentsStart)) {
+    const { id, plainBytes } = segment;
     const plain = memoryOf(plainBytes);
     openSegment(file, segmentKek(kek, id, suite), id, plain, suite);
     yield plain;
-    index += 1;
   }
 }
 

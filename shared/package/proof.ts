@@ -58,7 +58,7 @@ export function verifyProof(
   const suite = suiteOf(manifest.suite);
   const digest = messageDigest(proof.head, proof.body, suite);
   const isIncluded = verifyInclusion(suite.hash, {
-    leaf: messageLeaf(proof.salt, Buffer.from(digest, 'hex'), suite),
+    leaf: messageLeaf(proof.salt, digest, suite),
     index: proof.index,
     count: manifest.messageCount,
     path: proof.path,

@@ -1,8 +1,8 @@
 /** Identity, key and place of each segment. docs/spec/package.md §Segments. */
 import { hkdfSync } from 'node:crypto';
-import { segmentFileBytes } from './cms-enveloped.ts';
+import { sealSegment, segmentContent, segmentFileBytes } from './cms-enveloped.ts';
 import type { Suite } from './suites.ts';
-import { entryBytes } from './tar.ts';
+import { blockBytes, entryBytes, entryHead } from './tar.ts';
 
 export interface SegmentPlan {
   readonly packageId: string;
@@ -36,6 +36,29 @@ export function segmentsArchiveBytes(plan: SegmentPlan, suite: Suite): number {
   const last = segmentAt(plan, plan.segmentCount - 1, suite);
   const first = segmentAt(plan, 0, suite);
   return (plan.segmentCount - 1) * entryBytes(first.fileBytes) + entryBytes(last.fileBytes);
+}
+
+/** Where the plaintext lies in the archive entry of a segment that is to be sealed. */
+export function contentOf(entry: Buffer, { plainBytes, fileBytes }: Segment, suite: Suite): Buffer {
+  return segmentContent(entry.subarray(blockBytes, blockBytes + fileBytes), plainBytes, suite);
+}
+
+/** Seals the content in `entry` where it lies, and writes all that surrounds it. */
+export function sealEntry(entry: Buffer, segment: Segment, packageKek: Buffer, suite: Suite): void {
+  const { name, id, plainBytes, fileBytes } = segment;
+  const end = blockBytes + fileBytes;
+  entry.set(entryHead(name, fileBytes));
+  const kek = segmentKek(packageKek, id, suite);
+  sealSegment(entry.subarray(blockBytes, end), plainBytes, kek, id, suite);
+  entry.fill(0, end);
+}
+
+/**
+ * What the leaf of a segment hashes, as it lies in the archive entry: the last byte of the header
+ * block is the zero that comes before a leaf.
+ */
+export function leafInput(entry: Buffer, { fileBytes }: Segment): Buffer {
+  return entry.subarray(blockBytes - 1, blockBytes + fileBytes);
 }
 
 const label = 'sallyport/seg/v1';

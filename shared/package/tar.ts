@@ -12,26 +12,33 @@ export const blockBytes = 512;
 export const archiveEnd: Buffer = Buffer.alloc(2 * blockBytes);
 
 const sizeField = { start: 124, digits: 11 };
+const checksumStart = 148;
 const entryBytesMax = 8 ** sizeField.digits - 1;
+
+/** What every header block has in common: name, size and checksum are missing. */
+const commonHead = Buffer.alloc(blockBytes);
+commonHead.write('0000644\0', 100, 'ascii');
+commonHead.write('0000000\0', 108, 'ascii');
+commonHead.write('0000000\0', 116, 'ascii');
+commonHead.write('00000000000\0', 136, 'ascii');
+commonHead.write('        ', checksumStart, 'ascii');
+commonHead.write('0', 156, 'ascii');
+commonHead.write('ustar\x0000', 257, 'ascii');
+commonHead.write('0000000\0', 329, 'ascii');
+commonHead.write('0000000\0', 337, 'ascii');
+const commonSum = commonHead.reduce((sum, byte) => sum + byte, 0);
 
 /** The header block of a regular file. */
 export function entryHead(name: string, size: number): Buffer {
   if (size > entryBytesMax) throw new RangeError(`expected a size of 11 octal digits, got ${size}`);
-  const block = Buffer.alloc(blockBytes);
+  const digits = size.toString(8).padStart(sizeField.digits, '0');
+  const block = Buffer.from(commonHead);
   block.write(name, 0, 'ascii');
-  block.write('0000644\0', 100, 'ascii');
-  block.write('0000000\0', 108, 'ascii');
-  block.write('0000000\0', 116, 'ascii');
-  block.write(`${size.toString(8).padStart(sizeField.digits, '0')}\0`, sizeField.start, 'ascii');
-  block.write('00000000000\0', 136, 'ascii');
-  block.write('        ', 148, 'ascii');
-  block.write('0', 156, 'ascii');
-  block.write('ustar\x0000', 257, 'ascii');
-  block.write('0000000\0', 329, 'ascii');
-  block.write('0000000\0', 337, 'ascii');
-  let sum = 0;
-  for (const byte of block) sum += byte;
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'ascii');
+  block.write(digits, sizeField.start, 'ascii');
+  let sum = commonSum;
+  for (let at = 0; at < name.length; at += 1) sum += name.charCodeAt(at);
+  for (let at = 0; at < digits.length; at += 1) sum += digits.charCodeAt(at);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, checksumStart, 'ascii');
   return block;
 }
 

@@ -12,8 +12,8 @@ import { limits } from '../limits.ts';
 import { readCertificate } from './certificate.ts';
 import { verifySigned } from './cms-signed.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
-import { leafHash, treeRoot } from './merkle.ts';
-import { segmentAt, segmentsArchiveBytes } from './segments.ts';
+import { digestOf, treeRoot } from './merkle.ts';
+import { leafInput, type Segment, segmentAt, segmentsArchiveBytes } from './segments.ts';
 import { type ByteSource, truncated } from './source.ts';
 import { type Suite, suiteOf } from './suites.ts';
 import {
@@ -97,8 +97,8 @@ export async function verifyParts(
   }
   expectZeros(await source.read(endStart, archiveEnd.length));
   const leaves: Buffer[] = [];
-  for await (const file of readSegments(source, verified, segmentsStart)) {
-    leaves.push(leafHash(suite.hash.name, file));
+  for await (const { leaf } of readSegments(source, verified, segmentsStart)) {
+    leaves.push(digestOf(suite.hash.name, leaf));
   }
   if (treeRoot(suite.hash.name, leaves).toString('hex') !== manifest.segmentRoot) {
     throw new SallyportError('PACKAGE_SEGMENTS', 'expected the segments of the manifest');
@@ -106,25 +106,47 @@ export async function verifyParts(
   return { keys, segmentsStart };
 }
 
+export interface SegmentRead {
+  readonly segment: Segment;
+  readonly file: Buffer;
+  /** What its leaf hashes. */
+  readonly leaf: Buffer;
+}
+
 /**
- * Segment files in order, one in memory at a time: each is gone when the next is asked for. Errors:
- * PACKAGE_LAYOUT, PACKAGE_TRUNCATED.
+ * Segment files in order, each gone when the next is asked for: the next one is read meanwhile, so
+ * that two are in memory. Errors: PACKAGE_LAYOUT, PACKAGE_TRUNCATED.
  */
 export async function* readSegments(
   source: ByteSource,
   { manifest, suite }: Pick<VerifiedManifest, 'manifest' | 'suite'>,
   segmentsStart: number,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<SegmentRead> {
+  const memories: Buffer[] = [];
   let offset = segmentsStart;
-  let memory: Buffer | undefined;
-  for (let index = 0; index < manifest.segmentCount; index += 1) {
-    const { name, fileBytes } = segmentAt(manifest, index, suite);
-    const whole = await source.read(offset, entryBytes(fileBytes), memory);
-    memory ??= whole;
-    expectEntryHead(whole.subarray(0, blockBytes), name, fileBytes);
-    expectZeros(whole.subarray(blockBytes + fileBytes));
-    yield whole.subarray(blockBytes, blockBytes + fileBytes);
-    offset += whole.length;
+  const start = (index: number) => {
+    const segment = segmentAt(manifest, index, suite);
+    const bytes = entryBytes(segment.fileBytes);
+    const reading = source.read(offset, bytes, memories[index % 2]);
+    // Awaited when its turn comes or at the end: until then a failure is not unhandled.
+    reading.catch(() => {});
+    offset += bytes;
+    return { segment, reading };
+  };
+  let next = start(0);
+  try {
+    for (let index = 0; index < manifest.segmentCount; index += 1) {
+      const { segment, reading } = next;
+      const entry = await reading;
+      memories[index % 2] ??= entry;
+      if (index + 1 < manifest.segmentCount) next = start(index + 1);
+      const end = blockBytes + segment.fileBytes;
+      expectEntryHead(entry.subarray(0, blockBytes), segment.name, segment.fileBytes);
+      expectZeros(entry.subarray(end));
+      yield { segment, file: entry.subarray(blockBytes, end), leaf: leafInput(entry, segment) };
+    }
+  } finally {
+    await next.reading.catch(() => {});
   }
 }
 

@@ -11,11 +11,8 @@ import { limits } from '@sallyport/shared/limits.ts';
 import { fileSink, fileSource } from '@sallyport/shared/package/adapter/file.ts';
 import { encodeHead } from '@sallyport/shared/package/message.ts';
 import { openPackage, openPackageStream } from '@sallyport/shared/package/open.ts';
-import {
-  type SealOptions,
-  type StreamedMessage,
-  sealPackageTo,
-} from '@sallyport/shared/package/seal.ts';
+import type { SealOptions } from '@sallyport/shared/package/seal.ts';
+import { type StreamedMessage, sealPackageTo } from '@sallyport/shared/package/seal-stream.ts';
 import { bytesSource } from '@sallyport/shared/package/source.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import {

@@ -7,7 +7,12 @@ import { createHash } from 'node:crypto';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCertificate } from '@sallyport/shared/package/certificate.ts';
-import { openKey, sealKey, sealSegment } from '@sallyport/shared/package/cms-enveloped.ts';
+import {
+  openKey,
+  sealKey,
+  sealSegment,
+  segmentContent,
+} from '@sallyport/shared/package/cms-enveloped.ts';
 import { signData } from '@sallyport/shared/package/cms-signed.ts';
 import { derAt, derHead, integer, sequence } from '@sallyport/shared/package/der.ts';
 import { messageLeaf } from '@sallyport/shared/package/frame.ts';
@@ -115,16 +120,17 @@ const rootOf = (segments: readonly Buffer[]): string =>
 async function around(plain: Buffer, leaves: Buffer[], changes: Partial<Manifest> = {}) {
   const of = await parts([requestMessage(0)]);
   const manifest = { ...of.manifest, contentBytes: plain.length, messageCount: leaves.length };
-  const { id } = segmentAt(manifest, 0, suite);
-  const file = Buffer.concat(sealSegment(plain, segmentKek(of.kek, id, suite), id, suite));
+  const { id, fileBytes } = segmentAt(manifest, 0, suite);
+  const file = Buffer.alloc(fileBytes);
+  plain.copy(segmentContent(file, plain.length, suite));
+  sealSegment(file, plain.length, segmentKek(of.kek, id, suite), id, suite);
   const messageRoot = treeRoot('sha256', leaves).toString('hex');
   return resigned({ ...of, manifest, segments: [file] }, { messageRoot, ...changes });
 }
 
 const salt = Buffer.alloc(16, 0x5a);
 const frameOf = ({ head, body }: EncodedMessage): Buffer => Buffer.concat([salt, head, body]);
-const leafOf = ({ digest }: EncodedMessage): Buffer =>
-  messageLeaf(salt, Buffer.from(digest, 'hex'), suite);
+const leafOf = ({ digest }: EncodedMessage): Buffer => messageLeaf(salt, digest, suite);
 
 function flipped(bytes: Buffer, at: number, bit = 1): Buffer {
   const copy = Buffer.from(bytes);
