@@ -95,7 +95,7 @@ export const limits = {
   exchangesInFlightMax: 32_768,
   paceWindowMs: 250,
   paceWindowMsMax: 2_000,
-  paceAnswersMin: 16,
+  paceAnswersMin: 8,
   /** Fewer than that are no queue. */
   paceWaitingMin: 32,
   retryAfterMsMax: 60_000,

@@ -1,0 +1,92 @@
+/**
+ * A pair under mixed traffic for a minute, or for SALLYPORT_SOAK_SECONDS: what its processes and files take
+ * stays what it was after the warm-up. docs/operating/soak.md explains the table.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { findSoftHsm } from '@sallyport/cli/demo/softhsm.ts';
+import { processNames } from '@sallyport/shared/config/home.ts';
+import { isSettled, sleep } from '../faults/world.ts';
+import { until } from '../until.ts';
+import { type SoakPair, startSoakPair } from './pair.ts';
+import { type NodeSample, sampleNode } from './sample.ts';
+import { type Row, rowsOf, tableOf } from './table.ts';
+import { runTraffic, type Traffic } from './traffic.ts';
+
+const seconds = Number(process.env.SALLYPORT_SOAK_SECONDS ?? 60);
+const perSecond = Number(process.env.SALLYPORT_SOAK_RATE ?? 25);
+const seed = Number(process.env.SALLYPORT_SEED ?? 20261123);
+const samples = 24;
+
+/** What a process may take more in the last third than in the second, whatever it did meanwhile. */
+const growthMax = { rssBytes: 48 * 1024 * 1024, fds: 8, threads: 2 };
+
+/** The last receipts and heartbeats, for which nobody sends a receipt. */
+const restMax = 4;
+/** 10,000 pages of 8 KiB, and what one commit adds. */
+const walBytesMax = 96 * 1024 * 1024;
+
+let soak: SoakPair | undefined;
+
+before(async () => {
+  soak = await startSoakPair((await findSoftHsm()) ? 'softhsm' : 'soft', { atOnce: 64, tookMs: 2 });
+});
+after(() => soak?.close());
+
+test(`a pair takes no more after ${seconds} s of traffic than after its warm-up`, async (t) => {
+  assert.ok(soak);
+  const { pair } = soak;
+  t.diagnostic(`seed ${seed}, ${perSecond} calls/s, keys in ${pair.hsm}`);
+  const roles = ['outer', 'inner'] as const;
+  const taken: Record<(typeof roles)[number], NodeSample[]> = { outer: [], inner: [] };
+  const look = async (): Promise<void> => {
+    for (const [at, role] of roles.entries()) {
+      taken[role].push(await sampleNode(pair[role], pair.managementUrls[at] ?? ''));
+    }
+  };
+  const traffic = runTraffic(soak, perSecond, seconds * 1000, seed);
+  for (let sample = 0; sample < samples; sample += 1) {
+    await sleep((seconds * 1000) / samples);
+    await look();
+    process.stdout.write(`${lineOf(sample, taken.outer.at(-1), taken.inner.at(-1))}\n`);
+  }
+  const { endings, wrong } = await traffic;
+  await until(() => isSettled(pair), 30_000);
+  await sleep(1_000);
+  await look();
+  for (const line of told(endings)) t.diagnostic(line);
+  assert.deepEqual(wrong, [], 'every call ended as its kind may');
+  for (const role of roles) {
+    const rows = rowsOf(role, taken[role]);
+    for (const line of tableOf(rows)) t.diagnostic(line);
+    assertBounded(rows);
+    const { files } = taken[role].at(-1) as NodeSample;
+    assert.ok(files.spoolFiles <= restMax, `${role}: ${files.spoolFiles} files in the spool`);
+    assert.ok(files.walBytes <= walBytesMax, `${role}: a log of ${files.walBytes} bytes`);
+    assert.equal(files.temporaryFiles, 0, `${role}: no half-written file is left`);
+  }
+});
+
+function assertBounded(rows: readonly Row[]): void {
+  for (const { name, what, middle, last } of rows) {
+    if (what === 'pid') assert.equal(last, middle, `${name} was not started again`);
+    const most = growthMax[what as keyof typeof growthMax];
+    if (most === undefined) continue;
+    assert.ok(last - middle <= most, `${name}: ${what} grew from ${middle} to ${last}`);
+  }
+}
+
+function lineOf(sample: number, ...nodes: readonly (NodeSample | undefined)[]): string {
+  const sizes = nodes.map((node) =>
+    processNames.map((name) => Math.round((node?.processes[name].rssBytes ?? 0) / 1024 / 1024)),
+  );
+  const at = Math.round(((sample + 1) * seconds) / samples);
+  return `${String(at).padStart(5)} s  RSS MiB  ${sizes.map((of) => of.join(' ')).join('  |  ')}`;
+}
+
+function told(endings: Traffic['endings']): string[] {
+  return [...endings].map(([kind, ends]) => {
+    const counts = [...ends].map(([what, count]) => `${what}: ${count}`).join(', ');
+    return `${kind.padEnd(22)} ${counts}`;
+  });
+}
