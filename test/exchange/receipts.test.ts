@@ -82,6 +82,29 @@ test('what the peer asks for is sent again, once in a while and so many at a tim
   assert.equal(asked(many, 9_000).length, limits.resendRequestMax);
 });
 
+test('requests without end are answered as often as those of a sound peer', () => {
+  const flight = createInFlight(1000);
+  const many = Array.from({ length: 10_000 }, (_, index) => index + 1);
+  for (const sequence of many) flight.add(sealed(sequence), 0);
+  let again = 0;
+  for (let nowMs = 0; nowMs < 10_000; nowMs += 10) {
+    const from = (nowMs * 25) % 9_000;
+    again += flight.asked(many.slice(from, from + 256), nowMs).length;
+  }
+  assert.ok(again <= limits.resendRequestMax + 10 * limits.resendsPerSecondMax, `${again}`);
+});
+
+test('the word that a package was sent counts once for each time that it was handed over', () => {
+  const flight = createInFlight(1000);
+  flight.add(sealed(1), 0);
+  assert.equal(flight.sent(1, 500), true);
+  for (let nowMs = 501; nowMs < 1500; nowMs += 1) assert.equal(flight.sent(1, nowMs), false);
+  assert.equal(flight.late(1500).length, 1);
+  assert.equal(flight.resends(1), 1);
+  assert.equal(flight.sent(1, 1501), true);
+  assert.equal(flight.sent(2, 1501), false);
+});
+
 test('a receipt settles what it names and nothing else', () => {
   const flight = createInFlight(1000);
   for (const sequence of [1, 2, 3, 4, 5]) flight.add(sealed(sequence), 0);

@@ -28,7 +28,7 @@ import { connect, type IpcLink } from '@sallyport/shared/processes/ipc/socket.ts
 import { runSigner } from '@sallyport/shared/processes/signer/signer.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
 
@@ -91,7 +91,12 @@ export const samplePolicy = join(
   '../../examples/citizen-registry/policy/policy.yaml',
 );
 
-export async function startRig(options: { seed: number; upstream: Upstream }): Promise<Rig> {
+export async function startRig(options: {
+  seed: number;
+  upstream: Upstream;
+  /** Where the guards' lines of log go; nowhere without. */
+  log?: Logger;
+}): Promise<Rig> {
   const dir = temporaryFolder();
   const random = randomFrom(options.seed);
   const clock = { offsetMs: 0 };
@@ -130,6 +135,7 @@ export async function startRig(options: { seed: number; upstream: Upstream }): P
       storeFault: () => storeFault[role],
       carry: (names) => carry(role, names),
       upstream: options.upstream,
+      log: options.log ?? quiet,
     });
   const outer = await start('outer');
   const inner = await start('inner');
@@ -170,6 +176,7 @@ interface SideParts {
   readonly storeFault: () => ErrorCode | undefined;
   readonly carry: (names: readonly string[]) => void;
   readonly upstream: Upstream;
+  readonly log: Logger;
 }
 
 async function startSide(role: Role, dirs: Record<Role, string>, parts: SideParts) {
@@ -212,7 +219,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       resendFirstMs: 150,
       heartbeatMs: 400,
       journey: role === 'outer' ? outerJourney : innerJourney,
-      log: quiet,
+      log: parts.log,
       now: () => Date.now() + parts.clock.offsetMs + parts.skewMs(),
       steady: () => performance.now() + parts.clock.offsetMs,
     });

@@ -10,6 +10,7 @@ import { createHold, type HoldStatus, isHoldable } from '../../exchange/hold.ts'
 import { createReceivingLane, type ReceivingLane } from '../../exchange/lane.ts';
 import type { MessageHeader } from '../../exchange/message.ts';
 import { createReceiptBook, type ReceiptBook } from '../../exchange/receipts.ts';
+import { limits } from '../../limits.ts';
 import { openPackage } from '../../package/open.ts';
 import { bytesSource } from '../../package/source.ts';
 import { type LaneName, laneKey, type Signer } from '../../ports.ts';
@@ -18,7 +19,15 @@ import type { Arrived, ArrivedPlace, NodeIdentity, PeerIdentity, Taking } from '
 import { createIntake } from './intake.ts';
 import { patiently, retryable } from './patience.ts';
 import type { SparingRecord } from './sparing.ts';
-import { archive, nameOf, readPackage, remove, type SpoolPaths, setAside } from './spool.ts';
+import {
+  archive,
+  foreignIn,
+  nameOf,
+  readPackage,
+  remove,
+  type SpoolPaths,
+  setAside,
+} from './spool.ts';
 import { verifyWhole } from './whole.ts';
 
 export interface ReceivingOptions {
@@ -137,7 +146,9 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       const opened = await openAt(bytes, atMs, (manifest) => {
         came.place = placeOf({ ...manifest, lane: laneName });
         options.heard(manifest.createdAtMs);
-        hold.proved(manifest.sequence, 'fits');
+        // However far it jumps, it says nothing of what is further than the window.
+        const furthest = lane.contiguous + limits.laneWindowMax + 1;
+        hold.proved(Math.min(manifest.sequence, furthest), 'fits');
         lane.judge(manifest);
       });
       await takeIn(came, opened);
@@ -254,7 +265,22 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
       intake.done(name);
       if (code === 'LANE_REPLAY') book.due(performance.now());
       if (code === 'LANE_REPLAY' || code === 'LANE_WINDOW') remove(spool.inDir, name);
-      else setAside(spool, name);
+      else setAside(spool.inDir, name, spool.refusedDir);
+    }
+  };
+
+  /** What the mover left that no package can be. */
+  const setForeignAside = (): void => {
+    const { inDir, refusedDir } = options.spool;
+    for (const name of foreignIn(inDir)) {
+      const event = {
+        event: 'refuse',
+        atMs: now(),
+        code: 'CHANNEL_FRAME',
+        lane: laneName,
+      } as const;
+      options.refusals.record(event, `${JSON.stringify(name)}: expected a package`);
+      setAside(inDir, name, refusedDir);
     }
   };
 
@@ -284,6 +310,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     book,
     collected: intake.collected,
     async resume() {
+      setForeignAside();
       intake.enqueue(store.unfinishedInbound());
       await intake.list();
     },
