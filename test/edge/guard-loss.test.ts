@@ -72,7 +72,7 @@ test('a caller that left while the guard was away is not told to the next one', 
   await until(() => rig.guard.calls.length === 1);
   await rig.guard.kill();
   socket.destroy();
-  await until(() => rig.log.some((line) => line.msg === 'aborted by the caller'));
+  await until(() => rig.log.some((line) => line.msg === 'caller left'));
   await rig.guard.start();
   await until(() => rig.guard.hellos.length === 2);
   assert.equal((await Promise.race([rig.send({ path: '/b' }), pause(100)])) ?? 'waits', 'waits');

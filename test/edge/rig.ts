@@ -7,7 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import type { CallHead } from '@sallyport/shared/processes/edge/call-head.ts';
 import { type Edge, type EdgeOptions, runEdge } from '@sallyport/shared/processes/edge/run.ts';
 import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
-import { type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import { connectOnce, type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import { pino } from 'pino';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { selfSigned } from '../x509/self-signed.ts';
@@ -77,6 +77,8 @@ export interface Rig {
   readonly port: number;
   readonly edgeSocketPath: string;
   readonly log: Record<string, unknown>[];
+  /** A counter's values by their labels, as the admin process would get them. */
+  counts(metric: string): Promise<Record<string, number>>;
   send(options?: RequestOptions, body?: string | Buffer): Promise<Answered>;
   /** Writes the text on a new TLS connection and reads until it ends or `ms` pass. */
   raw(text: string, ms?: number): Promise<string>;
@@ -123,9 +125,23 @@ export async function startRig(
     port,
     edgeSocketPath,
     log,
+    counts: (metric) => countsOf(edgeSocketPath, metric),
     send: (given = {}, body) => sendTo({ host: '127.0.0.1', port, agent, ...given }, body),
     raw: (text, ms) => rawTo(port, text, ms),
   };
+}
+
+async function countsOf(edgeSocketPath: string, name: string): Promise<Record<string, number>> {
+  const admin = await connectOnce(edgeSocketPath);
+  const { head } = await admin.request('metrics');
+  admin.close();
+  const metrics = head as {
+    name: string;
+    values: { value: number; labels: Record<string, string> }[];
+  }[];
+  const metric = metrics.find((one) => one.name === name);
+  const values = metric?.values ?? [];
+  return Object.fromEntries(values.map((one) => [Object.values(one.labels).join(' '), one.value]));
 }
 
 async function sendTo(options: RequestOptions, body?: string | Buffer): Promise<Answered> {

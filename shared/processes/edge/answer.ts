@@ -71,14 +71,14 @@ export function writeReply(
   return body.length;
 }
 
-/** Writes a problem; `extra` are headers that the guard gave along (Allow, Retry-After). Returns the body's bytes. */
+/** Writes a problem; `extra` are headers that the guard gave along (Allow, Retry-After). */
 export function writeProblem(
   res: ServerResponse,
   id: string,
   code: ErrorCode,
   close: boolean,
   extra: Readonly<Record<string, string>> = {},
-): number {
+): void {
   const body = problemBody(id, code);
   const head = problemHeaders(id, code, body, close, extra['retry-after']);
   for (const [name, value] of Object.entries(extra)) {
@@ -86,7 +86,6 @@ export function writeProblem(
   }
   res.writeHead(errorTable[code].status, head);
   res.end(body);
-  return body.length;
 }
 
 /** The same where there is no response object: the parser gave up. The connection ends with it. */

@@ -1,50 +1,37 @@
-/** Request bodies in bounded memory: each call has a maximum, and all calls together have one. */
+/** A request's body in bounded memory: it has a maximum, and all bodies together have one. */
 import type { IncomingMessage } from 'node:http';
-import { SallyportError } from '../../errors.ts';
+import type { SallyportError } from '../../errors.ts';
 import { bodyTooLarge } from './call-head.ts';
-
-/** Bytes of bodies that the edge holds at the moment. */
-export interface BodyBudget {
-  bytes: number;
-  readonly bytesMax: number;
-}
-
-export interface BodyHolder {
-  /** Bytes charged to the budget for this call; whoever ends the call gives them back. */
-  bodyBytes: number;
-}
+import { addPiece, joinPieces, startPieces } from './pieces.ts';
 
 /**
- * Collects the body and calls one of the two, or neither where the caller left. Errors: REQUEST_TOO_LARGE,
- * OVERLOADED (all bodies together).
+ * Collects the body and calls one of the two, or neither where the caller left. `take` is told each
+ * piece's bytes and answers false where the body is wanted no more. Errors: REQUEST_TOO_LARGE.
  */
 export function collectBody(
   req: IncomingMessage,
-  holder: BodyHolder,
-  budget: BodyBudget,
   bytesMax: number,
+  take: (bytes: number) => boolean,
   onBody: (body: Buffer) => void,
   onRefused: (error: SallyportError) => void,
 ): void {
-  const chunks: Buffer[] = [];
-  const refuse = (error: SallyportError): void => {
-    req.off('data', take).off('end', finish).pause();
-    onRefused(error);
-  };
-  const take = (chunk: Buffer): void => {
-    holder.bodyBytes += chunk.length;
-    budget.bytes += chunk.length;
-    if (holder.bodyBytes > bytesMax) refuse(bodyTooLarge(bytesMax));
-    else if (budget.bytes > budget.bytesMax) refuse(noRoom());
-    else chunks.push(chunk);
-  };
-  const finish = (): void => {
-    const [first] = chunks;
-    onBody(first && chunks.length === 1 ? first : Buffer.concat(chunks));
-  };
-  req.on('data', take).on('end', finish);
-}
-
-function noRoom(): SallyportError {
-  return new SallyportError('OVERLOADED', 'expected room for a body, got none');
+  const pieces = startPieces();
+  let bytes = 0;
+  let wanted = true;
+  req.on('data', (piece: Buffer) => {
+    if (!wanted) return;
+    bytes += piece.length;
+    if (bytes > bytesMax) {
+      wanted = false;
+      req.pause();
+      onRefused(bodyTooLarge(bytesMax));
+    } else {
+      addPiece(pieces, piece);
+      wanted = take(piece.length);
+      if (!wanted) req.pause();
+    }
+  });
+  req.on('end', () => {
+    if (wanted) onBody(joinPieces(pieces));
+  });
 }

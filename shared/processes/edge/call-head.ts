@@ -53,26 +53,37 @@ const notTold: ReadonlySet<string> = new Set([
   'x-api-key',
 ]);
 
+/** TRACE would show a caller what intermediaries add; nobody needs the rest of what a parser knows. */
+const methods: ReadonlySet<string> = new Set([
+  'DELETE',
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PATCH',
+  'POST',
+  'PUT',
+]);
+
 const bearerKey = /^bearer +(sp_[\x21-\x7e]+)$/i;
 const visible = /^[\x21-\x7e]+$/;
 
 /**
  * Reads and checks a request's head. Errors in check order: HEADERS_TOO_LARGE, REQUEST_MALFORMED,
- * CONTENT_TYPE_REFUSED (a content coding), REQUEST_TOO_LARGE, PATH_REFUSED.
+ * METHOD_REFUSED, CONTENT_TYPE_REFUSED (a content coding), REQUEST_TOO_LARGE, PATH_REFUSED.
  */
 export function readCallHead(
   req: IncomingMessage,
   id: string,
+  remote: string,
   receivedAtMs: number,
   bounds: EdgeLimits,
 ): CallHead {
   const given = req.headers;
-  const headers = tellableHeaders(req, bounds.edgeHeaderCountMax);
+  const bearer = bearerKey.exec(given.authorization ?? '')?.[1];
+  const headers = tellableHeaders(req, bounds.edgeHeaderCountMax, bearer !== undefined);
   checkShape(req, bounds.edgeBodyBytesMax);
   const { path, query } = normalisePath(req.url ?? '');
-  const bearer = bearerKey.exec(given.authorization ?? '')?.[1];
   const apiKey = oneKey(bearer, given['x-api-key']);
-  if (bearer !== undefined) delete headers.authorization;
   return {
     id,
     method: req.method ?? '',
@@ -83,7 +94,7 @@ export function readCallHead(
     idempotencyKey: readIdempotencyKey(given['idempotency-key']),
     ...readPrefer(given.prefer),
     traceparent: readTrace(given.traceparent),
-    remote: remoteAddress(req),
+    remote,
     receivedAtMs,
   };
 }
@@ -94,7 +105,11 @@ export function hasBody(req: IncomingMessage): boolean {
   return req.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }
 
-function tellableHeaders(req: IncomingMessage, countMax: number): Record<string, string> {
+function tellableHeaders(
+  req: IncomingMessage,
+  countMax: number,
+  hasKey: boolean,
+): Record<string, string> {
   const count = req.rawHeaders.length / 2;
   if (count > countMax) {
     throw new SallyportError('HEADERS_TOO_LARGE', `expected at most ${countMax} headers, got more`);
@@ -105,7 +120,9 @@ function tellableHeaders(req: IncomingMessage, countMax: number): Record<string,
   for (const name in given) {
     names += 1;
     const value = given[name];
-    if (typeof value === 'string' && !notTold.has(name)) headers[name] = value;
+    if (typeof value !== 'string' || notTold.has(name)) continue;
+    // Where it is our key, it has a field of its own.
+    if (!hasKey || name !== 'authorization') headers[name] = value;
   }
   if (names !== count) refuseRepeated(req.rawHeaders);
   if (given.connection !== undefined) dropNominated(headers, given.connection);
@@ -133,6 +150,9 @@ function checkShape(req: IncomingMessage, bodyBytesMax: number): void {
     throw malformed('chunked or nothing', 'another transfer coding');
   }
   if (!req.url?.startsWith('/')) throw malformed('an origin-form target', 'another form');
+  if (!methods.has(req.method ?? '')) {
+    throw new SallyportError('METHOD_REFUSED', 'expected a method that a route can have');
+  }
   const content = given['content-encoding'];
   if (content !== undefined && content.toLowerCase() !== 'identity') {
     throw new SallyportError('CONTENT_TYPE_REFUSED', 'expected no content coding, got one');
@@ -176,11 +196,6 @@ function readPrefer(value: string | string[] | undefined) {
 /** W3C Trace Context, version 00; anything else is dropped as that text demands. */
 function readTrace(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' && traceparentPattern.test(value) ? value : undefined;
-}
-
-function remoteAddress(req: IncomingMessage): string {
-  const address = req.socket.remoteAddress ?? '';
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
 function malformed(expected: string, got: string): SallyportError {

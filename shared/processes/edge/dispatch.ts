@@ -5,13 +5,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher, Pool } from 'undici';
 import { SallyportError } from '../../errors.ts';
+import type { Deadlines, Due } from './deadlines.ts';
 import type { EdgeLimits } from './limits.ts';
+import { addPiece, joinPieces, startPieces } from './pieces.ts';
+import { createRoom, type Holder, type Room } from './room.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
   /** Path and query as they go on the wire. */
   readonly path: string;
-  readonly headers: Record<string, string>;
+  /** Name, value, name, value. */
+  readonly headers: string[];
   readonly body: Buffer;
 }
 
@@ -19,36 +23,62 @@ export interface UpstreamResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** Holds the room for `body`; whoever is done with it lets it leave. */
+  readonly holder: Collecting;
 }
 
 const unsent = { hint: 'nothing was sent: it is safe to send the request again' };
 const maybeSent = { hint: 'the request may have reached the service' };
 
+/** What all dispatches share. */
+export interface Dispatching {
+  readonly deadlines: Deadlines;
+  readonly room: Room<Collecting>;
+  readonly bounds: EdgeLimits;
+}
+
+/** An answer that is coming in. */
+export interface Collecting extends Holder {
+  heldBytes: number;
+  readonly stop: (error: SallyportError) => void;
+}
+
+/** Answers of all upstreams together; where they are too many, the largest is given up. */
+export function createAnswerRoom(bytesMax: number): Room<Collecting> {
+  const fault = (): SallyportError => tooLarge(`answers of at most ${bytesMax} bytes together`);
+  return createRoom<Collecting>(bytesMax, (one) => one.stop(fault()));
+}
+
 /**
- * Sends and collects, all within `timeoutMs`. No redirect is followed, nothing is decompressed.
+ * Sends and collects, all within `timeoutMs`. No redirect is followed, nothing is decompressed. The bytes
+ * of the answer stay counted in the room until `holder` leaves it.
  * Errors: UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_TOO_LARGE, UPSTREAM_REFUSED.
  */
 export function dispatch(
   pool: Pool,
   request: UpstreamRequest,
   timeoutMs: number,
-  bounds: EdgeLimits,
+  { deadlines, room, bounds }: Dispatching,
 ): Promise<UpstreamResponse> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const pieces = startPieces();
     const bytesMax = bounds.upstreamBodyBytesMax;
     let controller: Dispatcher.DispatchController | undefined;
     let expired = false;
     let status = 0;
     let headers: IncomingHttpHeaders = {};
-    let bytes = 0;
 
-    const timer = setTimeout(() => {
-      expired = true;
-      if (controller) controller.abort(timeout('expected an answer in time, got none'));
-      // Still queued for a connection: it is taken out when its turn comes, before a byte is written.
-      else reject(unreachable('expected a connection in time, got none'));
-    }, timeoutMs);
+    const holder: Collecting = { heldBytes: 0, stop: (error) => controller?.abort(error) };
+    const due: Due = {
+      dueMs: performance.now() + timeoutMs,
+      expire() {
+        expired = true;
+        if (controller) controller.abort(timeout('expected an answer in time, got none'));
+        // Still queued for a connection: it is taken out when its turn comes, before a byte is written.
+        else reject(unreachable('expected a connection in time, got none'));
+      },
+    };
+    deadlines.add(due);
 
     pool.dispatch(
       { method: request.method, path: request.path, headers: request.headers, body: request.body },
@@ -65,16 +95,21 @@ export function dispatch(
           if (fault) started.abort(fault);
         },
         onResponseData(started, chunk) {
-          bytes += chunk.length;
-          if (bytes > bytesMax) started.abort(tooLarge(`at most ${bytesMax} bytes`));
-          else chunks.push(chunk);
+          if (holder.heldBytes + chunk.length > bytesMax) {
+            started.abort(tooLarge(`at most ${bytesMax} bytes`));
+          } else {
+            addPiece(pieces, chunk);
+            room.take(holder, chunk.length);
+          }
         },
         onResponseEnd() {
-          clearTimeout(timer);
-          resolve({ status, headers, body: joined(chunks) });
+          deadlines.delete(due);
+          room.keep(holder);
+          resolve({ status, headers, body: joinPieces(pieces), holder });
         },
         onResponseError(_started, error) {
-          clearTimeout(timer);
+          deadlines.delete(due);
+          room.leave(holder);
           reject(asUpstreamError(error, controller !== undefined));
         },
       },
@@ -126,9 +161,4 @@ function tooLarge(expected: string, cause?: Error): SallyportError {
 function refused(expected: string, cause?: Error): SallyportError {
   const message = `expected ${expected}, got something else`;
   return new SallyportError('UPSTREAM_REFUSED', message, { ...maybeSent, cause });
-}
-
-function joined(chunks: readonly Buffer[]): Buffer {
-  const [first] = chunks;
-  return first && chunks.length === 1 ? first : Buffer.concat(chunks);
 }

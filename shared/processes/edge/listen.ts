@@ -52,7 +52,6 @@ export function createEdgeServer(accept: AcceptOptions, bounds: EdgeLimits): Ser
     noDelay: true,
   };
   const server = accept.tls ? tlsServer(accept.tls, options, bounds) : createPlainServer(options);
-  server.maxConnections = bounds.edgeConnectionsMax;
   // Node silently drops headers above this count: one more than allowed, and they are seen and refused.
   server.maxHeadersCount = bounds.edgeHeaderCountMax + 1;
   return server;

@@ -4,10 +4,12 @@ import type { Logger } from 'pino';
 import { limits } from '../../limits.ts';
 import { listen } from '../ipc/socket.ts';
 import { type Acceptor, acceptCalls } from './accept.ts';
+import { watchConnections } from './connections.ts';
 import { createGuardLine, type GuardLine } from './guard-line.ts';
 import type { EdgeLimits } from './limits.ts';
 import { type AcceptOptions, createEdgeServer, type EdgeAddress, listenAt } from './listen.ts';
 import { createEdgeMetrics } from './metrics.ts';
+import { createNotes } from './notes.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
 
 export interface EdgeOptions {
@@ -35,25 +37,36 @@ export interface Edge {
  */
 export async function runEdge(options: EdgeOptions): Promise<Edge> {
   const { accept } = options;
-  // What this process logs has fixed fields without a secret; looking for some costs more than a call.
-  const log = options.log.child({}, { redact: [] });
+  const { log } = options;
   const bounds: EdgeLimits = { ...limits, ...options.limits };
   const startedAtMs = Date.now();
   let acceptor: Acceptor | undefined;
-  const metrics = createEdgeMetrics({
-    inFlight: () => acceptor?.inFlight ?? 0,
-    upstreamInFlight: () => upstream?.inFlight ?? 0,
-  });
+  const metrics = createEdgeMetrics(() => ({
+    inFlight: acceptor?.inFlight ?? 0,
+    upstreamInFlight: upstream?.inFlight ?? 0,
+    connections: connections?.size ?? 0,
+    heldBytes: acceptor?.heldBytes ?? 0,
+    upstreamHeldBytes: upstream?.heldBytes ?? 0,
+  }));
+  const notes = createNotes(log, bounds);
   const upstream: Upstream | undefined =
-    options.upstream && createUpstream(bounds, options.upstream.ca, metrics, log);
+    options.upstream && createUpstream(bounds, options.upstream.ca, metrics, notes);
   const server = accept && createEdgeServer(accept, bounds);
+  const connections =
+    server &&
+    watchConnections(server, bounds, (fault, network) => {
+      metrics.refusedConnection(fault);
+      notes.note(fault, { network }, 'connection closed');
+    });
   const address = accept && server && (await listenAt(server, accept));
   const guard: GuardLine = createGuardLine(
     options.guardSocketPath,
     upstream ? { upstream: upstream.call } : {},
     bounds,
   );
-  if (server) acceptor = acceptCalls({ server, guard, bounds, metrics, log });
+  if (server && connections) {
+    acceptor = acceptCalls({ server, connections, guard, bounds, metrics, notes });
+  }
   const status = () => ({
     process: 'edge',
     startedAtMs,
@@ -75,8 +88,9 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
     // One turn for answers that were handed to a socket in this one.
     await turn();
     guard.close();
-    server?.closeAllConnections();
+    connections?.closeAll();
     await Promise.all([upstream?.destroy(), control.close()]);
+    notes.close();
     log.info('edge stopped');
   };
   let stopped: Promise<void> | undefined;

@@ -52,6 +52,11 @@ export function createTargets(bounds: EdgeLimits, ca: string | Buffer | undefine
 
   return {
     choose(targets, tried, nowMs) {
+      const [only] = targets;
+      if (only && targets.length === 1) {
+        const place = placeOf(only.url);
+        return tried.has(place) ? undefined : place;
+      }
       const left = targets
         .map(({ url, weight }) => ({ place: placeOf(url), weight }))
         .filter(({ place }) => !tried.has(place));

@@ -5,15 +5,21 @@
  *                                       ▲  │ nothing sent
  *                                       └──┘ next target
  */
-import type { Logger } from 'pino';
 import { encodeQuery, pathSegments, type QueryPair } from '../../content/path.ts';
 import { asSallyportError, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Reply } from '../ipc/peer.ts';
-import { dispatch, type UpstreamRequest, type UpstreamResponse } from './dispatch.ts';
+import { createDeadlines } from './deadlines.ts';
+import {
+  createAnswerRoom,
+  dispatch,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from './dispatch.ts';
 import { dropNominated, hopByHop } from './hop.ts';
 import type { EdgeLimits } from './limits.ts';
 import type { EdgeMetrics } from './metrics.ts';
+import type { Notes } from './notes.ts';
 import { createTargets, type Place, type Target } from './targets.ts';
 
 /** What the guard sends along. It comes from our own guard, yet is checked like any other input. */
@@ -48,6 +54,8 @@ export interface Upstream {
    */
   call(head: unknown, body: Buffer): Promise<Reply>;
   readonly inFlight: number;
+  /** Bytes of answers that are held now. */
+  readonly heldBytes: number;
   /** Targets that are left aside at the moment. */
   readonly aside: number;
   /** Takes nothing new; resolves after the last call. */
@@ -75,29 +83,31 @@ export function createUpstream(
   bounds: EdgeLimits,
   ca: string | Buffer | undefined,
   metrics: EdgeMetrics,
-  log: Logger,
+  notes: Notes,
 ): Upstream {
   const targets = createTargets(bounds, ca);
+  const deadlines = createDeadlines();
+  const room = createAnswerRoom(bounds.upstreamBodiesBytesMax);
+  const dispatching = { deadlines, room, bounds };
   let inFlight = 0;
   let stopping = false;
 
   /** Goes on to the next target only where nothing was sent to the last one. */
-  const callOne = async (
-    head: UpstreamHead,
-    body: Buffer,
-  ): Promise<{ response: UpstreamResponse; place: Place }> => {
+  const callOne = async (head: UpstreamHead, body: Buffer): Promise<UpstreamResponse> => {
     const dueMs = performance.now() + Math.min(head.timeoutMs, limits.ipcRequestTimeoutMs);
     const request = buildRequest(head, body);
     const tried = new Set<Place>();
-    let failure = new SallyportError('UPSTREAM_UNREACHABLE', 'expected a target, got none');
+    let failure: SallyportError | undefined;
     for (;;) {
       const nowMs = performance.now();
       const place = targets.choose(head.targets, tried, nowMs);
-      if (!place || nowMs >= dueMs) throw failure;
+      if (!place || nowMs >= dueMs) {
+        throw failure ?? new SallyportError('UPSTREAM_UNREACHABLE', 'expected a target, got none');
+      }
       tried.add(place);
       const there = { ...request, path: place.basePath + request.path };
       try {
-        return { response: await dispatch(place.pool, there, dueMs - nowMs, bounds), place };
+        return await dispatch(place.pool, there, dueMs - nowMs, dispatching);
       } catch (thrown) {
         failure = asSallyportError(thrown);
         if (failure.code !== 'UPSTREAM_UNREACHABLE') throw failure;
@@ -115,19 +125,17 @@ export function createUpstream(
       }
       inFlight += 1;
       const startedMs = performance.now();
-      const note = { exchange: head.id, method: head.method };
       try {
-        const { response, place } = await callOne(head, body);
-        const ms = Math.round(performance.now() - startedMs);
-        const { status, body: answer } = response;
-        metrics.called(status, ms);
-        log.info({ ...note, target: place.origin, status, ms, bytes: answer.length }, 'called');
-        return { head: replyHead(response), body: answer };
+        const response = await callOne(head, body);
+        metrics.called(response.status, performance.now() - startedMs);
+        room.leave(response.holder);
+        return { head: replyHead(response), body: response.body };
       } catch (thrown) {
         const error = asSallyportError(thrown);
         const ms = Math.round(performance.now() - startedMs);
         metrics.called(error.code, ms);
-        log.warn({ ...note, code: error.code, ms, detail: error.message }, 'call failed');
+        const note = { exchange: head.id, method: head.method, ms, detail: error.message };
+        notes.note(error.code, note, 'call failed');
         throw error;
       } finally {
         inFlight -= 1;
@@ -136,6 +144,9 @@ export function createUpstream(
     get inFlight() {
       return inFlight;
     },
+    get heldBytes() {
+      return room.bytes;
+    },
     get aside() {
       return targets.aside(performance.now());
     },
@@ -143,7 +154,10 @@ export function createUpstream(
       stopping = true;
       return targets.close();
     },
-    destroy: targets.destroy,
+    destroy() {
+      deadlines.close();
+      return targets.destroy();
+    },
   };
 }
 
@@ -186,19 +200,21 @@ function isQuery(value: unknown): boolean {
 function buildRequest(head: UpstreamHead, body: Buffer): UpstreamRequest {
   pathSegments(head.path);
   const query = encodeQuery(head.query);
-  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
-  for (const [name, value] of Object.entries(head.headers)) {
-    if (!fromGuardNever.has(name)) headers[name] = value;
+  const headers = ['accept-encoding', 'identity'];
+  for (const name in head.headers) {
+    const value = head.headers[name];
+    if (value !== undefined && !fromGuardNever.has(name)) headers.push(name, value);
   }
-  if (head.contentType !== undefined) headers['content-type'] = head.contentType;
-  if (head.idempotencyKey !== undefined) headers['idempotency-key'] = head.idempotencyKey;
+  if (head.contentType !== undefined) headers.push('content-type', head.contentType);
+  if (head.idempotencyKey !== undefined) headers.push('idempotency-key', head.idempotencyKey);
   const path = query === '' ? head.path : `${head.path}?${query}`;
   return { method: head.method, path, headers, body };
 }
 
 function replyHead({ status, headers: given }: UpstreamResponse): UpstreamReply {
   const headers: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(given)) {
+  for (const name in given) {
+    const value = given[name];
     if (value === undefined || toGuardNever.has(name)) continue;
     headers[name] = typeof value === 'string' ? value : value.join(', ');
   }

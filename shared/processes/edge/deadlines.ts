@@ -1,0 +1,41 @@
+/** Many deadlines on one timer: each call has a time of its own, and none pays for a timer of its own. */
+export interface Due {
+  /** By `performance.now()`. */
+  readonly dueMs: number;
+  readonly expire: () => void;
+}
+
+export interface Deadlines {
+  add(due: Due): void;
+  delete(due: Due): void;
+  close(): void;
+}
+
+/** Late by up to this much. */
+const sweepMs = 20;
+
+export function createDeadlines(): Deadlines {
+  const open = new Set<Due>();
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const sweep = (): void => {
+    if (open.size === 0) stop();
+    const nowMs = performance.now();
+    for (const due of open) {
+      if (due.dueMs > nowMs) continue;
+      open.delete(due);
+      due.expire();
+    }
+  };
+  return {
+    add(due) {
+      open.add(due);
+      timer ??= setInterval(sweep, sweepMs);
+    },
+    delete: (due) => void open.delete(due),
+    close: stop,
+  };
+}
