@@ -43,8 +43,9 @@ export interface BenchPairOptions {
 
 export async function startBenchPair(options: BenchPairOptions): Promise<BenchPair> {
   const { dir, channel, hsm, messagesMax } = options;
-  const config = messagesMax === undefined ? '' : `package: { messagesMax: ${messagesMax} }\n`;
-  const pair = await startPair({ dir, channel, hsm, config, say: () => {} });
+  const batches = messagesMax === undefined ? '' : `package: { messagesMax: ${messagesMax} }\n`;
+  const configure = (text: string): string => text + batches;
+  const pair = await startPair({ dir, channel, hsm, configure, say: () => {} });
   const { outer, inner, url, caFile } = pair;
   try {
     const key = await openRoute(pair, dir, options.upstream);

@@ -1,6 +1,6 @@
 /** Two nodes on this machine, made and run with the same commands that an operator types. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { homePaths } from '@sallyport/shared/config/home.ts';
@@ -17,8 +17,8 @@ export interface PairOptions {
   readonly dir: string;
   readonly channel: DemoChannel;
   readonly hsm: DemoHsm;
-  /** YAML that both nodes get behind what `init` wrote. */
-  readonly config?: string;
+  /** Changes the config.yaml that `init` wrote, of both nodes. */
+  readonly configure?: (text: string) => string;
   /** Told each command before it runs. */
   readonly say: (command: string) => void;
 }
@@ -81,7 +81,11 @@ export async function startPair(options: PairOptions): Promise<DemoPair> {
     ...['--management', `127.0.0.1:${innerAdmin}`, '--send', exports, '--receive', imports],
     ...keys(1),
   );
-  for (const role of roles) appendFileSync(homePaths(home[role]).config, options.config ?? '');
+  for (const role of roles) {
+    const { config } = homePaths(home[role]);
+    const text = readFileSync(config, 'utf8');
+    writeFileSync(config, options.configure?.(text) ?? text);
+  }
   for (const [one, other] of [
     ['outer', 'inner'],
     ['inner', 'outer'],

@@ -100,8 +100,8 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 
 /**
  * A checked configuration, frozen. Paths are as written: relative ones count from the node's home.
- * `package.expiresMs` is how long a package that this node seals stays acceptable, `package.messagesMax`
- * how many calls or answers it may hold.
+ * `package.expiresMs` is how long a package that this node seals stays acceptable,
+ * `package.messagesMax` how many calls or answers it may hold.
  */
 export type NodeConfig = DeepReadonly<z.infer<typeof schema>>;
 

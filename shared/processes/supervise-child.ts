@@ -107,8 +107,11 @@ export function keepRunning(options: KeepOptions): Kept {
   };
 }
 
+/** Otherwise a SIGUSR1 opens a port where anybody on the machine can read the memory of the process. */
+const noDebugger: readonly string[] = ['--disable-sigusr1'];
+
 function launch({ name, main, dir }: KeepOptions, onReport: (told: Report) => void): ChildProcess {
-  const child = spawn(process.execPath, [main, name, '--dir', '.'], {
+  const child = spawn(process.execPath, [...noDebugger, main, name, '--dir', '.'], {
     cwd: dir,
     env: { ...process.env, [reportVariable]: '3' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

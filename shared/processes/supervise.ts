@@ -9,6 +9,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { homePaths, type ProcessName, processNames } from '../config/home.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Report } from './child.ts';
+import { emptyCoreDumps } from './core-dumps.ts';
 import { type Kept, keepRunning, type ProcessState } from './supervise-child.ts';
 import { lockHome } from './supervise-lock.ts';
 
@@ -52,6 +53,7 @@ const needsPerson: ReadonlySet<ErrorCode> = new Set([
 
 /** Errors: HOME_IN_USE where another supervisor holds the home. */
 export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
+  emptyCoreDumps();
   const paths = homePaths(dir);
   const unlock = lockHome(paths.lock);
   const kept = new Map<ProcessName, Kept>();
