@@ -94,7 +94,10 @@ const schema = base
       c.channel.send.dir !== c.channel.receive.dir,
     together(['channel', 'receive', 'dir'], 'expected another directory than channel.send has'),
   )
-  .transform((c) => ({ ...c, package: { ...c.package, expiresMs: c.package.expiresMs ?? defaultExpiry(c) } }));
+  .transform((c) => ({
+    ...c,
+    package: { ...c.package, expiresMs: c.package.expiresMs ?? defaultExpiry(c) },
+  }));
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
