@@ -142,9 +142,11 @@ async function* decrypt(
   memoryOf: (bytes: number) => Buffer,
 ): AsyncGenerator<Buffer> {
   const { suite } = verified;
-  const { keys, segmentsStart } = await verifyParts(source, verified);
+  const memories: Buffer[] = [];
+  const { keys, segmentsStart } = await verifyParts(source, verified, memories);
   const kek = await openKey(keys, readCertificate(self.certificate, suite), self.derive, suite);
-  for await (const { segment, file } of readSegments(source, verified, segmentsStart)) {
+  const segments = readSegments(source, verified, segmentsStart, memories);
+  for await (const { segment, file } of segments) {
     const { id, plainBytes } = segment;
     const plain = memoryOf(plainBytes);
     openSegment(file, segmentKek(kek, id, suite), id, plain, suite);

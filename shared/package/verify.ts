@@ -72,13 +72,14 @@ export interface VerifiedParts {
 }
 
 /**
- * Errors in check order: PACKAGE_LAYOUT (keys entry), PACKAGE_TRUNCATED, PACKAGE_LAYOUT (size of
- * the whole), PACKAGE_KEYS (digest), PACKAGE_LAYOUT (segment entries, padding, end),
- * PACKAGE_SEGMENTS (root).
+ * `memories`: where segments are read into, made where it is empty. Errors in check order:
+ * PACKAGE_LAYOUT (keys entry), PACKAGE_TRUNCATED, PACKAGE_LAYOUT (size of the whole), PACKAGE_KEYS
+ * (digest), PACKAGE_LAYOUT (segment entries, padding, end), PACKAGE_SEGMENTS (root).
  */
 export async function verifyParts(
   source: ByteSource,
   verified: VerifiedManifest,
+  memories: Buffer[] = [],
 ): Promise<VerifiedParts> {
   const { manifest, suite, manifestFile } = verified;
   const keysStart = entryBytes(manifestFile.length);
@@ -97,7 +98,7 @@ export async function verifyParts(
   }
   expectZeros(await source.read(endStart, archiveEnd.length));
   const leaves: Buffer[] = [];
-  for await (const { leaf } of readSegments(source, verified, segmentsStart)) {
+  for await (const { leaf } of readSegments(source, verified, segmentsStart, memories)) {
     leaves.push(digestOf(suite.hash.name, leaf));
   }
   if (treeRoot(suite.hash.name, leaves).toString('hex') !== manifest.segmentRoot) {
@@ -114,15 +115,16 @@ export interface SegmentRead {
 }
 
 /**
- * Segment files in order, each gone when the next is asked for: the next one is read meanwhile, so
- * that two are in memory. Errors: PACKAGE_LAYOUT, PACKAGE_TRUNCATED.
+ * Segment files in order, each gone when the next is asked for. The next one is read meanwhile, so
+ * that two are in memory: in `memories`, to be used again. Errors: PACKAGE_LAYOUT,
+ * PACKAGE_TRUNCATED.
  */
 export async function* readSegments(
   source: ByteSource,
   { manifest, suite }: Pick<VerifiedManifest, 'manifest' | 'suite'>,
   segmentsStart: number,
+  memories: Buffer[],
 ): AsyncGenerator<SegmentRead> {
-  const memories: Buffer[] = [];
   let offset = segmentsStart;
   const start = (index: number) => {
     const segment = segmentAt(manifest, index, suite);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { MessageHeader } from '@sallyport/shared/exchange/message.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
+import * as cbor from '@sallyport/shared/package/cbor.ts';
 import {
   decodeHeader,
   encodeHead,
@@ -195,6 +196,22 @@ const request = {
   query: [],
   headers: {},
 } as const satisfies MessageHeader;
+
+test('names and texts are written as CBOR has them, whatever their letters', () => {
+  const letters = fc.constantFrom('a', 'b', '\x7f', '\x80', 'é', '中', '\uffff', '😀');
+  const text = fc.oneof(
+    fc.string({ unit: letters, maxLength: 6 }),
+    fc.integer({ min: 0, max: 300 }).map((length) => 'x'.repeat(length)),
+  );
+  const property = fc.property(text, text, (a, b) => {
+    const [one, other] = [cbor.encodeText(a), cbor.encodeText(b)];
+    const bytes = Buffer.from(a);
+    assert.deepEqual(one.subarray(one.length - bytes.length), bytes);
+    assert.equal(cbor.readText({ bytes: one, at: 0 }), a);
+    assert.equal(Math.sign(cbor.compareKeys(a, b)), Buffer.compare(one, other));
+  });
+  fc.assert(property, { seed: 5, numRuns: 1000 });
+});
 
 test('names that mean something to JavaScript are only names', () => {
   const headers = JSON.parse('{"__proto__":"x","constructor":"y"}');

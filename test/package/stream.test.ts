@@ -13,7 +13,7 @@ import { encodeHead } from '@sallyport/shared/package/message.ts';
 import { openPackage, openPackageStream } from '@sallyport/shared/package/open.ts';
 import type { SealOptions } from '@sallyport/shared/package/seal.ts';
 import { type StreamedMessage, sealPackageTo } from '@sallyport/shared/package/seal-stream.ts';
-import { bytesSource } from '@sallyport/shared/package/source.ts';
+import { type ByteSource, bytesSource } from '@sallyport/shared/package/source.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import {
   open,
@@ -156,6 +156,45 @@ test('no write is under way any more when a body is refused', async () => {
   await assert.rejects(sealing, { code: 'PACKAGE_MESSAGE' });
   assert.ok(started > 0);
   assert.equal(ended, started);
+});
+
+/** A source in memory that takes its time; `failsAt`: which read fails, counted from 1. */
+function slowSource(bytes: Buffer, failsAt = Number.POSITIVE_INFINITY) {
+  const inner = bytesSource(bytes);
+  const reads = { started: 0, ended: 0 };
+  const read: ByteSource['read'] = async (offset, length) => {
+    reads.started += 1;
+    const fails = reads.started === failsAt;
+    await setImmediate();
+    reads.ended += 1;
+    if (fails) throw new Error('disk gone');
+    return inner.read(offset, length);
+  };
+  return { source: { size: bytes.length, read }, reads };
+}
+
+test('no read is under way any more when a reader turns away', async () => {
+  const { bytes } = await seal([requestMessage(20_000)], { segmentBytes: 1024 });
+  const { source, reads } = slowSource(bytes);
+  for await (const { part } of openPackageStream(source, openOptions)) {
+    if (part !== 'body') continue;
+    assert.ok(reads.started > reads.ended, 'expected a segment to be read ahead');
+    break;
+  }
+  assert.equal(reads.ended, reads.started);
+});
+
+test('a source that fails anywhere is reported, and nothing of its package is released', async () => {
+  const { bytes, manifest } = await seal([requestMessage(3000)], { segmentBytes: 1024 });
+  const all = 2 + 2 + 1 + 2 * manifest.segmentCount;
+  for (let failsAt = 1; failsAt <= all; failsAt += 1) {
+    const { source, reads } = slowSource(bytes, failsAt);
+    await assert.rejects(openPackage(source, openOptions), { message: 'disk gone' });
+    assert.equal(reads.ended, reads.started);
+  }
+  const { source, reads } = slowSource(bytes);
+  await openPackage(source, openOptions);
+  assert.equal(reads.started, all);
 });
 
 test('head and salt of a message outlive the segments that they lay in', async () => {
