@@ -109,6 +109,8 @@ export const limits = {
   deadlineGraceMs: 2_000,
   answerRetryMs: 250,
   answerRetentionMs: 24 * 3_600_000,
+  answersKeptMax: 10_000_000,
+  answersKeptBytesMax: 16 * 1024 * 1024 * 1024,
   receiptDelayMs: 200,
   heartbeatMs: 10_000,
   heartbeatSlowMs: 60_000,

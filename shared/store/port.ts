@@ -56,8 +56,11 @@ export interface StoreWrites {
     code: ErrorCode,
     atMs: number,
   ): void;
-  /** Forgets ended exchanges and finished inbound messages older than `beforeMs`, at most `count` each. */
-  forget(beforeMs: number, count: number): void;
+  /**
+   * Forgets ended exchanges and finished inbound messages older than `beforeMs`, at most `count` each; of
+   * ended exchanges also the oldest beyond what may be kept.
+   */
+  forget(beforeMs: number, count: number, kept?: KeptMax): void;
 
   // packages that leave
   /** Keeps the sealed bytes too, until they are acknowledged: from here the package is durable. */
@@ -86,6 +89,12 @@ export interface StoreWrites {
   putPolicy(policy: StoredPolicy): void;
   /** Changes one small row, so that the commit around it has to reach the disk. */
   proveWritable(atMs: number): void;
+}
+
+/** How many ended exchanges are kept, and how many bytes of answers. */
+export interface KeptMax {
+  readonly answers: number;
+  readonly bytes: number;
 }
 
 export interface OutLane {

@@ -323,6 +323,32 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     assert.equal(store.inboundMessage(newId()), undefined);
   });
 
+  onStore(
+    'of ended exchanges the oldest go first where there are too many, or too large',
+    async (store) => {
+      const body = Buffer.alloc(1000);
+      const all = [1, 2, 3, 4, 5, 6].map(() => newExchange(1));
+      await store.write((tx) => {
+        tx.appendOutbound(outPackage(1), sealed);
+        for (const [n, one] of all.entries()) {
+          tx.acceptExchange(one);
+          tx.recordAnswer(one.id, { ...answer, body, answeredAtMs: 1000 + n });
+        }
+      });
+      const left = (): number[] =>
+        all.flatMap(({ id }, n) => (store.exchange(id)?.answer === undefined ? [] : [n]));
+      await store.write((tx) => tx.forget(0, 100, { answers: 5, bytes: 1e9 }));
+      assert.deepEqual(left(), [1, 2, 3, 4, 5]);
+      await store.write((tx) => tx.forget(0, 100, { answers: 100, bytes: 3500 }));
+      assert.deepEqual(left(), [3, 4, 5]);
+      await store.write((tx) => tx.forget(0, 2, { answers: 0, bytes: 0 }));
+      assert.deepEqual(left(), [5], 'in steps');
+      await store.write((tx) => tx.forget(0, 2, { answers: 1, bytes: 1000 }));
+      assert.deepEqual(left(), [5], 'what may be kept is kept');
+      assert.equal(store.counts().exchanges.RESPONDED, 1);
+    },
+  );
+
   onStore('forgetting takes what ended before a time, in steps', async (store) => {
     const exchanges = [1, 2, 3, 4].map(() => newExchange(1));
     const waits = newExchange(2, { acceptedAtMs: 1002 });

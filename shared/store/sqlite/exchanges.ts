@@ -1,6 +1,13 @@
 /** The origin of calls: accepted, answered or ended, shown, forgotten. */
 import type { ErrorCode } from '../../errors.ts';
-import type { Exchange, ExchangeState, Store, StoredAnswer, StoreWrites } from '../port.ts';
+import type {
+  Exchange,
+  ExchangeState,
+  KeptMax,
+  Store,
+  StoredAnswer,
+  StoreWrites,
+} from '../port.ts';
 import type { Pending } from './commits.ts';
 import type { Statements } from './statements.ts';
 
@@ -14,7 +21,7 @@ export interface Exchanges {
   counts(): Partial<Record<ExchangeState, number>>;
   /** When the oldest exchange that still waits was accepted. */
   oldestWaitingMs(): number;
-  forget(beforeMs: number, count: number): void;
+  forget(beforeMs: number, count: number, kept: KeptMax): void;
 }
 
 export function exchanges(sql: Statements): Exchanges {
@@ -47,8 +54,9 @@ export function exchanges(sql: Statements): Exchanges {
   const oldest = sql.one<{ at: number | null }>(
     'SELECT min(accepted_at) AS at FROM exchange WHERE ended_at IS NULL',
   );
-  const old = sql.all<{ id: string; state: ExchangeState }>(
-    'SELECT id, state FROM exchange WHERE ended_at < ? ORDER BY ended_at LIMIT ?',
+  const old = sql.all<{ id: string; state: ExchangeState; bytes: number }>(
+    `SELECT id, state, coalesce(length(body), 0) AS bytes FROM exchange
+     WHERE ended_at < ? ORDER BY ended_at LIMIT ?`,
   );
   const remove = sql.change('DELETE FROM exchange WHERE id = ?');
 
@@ -73,10 +81,10 @@ export function exchanges(sql: Statements): Exchanges {
         const headers = JSON.stringify(answer.headers);
         const { code = null, contentType = null, body } = answer;
         const touched = end(state, answeredAtMs, code, status, contentType, headers, body, id);
-        ended.add(state, touched);
+        ended.add(state, touched, touched * body.length);
       },
       endExchange(id, state, code, atMs) {
-        ended.add(state, end(state, atMs, code, null, null, null, null, id));
+        ended.add(state, end(state, atMs, code, null, null, null, null, id), 0);
       },
     },
     reads: {
@@ -92,8 +100,18 @@ export function exchanges(sql: Statements): Exchanges {
       return counts;
     },
     oldestWaitingMs: () => oldest()?.at ?? Number.POSITIVE_INFINITY,
-    forget(beforeMs, count) {
-      for (const { id, state } of old(beforeMs, count)) ended.add(state, -remove(id));
+    forget(beforeMs, count, kept) {
+      const drop = ({ id, state, bytes }: { id: string; state: ExchangeState; bytes: number }) =>
+        ended.add(state, -remove(id), -bytes);
+      old(beforeMs, count).forEach(drop);
+      const total = ended.total();
+      if (total.count <= kept.answers && total.bytes <= kept.bytes) return;
+      for (const one of old(Number.MAX_SAFE_INTEGER, count)) {
+        if (total.count <= kept.answers && total.bytes <= kept.bytes) return;
+        drop(one);
+        total.count -= 1;
+        total.bytes -= one.bytes;
+      }
     },
   };
 }
@@ -103,29 +121,42 @@ const stateOf = `coalesce(e.state, CASE WHEN p.acknowledged_at IS NOT NULL THEN 
   WHEN p.sent_at IS NOT NULL THEN 'SENT' ELSE 'SEALED' END)`;
 
 /**
- * How many ended exchanges of each state the store holds. Counting rows would read the whole table, so
- * the sums are kept: added up in memory during a work, written once before it ends, dropped if it is undone.
+ * How many ended exchanges of each state the store holds, and how many bytes their answers have. Counting
+ * rows would read the whole table, so the sums are kept: added up in memory during a work, written once
+ * before it ends, dropped if it is undone.
  */
 function endedCounts(sql: Statements) {
   const add = sql.change(
-    `INSERT INTO ended_exchanges VALUES (?, ?)
-     ON CONFLICT (state) DO UPDATE SET count = count + excluded.count`,
+    `INSERT INTO ended_exchanges (state, count, bytes) VALUES (?, ?, ?)
+     ON CONFLICT (state) DO UPDATE SET
+       count = count + excluded.count, bytes = bytes + excluded.bytes`,
   );
-  const all = sql.all<{ state: ExchangeState; count: number }>(
-    'SELECT state, count FROM ended_exchanges WHERE count > 0',
+  const all = sql.all<{ state: ExchangeState; count: number; bytes: number }>(
+    'SELECT state, count, bytes FROM ended_exchanges WHERE count > 0',
   );
-  const added = new Map<ExchangeState, number>();
+  const added = new Map<ExchangeState, { count: number; bytes: number }>();
   return {
-    add(state: ExchangeState, count: number): void {
-      if (count !== 0) added.set(state, (added.get(state) ?? 0) + count);
+    add(state: ExchangeState, count: number, bytes: number): void {
+      if (count === 0) return;
+      const sum = added.get(state) ?? { count: 0, bytes: 0 };
+      added.set(state, { count: sum.count + count, bytes: sum.bytes + bytes });
     },
     flush(): void {
-      for (const [state, count] of added) add(state, count);
+      for (const [state, { count, bytes }] of added) add(state, count, bytes);
       added.clear();
     },
     clear: (): void => added.clear(),
     counts(): Partial<Record<ExchangeState, number>> {
       return Object.fromEntries(all().map(({ state, count }) => [state, count]));
+    },
+    /** Of all states, what this work added included. */
+    total(): { count: number; bytes: number } {
+      const total = { count: 0, bytes: 0 };
+      for (const { count, bytes } of [...all(), ...added.values()]) {
+        total.count += count;
+        total.bytes += bytes;
+      }
+      return total;
     },
   };
 }

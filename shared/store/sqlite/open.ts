@@ -137,8 +137,8 @@ function storeOn(db: Database.Database): Store {
     ...leaving.writes,
     ...arriving.writes,
     ...kept.writes,
-    forget(beforeMs, count) {
-      calls.forget(beforeMs, count);
+    forget(beforeMs, count, kept = answersKept) {
+      calls.forget(beforeMs, count, kept);
       // A package stays as long as an exchange takes its state from it.
       leaving.forget(Math.min(beforeMs, calls.oldestWaitingMs()), count);
       arriving.forget(beforeMs, count);
@@ -164,3 +164,5 @@ function storeOn(db: Database.Database): Store {
     },
   };
 }
+
+const answersKept = { answers: limits.answersKeptMax, bytes: limits.answersKeptBytesMax };

@@ -64,6 +64,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE TABLE proof (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
   `,
+  'ALTER TABLE ended_exchanges ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;',
 ];
 
 /** "SLYP": tells a store of ours from any other SQLite file. */
