@@ -117,6 +117,7 @@ export const errorTable = {
   STORE_FAILED: row(503, 'failed', 'the gateway cannot store'),
   STORE_FULL: row(503, 'failed', 'the gateway cannot store'),
   STORE_DAMAGED: row(503, 'failed', 'the gateway cannot store'),
+  STORE_VERSION: row(503, 'refused', 'the gateway cannot store'),
   AUDIT_BROKEN: row(500, 'failed', 'the audit log is not intact'),
   INTERNAL: row(500, 'failed', 'the gateway failed'),
 } as const satisfies Record<string, ErrorRow>;

@@ -48,6 +48,7 @@ const needsPerson: ReadonlySet<ErrorCode> = new Set([
   'CERTIFICATE_REFUSED',
   'KEYSPEC_INVALID',
   'STORE_DAMAGED',
+  'STORE_VERSION',
   'AUDIT_BROKEN',
 ]);
 

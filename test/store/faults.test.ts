@@ -118,7 +118,7 @@ test('a store with the version of this release but other tables is refused with 
   for (const change of ['DROP TABLE proof', 'ALTER TABLE policy ADD COLUMN note TEXT']) {
     const file = copyOf('tables.db');
     new Database(file).exec(change).close();
-    assert.throws(() => openStore(file), { code: 'STORE_DAMAGED', hint: /release that wrote/ });
+    assert.throws(() => openStore(file), { code: 'STORE_VERSION', hint: /release that wrote/ });
   }
 });
 
@@ -127,7 +127,7 @@ test('a store of a newer release is refused with what to do', () => {
   const db = new Database(file);
   db.pragma('user_version = 999');
   db.close();
-  assert.throws(() => openStore(file), { code: 'STORE_DAMAGED', hint: /newer/ });
+  assert.throws(() => openStore(file), { code: 'STORE_VERSION', hint: /newer/ });
 });
 
 test('a store that was cut short is refused', () => {

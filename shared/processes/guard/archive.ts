@@ -2,23 +2,40 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../../limits.ts';
 
-/** Removes whole hours, oldest first, until the archive is in its limits. The current hour stays. */
-export async function prune(archiveDir: string, nowMs: number): Promise<void> {
-  const hours = (await readdir(archiveDir).catch(() => [])).sort();
-  const oldest = new Date(nowMs - limits.archiveAgeMs).toISOString().slice(0, 13);
-  const sizes = await Promise.all(hours.map((hour) => sizeOf(join(archiveDir, hour))));
-  let total = sizes.reduce((sum, size) => sum + size, 0);
-  for (const [index, hour] of hours.slice(0, -1).entries()) {
-    if (hour >= oldest && total <= limits.archiveBytesMax) return;
-    await rm(join(archiveDir, hour), { recursive: true, force: true });
-    total -= sizes[index] ?? 0;
-  }
+export interface Pruner {
+  /** Removes whole hours, oldest first, until the archive is in its limits. The current hour stays. */
+  prune(nowMs: number): Promise<void>;
 }
 
-async function sizeOf(dir: string): Promise<number> {
-  let bytes = 0;
-  for (const name of await readdir(dir).catch(() => [])) {
-    bytes += (await stat(join(dir, name)).catch(() => ({ size: 0 }))).size;
-  }
-  return bytes;
+/** Measures an hour again only where its folder changed: an archive may hold a million packages. */
+export function createPruner(archiveDir: string): Pruner {
+  const measured = new Map<string, { changedMs: number; bytes: number }>();
+
+  const sizeOf = async (hour: string): Promise<number> => {
+    const dir = join(archiveDir, hour);
+    const changedMs = (await stat(dir).catch(() => undefined))?.mtimeMs ?? 0;
+    const known = measured.get(hour);
+    if (known?.changedMs === changedMs) return known.bytes;
+    let bytes = 0;
+    for (const name of await readdir(dir).catch(() => [])) {
+      bytes += (await stat(join(dir, name)).catch(() => undefined))?.size ?? 0;
+    }
+    measured.set(hour, { changedMs, bytes });
+    return bytes;
+  };
+
+  return {
+    async prune(nowMs) {
+      const hours = (await readdir(archiveDir).catch(() => [])).sort();
+      const oldest = new Date(nowMs - limits.archiveAgeMs).toISOString().slice(0, 13);
+      let total = 0;
+      for (const hour of hours) total += await sizeOf(hour);
+      for (const hour of hours.slice(0, -1)) {
+        if (hour >= oldest && total <= limits.archiveBytesMax) return;
+        total -= measured.get(hour)?.bytes ?? 0;
+        measured.delete(hour);
+        await rm(join(archiveDir, hour), { recursive: true, force: true });
+      }
+    },
+  };
 }

@@ -12,7 +12,7 @@ import { encodeMessage } from '../../package/message.ts';
 import type { Store } from '../../store/port.ts';
 import { connect } from '../ipc/socket.ts';
 import { createSigner } from '../signer/client.ts';
-import { prune } from './archive.ts';
+import { createPruner } from './archive.ts';
 import { checkpoints } from './checkpoints.ts';
 import { createClock } from './clock.ts';
 import type {
@@ -211,6 +211,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       log.warn({ code: asSallyportError(thrown).code }, 'put off');
     }
   };
+  const { archiveOutDir, archiveInDir } = options.spool;
+  const pruners = [archiveOutDir, archiveInDir].map(createPruner);
   const timers = [
     setInterval(tick, tickMs),
     setInterval(heartbeat, options.heartbeatMs),
@@ -220,8 +222,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
         .catch(() => {});
     }, forgetEveryMs),
     setInterval(() => {
-      for (const dir of [options.spool.archiveOutDir, options.spool.archiveInDir]) {
-        prune(dir, now()).catch((err) => log.warn({ err }, 'cannot prune the archive'));
+      for (const pruner of pruners) {
+        pruner.prune(now()).catch((err) => log.warn({ err }, 'cannot prune the archive'));
       }
     }, limits.archivePruneMs),
     checkpoints(audit, signer, flushAudit),

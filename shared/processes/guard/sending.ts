@@ -19,11 +19,14 @@ import { patiently } from './patience.ts';
 import {
   archive,
   cleanTemporary,
+  foreignIn,
   hasPackage,
   nameOf,
   packagesIn,
   putPackage,
+  readPackage,
   type SpoolPaths,
+  setAside,
 } from './spool.ts';
 
 export interface SendingOptions {
@@ -233,30 +236,56 @@ function resend(options: SendingOptions, inFlight: InFlight, places: readonly Ou
  * The mover may have lost the file, torn or changed it. That it is gone or shorter is seen; after a few
  * resends in vain it is put into the spool anew whatever it looks like.
  */
-function putAgain({ spool, store }: SendingOptions, place: OutPackage, resends: number): void {
+function putAgain(options: SendingOptions, place: OutPackage, resends: number): void {
   const name = nameOf(place);
-  const whole = hasPackage(spool.outDir, { name, bytes: place.bytes });
+  const whole = hasPackage(options.spool.outDir, { name, bytes: place.bytes });
   if (whole && resends % limits.resendsOfSpoolMax !== 0) return;
   try {
-    const content = store.packageContent(place.packageId);
-    if (content) putPackage(spool.outDir, name, content);
+    putStored(options, place);
   } catch {
     // A full disk: the next resend tries again.
   }
 }
 
 /** After a crash: what the store holds unacknowledged lies in the spool, whole; nothing else does. */
-function fillSpool({ spool, store }: SendingOptions, unacknowledged: readonly OutPackage[]): void {
+function fillSpool(options: SendingOptions, unacknowledged: readonly OutPackage[]): void {
+  const { spool } = options;
+  for (const name of foreignIn(spool.outDir)) setAside(spool.outDir, name, spool.refusedDir);
   cleanTemporary(spool.outDir);
   const wanted = new Map(unacknowledged.map((place) => [nameOf(place), place]));
   for (const name of packagesIn(spool.outDir)) {
     if (!wanted.has(name)) archive(spool.outDir, name, spool.archiveOutDir);
   }
-  for (const [name, { packageId, bytes }] of wanted) {
-    if (hasPackage(spool.outDir, { name, bytes })) continue;
-    const content = store.packageContent(packageId);
-    if (content) putPackage(spool.outDir, name, content);
+  let left: number = limits.storeCheckBytesMax;
+  for (const [name, place] of wanted) {
+    left -= place.bytes;
+    const whole = hasPackage(spool.outDir, { name, bytes: place.bytes });
+    if (!whole || (left > 0 && !isAsStored(options, place))) putStored(options, place);
   }
+}
+
+/** What differs would be refused by the peer, again and again. */
+function isAsStored({ spool, store }: SendingOptions, place: OutPackage): boolean {
+  const content = store.packageContent(place.packageId);
+  return (
+    content === undefined || readPackage(spool.outDir, nameOf(place))?.equals(content) === true
+  );
+}
+
+/** Puts the store's copy into the spool. Where there is none the lane stands still: that is told. */
+function putStored({ spool, store, audit, now }: SendingOptions, place: OutPackage): void {
+  const content = store.packageContent(place.packageId);
+  const { lane, sequence, packageId } = place;
+  if (content) putPackage(spool.outDir, nameOf(place), content);
+  else
+    audit.append({
+      event: 'refuse',
+      atMs: now(),
+      code: 'STORE_DAMAGED',
+      lane,
+      sequence,
+      packageId,
+    });
 }
 
 const emptyLane = (lane: string) => ({ lane, head: 0, headDigest: zeroDigest, acknowledged: 0 });

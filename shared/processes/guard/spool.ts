@@ -23,6 +23,7 @@ import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bySpoolOrder, parseSpoolName, spoolName } from '../../channel/spool.ts';
 import { SallyportError } from '../../errors.ts';
+import { newId } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import type { FlowClass } from '../../ports.ts';
 import type { OutPackage } from '../../store/port.ts';
@@ -57,8 +58,8 @@ export function hasPackage(dir: string, { name, bytes }: { name: string; bytes: 
 }
 
 /**
- * Reads a package into memory; undefined where it is gone. PACKAGE_TOO_LARGE beyond what a batch may
- * hold.
+ * Reads a package into memory; undefined where it is gone. PACKAGE_LAYOUT for what is no file that can be
+ * read, PACKAGE_TOO_LARGE beyond what a batch may hold, STORE_FAILED where the disk fails.
  */
 export function readPackage(dir: string, name: string): Buffer | undefined {
   const file = openOrNothing(join(dir, name));
@@ -108,20 +109,32 @@ export function remove(dir: string, name: string): void {
 }
 
 /**
- * Moves a refused package out of the way; the first go when there are too many. What is larger than any
- * batch is not kept: refusals must not fill the disk.
+ * Moves what was refused out of the way, whatever it is; those that have lain there longest go when there are
+ * too many: refusals must not fill the disk. Moving a thing reads nothing of it and follows no link.
  */
-export function setAside(paths: SpoolPaths, name: string): void {
-  const stats = lstatSync(join(paths.inDir, name), { throwIfNoEntry: false });
-  if (!stats?.isFile() || stats.size > limits.batchFileBytesMax) remove(paths.inDir, name);
-  else move(paths.inDir, name, paths.refusedDir);
-  const kept = namesIn(paths.refusedDir).sort().reverse();
+export function setAside(fromDir: string, name: string, refusedDir: string): void {
+  const taken = lstatSync(join(refusedDir, name), { throwIfNoEntry: false }) !== undefined;
+  move(fromDir, name, refusedDir, taken ? `${name}.${newId().slice(-8)}` : name);
+  const kept = namesIn(refusedDir).flatMap((old) => {
+    // Moved here last: the one time that whoever made it cannot choose.
+    const stats = lstatSync(join(refusedDir, old), { throwIfNoEntry: false });
+    return stats ? [{ old, size: stats.size, sinceMs: stats.ctimeMs }] : [];
+  });
   let bytes = 0;
-  for (const [index, old] of kept.entries()) {
-    bytes += lstatSync(join(paths.refusedDir, old), { throwIfNoEntry: false })?.size ?? 0;
+  for (const [index, { old, size }] of kept.sort((a, b) => b.sinceMs - a.sinceMs).entries()) {
+    bytes += size;
     const tooMany = index >= limits.refusedPackagesMax || bytes > limits.refusedBytesMax;
-    if (tooMany) remove(paths.refusedDir, old);
+    if (tooMany) remove(refusedDir, old);
   }
+}
+
+/** What lies in `dir` and is neither a package nor on its way to be one. */
+export function foreignIn(dir: string): string[] {
+  const entries = readdirSync(dir, { withFileTypes: true });
+  return entries.flatMap((entry) => {
+    const isOurs = parseSpoolName(entry.name) !== undefined || entry.name.endsWith('.tmp');
+    return isOurs && entry.isFile() ? [] : [entry.name];
+  });
 }
 
 /**
@@ -162,7 +175,11 @@ function openOrNothing(path: string): number | undefined {
     // The mover stands at the boundary: what it put there may be a link, or a pipe that never ends.
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
     return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  } catch {
-    return undefined;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    if (code === 'ENOENT') return undefined;
+    const isThere = ['ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV'].includes(code);
+    const message = `expected a plain file that can be read, got ${code}`;
+    throw new SallyportError(isThere ? 'PACKAGE_LAYOUT' : 'STORE_FAILED', message, { cause });
   }
 }

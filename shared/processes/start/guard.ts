@@ -2,15 +2,16 @@ import { socketPath } from '../../config/home.ts';
 import { limits } from '../../limits.ts';
 import { readPeer } from '../../pairing/peer.ts';
 import { certificateDer } from '../../pairing/trust-file.ts';
-import { openStore } from '../../store/sqlite/open.ts';
+import { expectYoungest } from '../guard/evidence.ts';
 import { runGuard } from '../guard/run.ts';
+import { openHomeStore } from '../guard/store.ts';
 import type { Start } from '../node.ts';
 
 export const start: Start = async ({ paths, config }, parts, log) => {
   const peer = readPeer(paths, config);
   const { send, receive } = config.channel;
   const slow = send.kind === 'directory' || receive.kind === 'directory';
-  return runGuard({
+  const parties = {
     self: {
       nodeId: config.node,
       role: config.role,
@@ -22,7 +23,6 @@ export const start: Start = async ({ paths, config }, parts, log) => {
       signCertificate: peer.signDer,
       decryptCertificate: peer.decryptDer,
     },
-    store: openStore(paths.database),
     spool: {
       outDir: paths.spoolOut,
       inDir: paths.spoolIn,
@@ -30,6 +30,10 @@ export const start: Start = async ({ paths, config }, parts, log) => {
       archiveOutDir: paths.archiveOut,
       archiveInDir: paths.archiveIn,
     },
+  };
+  return runGuard({
+    ...parties,
+    store: await openHomeStore(paths.database, (store) => expectYoungest({ ...parties, store })),
     socketPath: socketPath('.', 'guard'),
     signerSocketPath: socketPath('.', 'signer'),
     expiresMs: config.package.expiresMs,

@@ -11,7 +11,7 @@ import type Database from 'better-sqlite3';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { StoreWrites } from '../port.ts';
-import { storeFault } from './fault.ts';
+import { type OnDamage, storeFault, toldFault } from './fault.ts';
 
 type Work = (tx: StoreWrites) => void;
 
@@ -35,7 +35,12 @@ interface Handed {
   readonly reject: (error: SallyportError) => void;
 }
 
-export function createCommits(db: Database.Database, tx: StoreWrites, pending: Pending): Commits {
+export function createCommits(
+  db: Database.Database,
+  tx: StoreWrites,
+  pending: Pending,
+  onDamage: OnDamage,
+): Commits {
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
@@ -84,7 +89,7 @@ export function createCommits(db: Database.Database, tx: StoreWrites, pending: P
     } catch (thrown) {
       pending.clear();
       if (db.inTransaction) rollback.run();
-      const fault = storeFault(thrown);
+      const fault = toldFault(thrown, onDamage);
       return batch.map(() => fault);
     }
   };

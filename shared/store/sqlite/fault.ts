@@ -1,6 +1,16 @@
 /** What SQLite or the file system says, in the codes of the error table. */
 import { asSallyportError, SallyportError } from '../../errors.ts';
 
+/** Told of damage that a read or a commit meets in a store that is open. */
+export type OnDamage = (damage: SallyportError) => void;
+
+/** As storeFault, and tells of damage. */
+export function toldFault(thrown: unknown, onDamage: OnDamage): SallyportError {
+  const fault = storeFault(thrown);
+  if (fault.code === 'STORE_DAMAGED') onDamage(fault);
+  return fault;
+}
+
 /** Coded errors pass as they are. STORE_FULL, STORE_DAMAGED, HOME_IN_USE, else STORE_FAILED. */
 export function storeFault(thrown: unknown): SallyportError {
   if (thrown instanceof SallyportError) return thrown;

@@ -12,27 +12,29 @@ import { limits } from '../../limits.ts';
 import type { Store, StoreWrites } from '../port.ts';
 import { createCommits } from './commits.ts';
 import { exchanges } from './exchanges.ts';
-import { damaged, storeFault } from './fault.ts';
+import { damaged, type OnDamage, storeFault } from './fault.ts';
 import { inbound } from './inbound.ts';
 import { outbound } from './outbound.ts';
 import { records } from './records.ts';
 import { applicationId, migrations, vitalTables } from './schema.ts';
 import { createStatements } from './statements.ts';
+import { isLogWhole } from './wal.ts';
 
 /**
  * Opens the store, which it makes (mode 0600) if there is none, and checks it: whole if it is small,
  * else what the node cannot do without. Besides the port's errors a write can throw what it would break:
- * LANE_REPLAY, LANE_FORK, MESSAGE_DUPLICATE, POLICY_VERSION, AUDIT_BROKEN, INTERNAL.
- * Errors: HOME_IN_USE, STORE_DAMAGED, STORE_FULL, STORE_FAILED.
+ * LANE_REPLAY, LANE_FORK, MESSAGE_DUPLICATE, POLICY_VERSION, AUDIT_BROKEN, INTERNAL. `onDamage` is told of
+ * damage that shows later.
+ * Errors: HOME_IN_USE, STORE_DAMAGED, STORE_VERSION, STORE_FULL, STORE_FAILED.
  */
-export function openStore(file: string): Store {
+export function openStore(file: string, onDamage: OnDamage = () => {}): Store {
   const db = openFile(file);
   try {
     claim(db);
     migrate(db);
     checkTables(db);
     check(db);
-    return storeOn(db);
+    return storeOn(db, onDamage);
   } catch (thrown) {
     db.close();
     throw storeFault(thrown);
@@ -46,6 +48,8 @@ function openFile(file: string): Database.Database {
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw storeFault(thrown);
   }
   try {
+    // Before SQLite looks at it: it would take a damaged log for a short one, and write on from there.
+    if (!isLogWhole(`${file}-wal`)) throw damaged('expected an intact log, got a damaged one');
     return new Database(file, { timeout: 0 });
   } catch (thrown) {
     throw storeFault(thrown);
@@ -81,7 +85,7 @@ function migrate(db: Database.Database): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version > migrations.length) {
     throw new SallyportError(
-      'STORE_DAMAGED',
+      'STORE_VERSION',
       `expected a store of version ${migrations.length} or older, got ${version}`,
       { hint: 'run the newer release that wrote this store' },
     );
@@ -101,7 +105,7 @@ function checkTables(db: Database.Database): void {
   const [want, got] = [tablesOf(expected), tablesOf(db)];
   expected.close();
   if (got === want) return;
-  throw new SallyportError('STORE_DAMAGED', 'expected the tables of this release, got others', {
+  throw new SallyportError('STORE_VERSION', 'expected the tables of this release, got others', {
     hint: 'run the release that wrote this store, or make the node anew',
   });
 }
@@ -126,8 +130,8 @@ function check(db: Database.Database): void {
   }
 }
 
-function storeOn(db: Database.Database): Store {
-  const sql = createStatements(db);
+function storeOn(db: Database.Database, onDamage: OnDamage): Store {
+  const sql = createStatements(db, onDamage);
   const calls = exchanges(sql);
   const leaving = outbound(sql);
   const arriving = inbound(sql);
@@ -144,7 +148,7 @@ function storeOn(db: Database.Database): Store {
       arriving.forget(beforeMs, count);
     },
   };
-  const commits = createCommits(db, writes, calls.pending);
+  const commits = createCommits(db, writes, calls.pending, onDamage);
   return {
     ...calls.reads,
     ...leaving.reads,

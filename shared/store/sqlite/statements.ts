@@ -1,7 +1,7 @@
 /** Prepared statements, kept for the life of the store, whose failures carry our codes. */
 import type Database from 'better-sqlite3';
 import { SallyportError } from '../../errors.ts';
-import { storeFault } from './fault.ts';
+import { type OnDamage, toldFault } from './fault.ts';
 
 export type Value = string | number | Uint8Array | null;
 
@@ -12,7 +12,14 @@ export interface Statements {
   all<Row>(sql: string): (...values: Value[]) => Row[];
 }
 
-export function createStatements(db: Database.Database): Statements {
+export function createStatements(db: Database.Database, onDamage: OnDamage): Statements {
+  const coded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (thrown) {
+      throw toldFault(thrown, onDamage);
+    }
+  };
   return {
     change(sql) {
       const statement = db.prepare<Value[]>(sql);
@@ -35,12 +42,4 @@ export function createStatements(db: Database.Database): Statements {
       return (...values) => coded(() => statement.all(...values));
     },
   };
-}
-
-function coded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (thrown) {
-    throw storeFault(thrown);
-  }
 }
