@@ -140,6 +140,8 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
 
 function checkShape(req: IncomingMessage, bodyBytesMax: number): void {
   const given = req.headers;
+  // Node's parser takes HTTP/0.9 and HTTP/2.0 in the form of HTTP/1 too.
+  if (req.httpVersionMajor !== 1) throw malformed('HTTP/1', 'another version');
   if (given.host === undefined) throw malformed('a host header', 'none');
   if (given.upgrade !== undefined) throw malformed('no upgrade', 'one');
   if (given.expect !== undefined && given.expect.toLowerCase() !== '100-continue') {
@@ -148,6 +150,9 @@ function checkShape(req: IncomingMessage, bodyBytesMax: number): void {
   const coding = given['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
     throw malformed('chunked or nothing', 'another transfer coding');
+  }
+  if (coding !== undefined && req.httpVersionMinor === 0) {
+    throw malformed('no transfer coding in HTTP/1.0', 'one');
   }
   if (!req.url?.startsWith('/')) throw malformed('an origin-form target', 'another form');
   if (!methods.has(req.method ?? '')) {
