@@ -10,7 +10,7 @@ import { type SoakPair, startSoakPair } from '../soak/pair.ts';
 /** 2 at once of 50 ms each: 40 calls a second. */
 const pace = { atOnce: 2, tookMs: 50 };
 const perSecond = 40;
-const seconds = 5;
+const seconds = Number(process.env.SALLYPORT_OVERLOAD_SECONDS ?? 5);
 let soak: SoakPair | undefined;
 
 before(async () => {

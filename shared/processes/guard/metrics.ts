@@ -16,7 +16,16 @@ const gauges: Readonly<Record<string, { path: readonly string[]; gauge: Gauge }>
     'calls that wait for an answer',
     'queues.waiting',
   ),
-  serving: at('sallyport_guard_requests_serving', 'requests at an upstream', 'queues.serving'),
+  serving: at(
+    'sallyport_guard_requests_serving',
+    'requests that are not answered yet',
+    'queues.serving',
+  ),
+  waitingForTurn: at(
+    'sallyport_guard_requests_waiting',
+    'requests that wait for their turn at a service',
+    'queues.waitingForTurn',
+  ),
   policy: at('sallyport_guard_policy_version', 'version of the policy in force', 'policy.version'),
   head: at('sallyport_guard_lane_out_head', 'last sequence sent', 'lanes.out.0.head'),
   inFlight: at(
