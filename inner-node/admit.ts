@@ -7,7 +7,6 @@ import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/deci
 import { namePattern } from '@sallyport/shared/policy/model.ts';
 import { type CheckedRequest, checkRequest } from '@sallyport/shared/policy/request.ts';
 import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
-import { step } from '@sallyport/shared/processes/guard/step.ts';
 
 export interface Admitted {
   readonly decision: Decision;
@@ -51,17 +50,14 @@ export function tryAdmit(
  */
 function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admitted {
   const { header, body } = arrived;
-  const nowMs = node.now();
+  const [startedMs, nowMs] = [performance.now(), node.now()];
   const about = { exchangeId: header.id, consumer: header.consumer, flow: header.flow };
   const { packageId } = arrived.place;
   const policy = node.policy();
   if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
   const { compiled } = policy;
-  const { decision, params } = step(node, 'decide', { ...about, packageId }, () => {
-    const match = matchRoute(compiled, header.method, header.path);
-    const consumer = { name: header.consumer };
-    return { decision: decide(compiled, { consumer, match, nowMs }), params: match.params };
-  });
+  const match = matchRoute(compiled, header.method, header.path);
+  const decision = decide(compiled, { consumer: { name: header.consumer }, match, nowMs });
   if (decision.flow !== header.flow) {
     throw new SallyportError('PACKAGE_MESSAGE', 'expected the flow that the path belongs to');
   }
@@ -74,14 +70,10 @@ function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admitted {
   if (header.deadlineMs <= nowMs) {
     throw new SallyportError('DEADLINE_PASSED', 'the request came after its deadline');
   }
-  const request = step(node, 'check', about, () =>
-    checkRequest(decision, {
-      params,
-      query: header.query,
-      contentType: header.contentType,
-      body,
-    }),
-  );
+  const { query, contentType } = header;
+  const request = checkRequest(decision, { params: match.params, query, contentType, body });
+  const tookMs = performance.now() - startedMs;
+  node.audit.append({ event: 'decide', atMs: nowMs, ...about, packageId, tookMs });
   const deadlineMs = Math.min(header.deadlineMs, nowMs + decision.deadlineMs);
   return { decision, request, deadlineMs };
 }

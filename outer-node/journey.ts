@@ -15,7 +15,6 @@ import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/deci
 import { checkRequest } from '@sallyport/shared/policy/request.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type { GuardContext, Journey, Taking } from '@sallyport/shared/processes/guard/context.ts';
-import { step } from '@sallyport/shared/processes/guard/step.ts';
 import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { accept, type Call } from './accept.ts';
 import { type Admission, createAdmission, expectTaken, overloaded } from './admission.ts';
@@ -65,15 +64,11 @@ async function call({ node, exchanges, admission, edge }: Parts, head: unknown, 
     const arrival = accept(head, body);
     const { id } = arrival;
     about = { exchangeId: id };
-    node.audit.append({ event: 'accept', atMs: node.now(), ...about, bytes: body.length });
-
+    const [startedMs, nowMs] = [performance.now(), node.now()];
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy bundle has arrived yet');
     const { compiled } = policy;
-    const nowMs = node.now();
-    const consumer = step(node, 'authenticate', about, () =>
-      authenticate(compiled, { apiKey: arrival.apiKey, nowMs }),
-    );
+    const consumer = authenticate(compiled, { apiKey: arrival.apiKey, nowMs });
     about = { ...about, consumer: consumer.name };
     leave = admission.enter(consumer.name, arrival.again);
     const again = exchanges.get(id) ?? (arrival.again ? node.store.exchange(id) : undefined);
@@ -86,10 +81,8 @@ async function call({ node, exchanges, admission, edge }: Parts, head: unknown, 
       await expectTaken(edge);
       return showExchange(node, consumer.name, arrival.path.slice(exchangePath.length));
     }
-    const { decision, params } = step(node, 'decide', about, () => {
-      const match = matchRoute(compiled, arrival.method, arrival.path);
-      return { decision: decide(compiled, { consumer, match, nowMs }), params: match.params };
-    });
+    const match = matchRoute(compiled, arrival.method, arrival.path);
+    const decision = decide(compiled, { consumer, match, nowMs });
     about = { ...about, flow: decision.flow };
     const digest = arrival.idempotencyKey === undefined ? undefined : digestOf(arrival);
     if (digest !== undefined) await expectTaken(edge);
@@ -97,9 +90,10 @@ async function call({ node, exchanges, admission, edge }: Parts, head: unknown, 
     if (earlier) return await replyTo(node, exchanges, earlier, waitOf(arrival, decision));
 
     exchanges.expectRoom(consumer.name, decision.flow, decision.timeoutMs);
-    const request = step(node, 'check', about, () =>
-      checkRequest(decision, { ...arrival, params, contentType: arrival.headers['content-type'] }),
-    );
+    const contentType = arrival.headers['content-type'];
+    const request = checkRequest(decision, { ...arrival, params: match.params, contentType });
+    const tookMs = performance.now() - startedMs;
+    node.audit.append({ event: 'accept', atMs: nowMs, ...about, bytes: body.length, tookMs });
     const checked = { arrival, decision, consumer: consumer.name, ...request };
     const letGo = admission.hold(consumer.name, request.body.length);
     const pending = await seal(node, exchanges, {

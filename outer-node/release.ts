@@ -16,7 +16,6 @@ import type { ResponseHeader } from '@sallyport/shared/exchange/message.ts';
 import { checkRelease } from '@sallyport/shared/masking/response.ts';
 import { planFor } from '@sallyport/shared/policy/decide.ts';
 import type { Arrived, GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
-import { step } from '@sallyport/shared/processes/guard/step.ts';
 import type { StoredAnswer } from '@sallyport/shared/store/port.ts';
 import type { Exchanges, Pending } from './exchanges.ts';
 
@@ -43,6 +42,7 @@ export function takeResponse(
   if (!exchanges.claim(id, header.id)) {
     throw new SallyportError('MESSAGE_DUPLICATE', 'the exchange has an answer already');
   }
+  const startedMs = performance.now();
   const answer = checked(node, pending, header, body);
   const about = { exchangeId: id, consumer: pending.consumer, flow: pending.flow };
   node.audit.append({
@@ -52,6 +52,7 @@ export function takeResponse(
     ...place,
     status: answer.status,
     bytes: answer.body.length,
+    tookMs: performance.now() - startedMs,
     ...(answer.code && { code: answer.code }),
     ...(header.masked && { rules: header.masked }),
   });
@@ -74,17 +75,15 @@ function checked(
   try {
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy is in force');
-    const released = step(node, 'check', about, () => {
-      const plan = planFor(policy.compiled, pending.consumer, pending.flow);
-      if (!allNamed(header.headers, plan.responseHeaders)) {
-        throw new SallyportError('RESPONSE_REFUSED', 'expected only headers that the route names');
-      }
-      return { headers: header.headers, body: checkRelease(plan, { status: header.status, body }) };
-    });
+    const plan = planFor(policy.compiled, pending.consumer, pending.flow);
+    if (!allNamed(header.headers, plan.responseHeaders)) {
+      throw new SallyportError('RESPONSE_REFUSED', 'expected only headers that the route names');
+    }
     return {
       state: 'RESPONDED',
       status: header.status,
-      ...released,
+      headers: header.headers,
+      body: checkRelease(plan, { status: header.status, body }),
       ...(body.length > 0 && { contentType: jsonType }),
       answeredAtMs,
     };

@@ -65,20 +65,15 @@ export function traceOf(
   const refusal = [...outer, ...inner].filter((event) => own(event) && event.event === 'refuse');
   return [
     ...part('outer', outer, [requestPackage], requestSteps),
-    ...part(
-      'inner',
-      inner,
-      [requestPackage],
-      ['collect', 'open', 'decide', 'check', 'call', 'mask'],
-    ),
+    ...part('inner', inner, [requestPackage], ['collect', 'open', 'decide', 'call', 'mask']),
     ...part('inner', inner, [answerPackage], ['seal', 'send']),
     ...part('outer', outer, [answerPackage], ['collect', 'open']),
-    ...part('outer', afterOpen, [], ['check', 'release', 'deliver']),
+    ...part('outer', afterOpen, [], ['release', 'deliver']),
     ...refusal.slice(0, 1).map((event) => hopOf(inner.includes(event) ? 'inner' : 'outer', event)),
   ];
 }
 
-const requestSteps = ['accept', 'authenticate', 'decide', 'check', 'seal', 'send'];
+const requestSteps = ['accept', 'seal', 'send'];
 
 function hopOf(node: string, event: AuditEvent): Hop {
   return {

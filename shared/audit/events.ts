@@ -15,10 +15,8 @@ export const auditEvents = {
   'clock-together': 'the clocks of the two nodes agree again',
   checkpoint: 'the audit key signed the head of the chain',
   // a call's journey, in its order
-  accept: 'a call came in and has an exchange of its own',
-  authenticate: 'the consumer of a call was recognised',
-  decide: 'the policy allowed a call or a release',
-  check: 'a content was found acceptable',
+  accept: 'a call was recognised, allowed and found acceptable where it came in',
+  decide: 'a request from outside was allowed and found acceptable again',
   seal: 'messages were sealed into a package',
   send: 'a package was handed to its channel',
   collect: 'a package came from its channel',

@@ -12,33 +12,44 @@ export function lineOf(event: AuditEvent): string {
   if (!isAuditEventName(event.event) || event.event === 'checkpoint') {
     throw refusal('an event of the catalogue');
   }
+  let line = '';
   for (const name in event) {
-    const fits = fields[name];
-    if (fits === undefined) throw refusal('no field besides those of an audit event');
+    const write = fields[name];
+    if (write === undefined) throw refusal('no field besides those of an audit event');
     const value: unknown = event[name as keyof AuditEvent];
-    if (value !== undefined && !fits(value)) throw refusal(`a fitting field ${name}`);
+    if (value === undefined) continue;
+    const written = write(value);
+    if (written === undefined) throw refusal(`a fitting field ${name}`);
+    line += `${line === '' ? '{' : ','}"${name}":${written}`;
   }
-  const line = JSON.stringify(event);
+  line += '}';
   if (line.length > limits.auditEventBytesMax) throw refusal('an event in its limits');
   return line;
 }
 
-type Fits = (value: unknown) => boolean;
+/** JSON of a value; undefined where it does not fit its field. */
+type Write = (value: unknown) => string | undefined;
 
-const text: Fits = (value) =>
+const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= limits.auditTextLengthMax;
-const number: Fits = (value) => Number.isFinite(value);
-const rules: Fits = (value) => {
-  if (typeof value !== 'object' || value === null) return false;
+
+const text: Write = (value) => (isText(value) ? JSON.stringify(value) : undefined);
+const number: Write = (value) => (Number.isFinite(value) ? String(value) : undefined);
+/** In ms, to the microsecond. */
+const duration: Write = (value) =>
+  typeof value === 'number' ? number(Math.round(value * 1000) / 1000) : undefined;
+const code: Write = (value) => (isErrorCode(value) ? `"${value}"` : undefined);
+const rules: Write = (value) => {
+  if (typeof value !== 'object' || value === null) return undefined;
   const entries = Object.entries(value);
-  return (
+  const fits =
     entries.length <= limits.auditRulesMax &&
-    entries.every(([rule, count]) => text(rule) && Number.isSafeInteger(count))
-  );
+    entries.every(([rule, count]) => isText(rule) && Number.isSafeInteger(count));
+  return fits ? JSON.stringify(value) : undefined;
 };
 
 /** No prototype: a field named like a method of objects is as unknown as any other. */
-const fields: Readonly<Record<string, Fits>> = Object.assign(Object.create(null), {
+const fields: Readonly<Record<string, Write>> = Object.assign(Object.create(null), {
   event: text,
   atMs: number,
   exchangeId: text,
@@ -47,16 +58,16 @@ const fields: Readonly<Record<string, Fits>> = Object.assign(Object.create(null)
   sequence: number,
   consumer: text,
   flow: text,
-  code: isErrorCode,
+  code,
   status: number,
   count: number,
   bytes: number,
-  tookMs: number,
+  tookMs: duration,
   byMs: number,
   policyVersion: number,
   rules,
   actor: text,
-} satisfies Record<keyof AuditEvent, Fits>);
+} satisfies Record<keyof AuditEvent, Write>);
 
 /** Never the name or value that was refused: it may be what must not be in a log. */
 function refusal(expected: string): SallyportError {

@@ -34,9 +34,10 @@ function compileString(schema: Schema): (value: string) => string | undefined {
   const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema;
   const pattern = schema.pattern === undefined ? undefined : new RegExp(schema.pattern, 'u');
   const format = schema.format === undefined ? undefined : formats[schema.format];
-  const measured = schema.minLength !== undefined || schema.maxLength !== undefined;
   return (value) => {
-    if (measured) {
+    if (value.length < minLength) return 'minLength';
+    // A code point is one or two units: only between these bounds must they be counted.
+    if (value.length > maxLength || value.length < 2 * minLength) {
       const length = codePoints(value);
       if (length < minLength) return 'minLength';
       if (length > maxLength) return 'maxLength';

@@ -16,7 +16,6 @@ function logsOf(exchangeId: string, startMs: number, ms: readonly number[]) {
   const deliveredMs = ends.at(-1) ?? 0;
   const outer: AuditEvent[] = [
     { event: 'accept', atMs: startMs, exchangeId },
-    { event: 'decide', atMs: startMs, exchangeId },
     { event: 'seal', atMs: sealing, packageId: request, tookMs: sealed - sealing },
     { event: 'send', atMs: sent, packageId: request },
     { event: 'collect', atMs: collected2, packageId: answer },
