@@ -80,8 +80,8 @@ export function nextAnswer(
   });
 }
 
-/** Fewer than a caller has connections. */
-const waitingMax = 32;
+/** So few that they are no load of their own. */
+const waitingMax = 16;
 
 /** Waits until the supervisor has replaced the process `pid`. */
 export async function untilReplaced(home: string, name: ProcessName, pid: number): Promise<void> {
