@@ -10,8 +10,6 @@ import type { Suite } from './suites.ts';
 export interface Certificate {
   readonly der: Buffer;
   readonly publicKey: KeyObject;
-  /** Uncompressed public point, 0x04 ‖ X ‖ Y. */
-  readonly point: Buffer;
   /**
    * SHA-256 (hex) of the DER SubjectPublicKeyInfo: names the key, whatever certificate carries it.
    */
@@ -50,7 +48,6 @@ function parse(der: Buffer, suite: Suite): Certificate {
     return {
       der,
       publicKey,
-      point,
       keyId: createHash(suite.hash.name).update(spki).digest('hex'),
       issuerAndSerial: sequence(issuer, serial),
     };
