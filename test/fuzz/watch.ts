@@ -1,6 +1,6 @@
 /**
  * Thread of campaign.ts: ends the process where one case runs for too long, and says which. A loop shows in
- * processor time, which a busy machine does not stretch; a wait that never ends shows in neither but the clock.
+ * processor time, which a busy machine does not stretch; a wait that never ends shows by the clock alone.
  */
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
