@@ -2,7 +2,10 @@
  * A hostile peer with a valid key: the outer node has fallen, the inner one stands. What the tests of this
  * folder share: the rig, requests that are sound, and what the inner node tells of itself.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
+import { homePaths } from '@sallyport/shared/config/home.ts';
 import type { MessageHeader, RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
@@ -54,6 +57,12 @@ export async function attacked(
   const outer = await fell(rig, 'outer');
   const status = async (): Promise<InnerStatus> =>
     (await rig.inner.admin.request('status')).head as InnerStatus;
+  // Its mover may not have had all that its guard had sealed when it fell.
+  const { spoolOut } = homePaths(rig.outer.dir);
+  for (const name of readdirSync(spoolOut)) {
+    outer.deliver({ name, bytes: readFileSync(join(spoolOut, name)) });
+  }
+  await until(async () => (await status()).lanes.in[0].contiguous === outer.head);
   return {
     rig,
     outer,

@@ -5,6 +5,7 @@
 import { answerAuditBlocks } from '../../audit/transfer.ts';
 import { parseSpoolName } from '../../channel/spool.ts';
 import { type ErrorCode, isErrorCode, SallyportError } from '../../errors.ts';
+import { createBudget } from '../../exchange/budget.ts';
 import { limits } from '../../limits.ts';
 import type { Store } from '../../store/port.ts';
 import type { Answer, Handlers, IpcPeer } from '../ipc/peer.ts';
@@ -39,6 +40,7 @@ type Caller = 'edge' | 'mover' | 'admin';
 export async function openDoors(options: DoorOptions): Promise<Doors> {
   const { store } = options;
   const callers = new Map<IpcPeer, Caller>();
+  const budget = createBudget(limits.moverNamesMax, limits.moverNamesPerSecondMax);
   const admin: Handlers = {
     status: () => ({ head: options.status() }),
     metrics: async () => ({ head: await metricsOf(options.status()) }),
@@ -64,7 +66,12 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
     edge: call ? { call } : {},
     mover: {
       collected: (head) => options.collected(namesOf(head)),
-      sent: (head) => options.sent(namesOf(head), timesOf(head)),
+      sent(head) {
+        const names = namesOf(head);
+        // What is not heard is sent again: the receipt counts, not the mover's word.
+        const heard = budget.take(names.length, performance.now());
+        options.sent(names.slice(0, heard), timesOf(head));
+      },
       channel: (head) => options.channel((head as { up?: unknown } | null)?.up === true),
       refused(head) {
         const { code, count, detail } = (head ?? {}) as Record<string, unknown>;
