@@ -44,8 +44,11 @@ export function statusText(status: NodeStatus, nowMs: number): string {
   ].join('\n');
 }
 
-function headline({ node, role, ready }: NodeStatus): string {
-  const missing = Object.entries(ready).flatMap(([name, holds]) => (holds ? [] : [name]));
+function headline({ node, role, ready, reasons }: NodeStatus): string {
+  const missing = Object.entries(ready).flatMap(([name, holds]) => {
+    const why = reasons[name as keyof typeof ready];
+    return holds ? [] : [why === undefined ? name : `${name} (${why})`];
+  });
   const state =
     missing.length === 0
       ? paint('green', '● ready')

@@ -255,12 +255,16 @@ test('a status of which nothing is known is shown as unknown, never as good', ()
         ...{ peer: false, policy: false, signer: false, store: false, channel: false },
         ...{ clock: false, edge: false },
       },
+      reasons: { clock: 'CLOCK_APART' },
       certificates: [],
       processes: [{ name: 'guard' }],
     },
     0,
   );
-  assert.match(text, /not ready: peer, policy, signer, store, channel, clock, edge/);
+  assert.match(
+    text,
+    /not ready: peer, policy, signer, store, channel, clock \(CLOCK_APART\), edge/,
+  );
   assert.match(text, /^policy +\?$/m);
   assert.match(text, /silent/);
   assert.doesNotMatch(text, / up |● ready| signs|no gap/);

@@ -1,6 +1,6 @@
 /** The admin process asks the other four; any of them may be away. */
 import { type ProcessName, processNames, socketPath } from '../../config/home.ts';
-import { SallyportError } from '../../errors.ts';
+import { asSallyportError, type ErrorCode, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Answer } from '../ipc/peer.ts';
 import { connect, type IpcLink } from '../ipc/socket.ts';
@@ -13,6 +13,8 @@ const noBody = new Uint8Array(0);
 export interface Asking {
   /** Errors: the process's own, IPC_LOST where it is away, IPC_TIMEOUT. */
   ask(process: ProcessName, verb: string, head?: unknown, body?: Uint8Array): Promise<Answer>;
+  /** As `try`, with the code of the failure. */
+  told(process: ProcessName, verb: string): Promise<Answer | ErrorCode>;
   /** As `ask`, with undefined for any failure: what is away is shown, not thrown. */
   try(process: ProcessName, verb: string): Promise<Answer | undefined>;
   close(): void;
@@ -31,6 +33,10 @@ export function connectAll(dir: string): Asking {
       const link = links.get(name);
       if (!link) throw new SallyportError('IPC_VERB', `expected another process, got ${name}`);
       return await link.request(verb, head, body);
+    },
+    async told(name, verb) {
+      const asked = links.get(name)?.request(verb, null, noBody, limits.adminAskTimeoutMs);
+      return (await asked?.catch((thrown) => asSallyportError(thrown).code)) ?? 'IPC_VERB';
     },
     async try(name, verb) {
       const asked = links.get(name)?.request(verb, null, noBody, limits.adminAskTimeoutMs);

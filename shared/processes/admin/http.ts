@@ -4,10 +4,10 @@ import express, { type Express } from 'express';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Metrics } from './metrics.ts';
-import { isReady, type Readiness } from './ready.ts';
+import { type checkReady, isReady } from './ready.ts';
 
 export interface HttpSources {
-  readonly ready: () => Promise<Readiness>;
+  readonly ready: () => ReturnType<typeof checkReady>;
   readonly metrics: Metrics;
 }
 
@@ -41,8 +41,9 @@ function createApp({ ready, metrics }: HttpSources): Express {
   });
   app.get('/healthz', (_request, response) => void response.json({ alive: true }));
   app.get('/readyz', async (_request, response) => {
-    const checks = await ready();
-    response.status(isReady(checks) ? 200 : 503).json({ ready: isReady(checks), checks });
+    const { ready: checks, reasons } = await ready();
+    const isWell = isReady(checks);
+    response.status(isWell ? 200 : 503).json({ ready: isWell, checks, reasons });
   });
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.contentType).send(await metrics.text());

@@ -1,4 +1,5 @@
 /** Is the node ready to take part in exchanges? Each answer is tried, not remembered. */
+import type { ErrorCode } from '../../errors.ts';
 import type { ClockStatus } from '../guard/clock.ts';
 import type { Answer } from '../ipc/peer.ts';
 import type { Asking } from './ask.ts';
@@ -21,24 +22,36 @@ export interface Readiness {
   readonly edge: boolean;
 }
 
-export async function checkReady(peer: boolean, asking: Asking): Promise<Readiness> {
+/** Why a check does not hold, where its process gave a code. */
+export type Reasons = Readonly<Partial<Record<keyof Readiness, ErrorCode>>>;
+
+export async function checkReady(
+  peer: boolean,
+  asking: Asking,
+): Promise<{ readonly ready: Readiness; readonly reasons: Reasons }> {
   const [guard, store, signer, mover, edge] = await Promise.all([
     asking.try('guard', 'status'),
-    asking.try('guard', 'store-check'),
+    asking.told('guard', 'store-check'),
     asking.try('signer', 'health'),
     asking.try('mover', 'status'),
     asking.try('edge', 'status'),
   ]);
   const clock = member(guard, 'clock') as Partial<ClockStatus> | undefined;
-  return {
+  const isClockApart = clock?.apart === true;
+  const ready = {
     peer,
     policy: member(guard, 'policy') !== undefined && member(guard, 'policy') !== null,
     signer: member(signer, 'ok') === true,
-    store: store !== undefined,
+    store: typeof store !== 'string',
     channel: isUp(member(mover, 'out')) && isUp(member(mover, 'in')),
     clock: clock?.apart === false,
     edge: edge !== undefined,
   };
+  const reasons = {
+    ...(typeof store === 'string' && { store }),
+    ...(isClockApart && { clock: 'CLOCK_APART' as const }),
+  };
+  return { ready, reasons };
 }
 
 export function isReady(readiness: Readiness): boolean {

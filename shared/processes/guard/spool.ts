@@ -147,9 +147,10 @@ export function archive(fromDir: string, name: string, archiveDir: string, as = 
   try {
     mkdirSync(hour, { recursive: true, mode: 0o700 });
   } catch {
-    // A full disk keeps no history. The next start finds the file where it is.
+    // Then it cannot be moved there either.
   }
-  move(fromDir, name, hour, as);
+  // A full disk keeps no history: what has crossed must not take the room of what has not.
+  if (!move(fromDir, name, hour, as)) remove(fromDir, name);
 }
 
 function namesIn(dir: string): string[] {

@@ -35,6 +35,18 @@ interface Handed {
   readonly reject: (error: SallyportError) => void;
 }
 
+/**
+ * The log cannot grow: what it holds goes to where it belongs, as far as there is room, and the log begins
+ * anew in the space that it has.
+ */
+function reuseLog(db: Database.Database): void {
+  try {
+    db.pragma('wal_checkpoint(RESTART)');
+  } catch {
+    // Not even that has room; a later commit tries again.
+  }
+}
+
 export function createCommits(
   db: Database.Database,
   tx: StoreWrites,
@@ -90,6 +102,7 @@ export function createCommits(
       pending.clear();
       if (db.inTransaction) rollback.run();
       const fault = toldFault(thrown, onDamage);
+      if (fault.code === 'STORE_FULL') reuseLog(db);
       return batch.map(() => fault);
     }
   };

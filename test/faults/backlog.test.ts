@@ -1,0 +1,108 @@
+/** A link that is cut while calls queue up: all that was accepted is answered once it is back, each once. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { readHome } from '@sallyport/shared/config/home.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import { until } from '../until.ts';
+import { type Cable, layCable } from './cable.ts';
+import { type Caller, createCaller, type Reply } from './load.ts';
+import {
+  editConfig,
+  isSettled,
+  lanesOf,
+  sleep,
+  startWorld,
+  statusOf,
+  untilReady,
+  type World,
+} from './world.ts';
+
+const wanted = Number(process.env.SALLYPORT_BACKLOG_CALLS ?? 400);
+const cutMs = Number(process.env.SALLYPORT_BACKLOG_CUT_MS ?? 3_000);
+let world: World;
+let caller: Caller;
+let cable: Cable;
+
+before(async () => {
+  world = await startWorld({ deadlineMs: 3_600_000 });
+  const { send } = readHome(world.pair.outer).config.channel;
+  cable = await layCable(send.kind === 'link' ? send.port : 0);
+  await world.stop('outer');
+  editConfig(world.pair.outer, (text) => text.replace(/(send: .*port: )\d+/, `$1${cable.port}`));
+  world.start('outer');
+  await untilReady(world.pair.outer);
+  caller = createCaller(world);
+});
+after(async () => {
+  caller?.close();
+  await world?.close();
+  await cable?.close();
+});
+
+test(`${wanted} calls queue while the link is cut, and all are answered, each once`, async (t) => {
+  cable.pull();
+  const cutAtMs = performance.now();
+  const accepted: { location: string; street: string }[] = [];
+  const refusals = new Map<string, number>();
+  await queue(accepted, refusals);
+  const queuedMs = performance.now() - cutAtMs;
+  t.diagnostic(`${accepted.length} accepted in ${Math.round(queuedMs)} ms`);
+  for (const [what, times] of refusals) t.diagnostic(`refused: ${times} times ${what}`);
+  assert.ok(accepted.length > 0);
+  const unforeseen = [...refusals.keys()].filter((what) => what !== '503 OVERLOADED');
+  assert.deepEqual(unforeseen, [], 'what is too much is refused before it is accepted');
+  await sleep(Math.max(0, cutMs - queuedMs));
+  const { out } = await lanesOf(world.pair.outer);
+  t.diagnostic(`${out.inFlight} packages wait for the link`);
+  assert.equal(world.changes.size, 0);
+
+  cable.plug();
+  const pluggedMs = performance.now();
+  await until(async () => (await waiting()) === 0, 300_000);
+  const drainedMs = performance.now() - pluggedMs;
+  const rate = Math.round((accepted.length * 1000) / drainedMs);
+  t.diagnostic(`drained in ${Math.round(drainedMs)} ms: ${rate} exchanges/s`);
+  const endings = await Promise.all(accepted.map(({ location }) => caller.call('GET', location)));
+  for (const [index, { street }] of accepted.entries()) {
+    const { status, body } = endings[index] as Reply;
+    assert.equal(status, 201, `${street}: ${JSON.stringify(body)}`);
+    assert.equal(world.changes.get(street), 1, street);
+  }
+  assert.equal(world.changes.size, accepted.length, 'what was refused did not happen');
+  await until(() => isSettled(world.pair), 60_000);
+});
+
+/** Changes that nobody waits for, until there are as many as wanted or the node takes no more. */
+async function queue(
+  accepted: { location: string; street: string }[],
+  refusals: Map<string, number>,
+): Promise<void> {
+  let made = 0;
+  const one = async (): Promise<void> => {
+    while (made < wanted && (refusals.get('503 OVERLOADED') ?? 0) < 10) {
+      made += 1;
+      const street = `backlog-${made}`;
+      const reply = await caller.call('POST', '/citizens/c-000001/address-changes', {
+        headers: { prefer: 'respond-async' },
+        body: { province: '示例省', city: '示例市', district: '示例区', street },
+      });
+      if (reply.status === 202) {
+        accepted.push({ location: String(reply.headers.location), street });
+        continue;
+      }
+      const what = `${reply.status} ${reply.body.code}`;
+      refusals.set(what, (refusals.get(what) ?? 0) + 1);
+      assert.ok(Number(reply.headers['retry-after']) >= 1, 'a refusal says when to come again');
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, one));
+  assert.ok(accepted.length <= limits.exchangesInFlightMax);
+}
+
+/** Exchanges that have no answer yet. */
+async function waiting(): Promise<number> {
+  await sleep(50);
+  const { processes } = await statusOf(world.pair.outer);
+  const told = processes.find(({ name }) => name === 'guard')?.told;
+  return (told?.queues as { waiting: number } | undefined)?.waiting ?? -1;
+}
