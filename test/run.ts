@@ -43,6 +43,7 @@ const tools: readonly Tool[] = [
     files: onPath('openssl'),
     usedFor: 'checking packages by other code',
   },
+  { debianPackage: 'slowhttptest', files: onPath('slowhttptest'), usedFor: 'slow HTTP attacks' },
 ];
 
 installTools();
