@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { limits } from '../../limits.ts';
 
 export interface Pruner {
-  /** Removes whole hours, oldest first, until the archive is in its limits. The current hour stays. */
+  /**
+   * Removes whole hours, oldest first, until the archive is in its limits; of the current hour only
+   * what is too much in itself.
+   */
   prune(nowMs: number): Promise<void>;
 }
 
@@ -36,6 +39,20 @@ export function createPruner(archiveDir: string): Pruner {
         measured.delete(hour);
         await rm(join(archiveDir, hour), { recursive: true, force: true });
       }
+      const current = hours.at(-1);
+      if (current) await thin(join(archiveDir, current), total - limits.archiveBytesMax);
     },
   };
+}
+
+/** Removes the first packages that came, until so many bytes are gone. */
+async function thin(dir: string, tooManyBytes: number): Promise<void> {
+  let left = tooManyBytes;
+  if (left <= 0) return;
+  for (const name of (await readdir(dir)).sort()) {
+    if (left <= 0) return;
+    const file = join(dir, name);
+    left -= (await stat(file).catch(() => undefined))?.size ?? 0;
+    await rm(file, { force: true });
+  }
 }
