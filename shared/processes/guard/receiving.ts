@@ -19,15 +19,7 @@ import type { Arrived, ArrivedPlace, NodeIdentity, PeerIdentity, Taking } from '
 import { createIntake } from './intake.ts';
 import { patiently, retryable } from './patience.ts';
 import type { SparingRecord } from './sparing.ts';
-import {
-  archive,
-  foreignIn,
-  nameOf,
-  readPackage,
-  remove,
-  type SpoolPaths,
-  setAside,
-} from './spool.ts';
+import { archive, nameOf, readPackage, remove, type SpoolPaths, setAside } from './spool.ts';
 import { verifyWhole } from './whole.ts';
 
 export interface ReceivingOptions {
@@ -269,21 +261,6 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     }
   };
 
-  /** What the mover left that no package can be. */
-  const setForeignAside = (): void => {
-    const { inDir, refusedDir } = options.spool;
-    for (const name of foreignIn(inDir)) {
-      const event = {
-        event: 'refuse',
-        atMs: now(),
-        code: 'CHANNEL_FRAME',
-        lane: laneName,
-      } as const;
-      options.refusals.record(event, `${JSON.stringify(name)}: expected a package`);
-      setAside(inDir, name, refusedDir);
-    }
-  };
-
   const tryWork = async (work: string | InPackage): Promise<void> => {
     try {
       await (typeof work === 'string' ? receiveFile(work) : reread(work));
@@ -310,7 +287,6 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     book,
     collected: intake.collected,
     async resume() {
-      setForeignAside();
       intake.enqueue(store.unfinishedInbound());
       await intake.list();
     },

@@ -28,7 +28,7 @@ import { enforce } from './policy.ts';
 import { createReceiving } from './receiving.ts';
 import { createSending } from './sending.ts';
 import { createSparingRecord } from './sparing.ts';
-import type { SpoolPaths } from './spool.ts';
+import { type SpoolPaths, setForeignAside } from './spool.ts';
 
 export interface GuardOptions {
   readonly self: NodeIdentity;
@@ -161,6 +161,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const journey = options.journey(node);
 
   audit.append({ event: 'start', atMs: now() });
+  for (const name of setForeignAside(options.spool.inDir, options.spool.refusedDir)) {
+    const event = { event: 'refuse', atMs: now(), code: 'CHANNEL_FRAME' } as const;
+    refusals.record(event, `${JSON.stringify(name)}: expected a package`);
+  }
   await receiving.resume();
   doors = await openDoors({
     socketPath: options.socketPath,

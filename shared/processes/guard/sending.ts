@@ -19,14 +19,13 @@ import { patiently } from './patience.ts';
 import {
   archive,
   cleanTemporary,
-  foreignIn,
   hasPackage,
   nameOf,
   packagesIn,
   putPackage,
   readPackage,
   type SpoolPaths,
-  setAside,
+  setForeignAside,
 } from './spool.ts';
 
 export interface SendingOptions {
@@ -250,7 +249,7 @@ function putAgain(options: SendingOptions, place: OutPackage, resends: number): 
 /** After a crash: what the store holds unacknowledged lies in the spool, whole; nothing else does. */
 function fillSpool(options: SendingOptions, unacknowledged: readonly OutPackage[]): void {
   const { spool } = options;
-  for (const name of foreignIn(spool.outDir)) setAside(spool.outDir, name, spool.refusedDir);
+  setForeignAside(spool.outDir, spool.refusedDir);
   cleanTemporary(spool.outDir);
   const wanted = new Map(unacknowledged.map((place) => [nameOf(place), place]));
   for (const name of packagesIn(spool.outDir)) {

@@ -128,13 +128,15 @@ export function setAside(fromDir: string, name: string, refusedDir: string): voi
   }
 }
 
-/** What lies in `dir` and is neither a package nor on its way to be one. */
-export function foreignIn(dir: string): string[] {
+/** Sets aside what lies in `dir` and is neither a package nor on its way to be one; returns the names. */
+export function setForeignAside(dir: string, refusedDir: string): string[] {
   const entries = readdirSync(dir, { withFileTypes: true });
-  return entries.flatMap((entry) => {
+  const foreign = entries.flatMap((entry) => {
     const isOurs = parseSpoolName(entry.name) !== undefined || entry.name.endsWith('.tmp');
     return isOurs && entry.isFile() ? [] : [entry.name];
   });
+  for (const name of foreign) setAside(dir, name, refusedDir);
+  return foreign;
 }
 
 /**
