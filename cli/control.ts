@@ -1,7 +1,7 @@
 /** Asks a running node something, over the control socket of its admin process. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { homePaths, socketPath } from '@sallyport/shared/config/home.ts';
+import { controlSocket, homePaths } from '@sallyport/shared/config/home.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { Answer, IpcPeer } from '@sallyport/shared/processes/ipc/peer.ts';
 import { connectOnce } from '@sallyport/shared/processes/ipc/socket.ts';
@@ -39,7 +39,7 @@ async function connectFrom(dir: string): Promise<IpcPeer> {
   const here = process.cwd();
   process.chdir(dir);
   try {
-    return connectOnce(socketPath('.', 'admin'));
+    return connectOnce(controlSocket('.'));
   } finally {
     process.chdir(here);
   }

@@ -139,7 +139,7 @@ export const limits = {
   ipcUnsentBytesMax: 128 * 1024 * 1024,
   ipcConnectionsMax: 64,
   ipcRequestTimeoutMs: 120_000,
-  ipcReconnectMaxMs: 500,
+  rewireMs: 50,
   restartFirstMs: 50,
   restartMaxMs: 5_000,
   restartCalmMs: 10_000,

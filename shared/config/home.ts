@@ -8,6 +8,10 @@ import { type NodeConfig, parseConfig } from './config.ts';
 export const processNames = ['signer', 'guard', 'edge', 'mover', 'admin'] as const;
 export type ProcessName = (typeof processNames)[number];
 
+export function isProcessName(name: unknown): name is ProcessName {
+  return processNames.some((one) => one === name);
+}
+
 export type HomePaths = Readonly<ReturnType<typeof homePaths>>;
 
 export interface Home {
@@ -34,6 +38,7 @@ export function homePaths(dir: string) {
     spoolRefused: at('spool', 'refused'),
     archiveOut: at('archive', 'out'),
     archiveIn: at('archive', 'in'),
+    run: at('run'),
     lock: at('run', 'lock.db'),
     processes: at('run', 'processes.json'),
     log: (process: ProcessName) => at('log', `${process}.log`),
@@ -41,11 +46,11 @@ export function homePaths(dir: string) {
 }
 
 /**
- * Where a process of the node in `dir` listens. Processes use '.', their working directory:
- * a unix socket's path has room for about 100 bytes only.
+ * Where the admin process of the node in `dir` listens for the command line. It uses '.', its working
+ * directory: a unix socket's path has room for about 100 bytes only.
  */
-export function socketPath(dir: string, process: ProcessName): string {
-  return dir === '.' ? `run/${process}.sock` : join(dir, 'run', `${process}.sock`);
+export function controlSocket(dir: string): string {
+  return dir === '.' ? 'run/admin.sock' : join(dir, 'run', 'admin.sock');
 }
 
 /** Directories of a home, each of mode 0700. */

@@ -11,7 +11,7 @@
  * process only reports them, and its supervisor decides.
  */
 import { fstatSync, writeSync } from 'node:fs';
-import type { ProcessName } from '../config/home.ts';
+import { isProcessName, type ProcessName } from '../config/home.ts';
 import { asSallyportError, type ErrorCode, isErrorCode, type SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { createLog, type Log } from './log.ts';
@@ -26,6 +26,8 @@ export type Report =
   | { readonly state: 'ready' }
   /** Answers a ping: its event loop turns. */
   | { readonly state: 'alive' }
+  /** Its wire to another process needs a new socket. */
+  | { readonly state: 'cut'; readonly other: ProcessName }
   /** Somebody sent it SIGTERM or SIGINT. */
   | { readonly state: 'signalled' }
   /** It ends (`failed`), or goes on without what it needs (`trouble`). */
@@ -90,6 +92,11 @@ export const reportTrouble: TellTrouble = (trouble) => {
   report(trouble ? because('trouble', trouble) : { state: 'well' });
 };
 
+/** Has the supervisor make the wire to `other` anew. */
+export function reportCut(other: ProcessName): void {
+  report({ state: 'cut', other });
+}
+
 /**
  * Ends a process that cannot even begin (its home does not read), before it has a log.
  * The supervisor then says why, as for any failed start.
@@ -101,8 +108,9 @@ export function failStart(thrown: unknown): never {
 /** Reads one line of a child; undefined where it is no report, for the child may be broken. */
 export function parseReport(line: string): Report | undefined {
   try {
-    const { state, code, message, hint } = JSON.parse(line) as Record<string, unknown>;
+    const { state, other, code, message, hint } = JSON.parse(line) as Record<string, unknown>;
     if (isPlain(state)) return { state };
+    if (state === 'cut') return isProcessName(other) ? { state, other } : undefined;
     if ((state !== 'failed' && state !== 'trouble') || !isErrorCode(code)) return undefined;
     const told = { state, code, message: String(message) } as const;
     return typeof hint === 'string' ? { ...told, hint } : told;
@@ -111,7 +119,7 @@ export function parseReport(line: string): Report | undefined {
   }
 }
 
-function isPlain(state: unknown): state is Exclude<Report['state'], 'failed' | 'trouble'> {
+function isPlain(state: unknown): state is Exclude<Report['state'], 'cut' | 'failed' | 'trouble'> {
   return state === 'ready' || state === 'alive' || state === 'signalled' || state === 'well';
 }
 

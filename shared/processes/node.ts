@@ -6,9 +6,10 @@ import type { NodeConfig } from '../config/config.ts';
 import { type Home, type ProcessName, processNames, readHome } from '../config/home.ts';
 import { SallyportError } from '../errors.ts';
 import type { Hsm, KeyName } from '../ports.ts';
-import { failStart, type Running, runChild } from './child.ts';
+import { failStart, type Running, reportCut, runChild } from './child.ts';
 import type { GuardContext, Journey } from './guard/context.ts';
 import { createLog, type Log } from './log.ts';
+import { inheritWires, type Wires } from './wires.ts';
 
 /** What makes a node outer or inner, and what this package must not know: how to open an HSM. */
 export interface NodeParts {
@@ -18,8 +19,15 @@ export interface NodeParts {
   readonly labels: (keyspec: string, node: string) => Promise<Record<KeyName, string>>;
 }
 
-/** Starts a process in the home that is its working directory. */
-export type Start = (home: Home, parts: NodeParts, log: Log) => Promise<Running>;
+/** What a process starts with. Its home is its working directory. */
+export interface Birth {
+  readonly home: Home;
+  readonly parts: NodeParts;
+  readonly wires: Wires;
+  readonly log: Log;
+}
+
+export type Start = (birth: Birth) => Promise<Running>;
 
 const starts: Record<ProcessName, () => Promise<{ readonly start: Start }>> = {
   signer: () => import('./start/signer.ts'),
@@ -33,9 +41,10 @@ const starts: Record<ProcessName, () => Promise<{ readonly start: Start }>> = {
 export async function runProcess(parts: NodeParts, argv: readonly string[]): Promise<void> {
   const { name, home } = readStart(argv);
   const log = createLog(name, home.config.log.level);
+  const wires = inheritWires(name, reportCut);
   await runChild(name, log, async () => {
     const { start } = await starts[name]();
-    return start(home, parts, log);
+    return start({ home, parts, wires, log });
   });
 }
 

@@ -6,6 +6,8 @@ import { limits } from '../limits.ts';
 import { parseReport, type Report, reportVariable } from './child.ts';
 import { watchLife } from './supervise-life.ts';
 import { openLogFile } from './supervise-log.ts';
+import type { HandOver, Switchboard } from './supervise-wires.ts';
+import type { Handover } from './wires.ts';
 
 export interface ProcessState {
   readonly state: 'starting' | 'running' | 'waiting' | 'stopped';
@@ -27,6 +29,7 @@ export interface KeepOptions {
   /** The node's home, which becomes the working directory. */
   readonly dir: string;
   readonly logFile: string;
+  readonly board: Pick<Switchboard, 'join' | 'leave'>;
   /** The node is to end: what ends from now on stays away. */
   readonly isStopping: () => boolean;
   readonly onChange: () => void;
@@ -63,12 +66,14 @@ export function keepRunning(options: KeepOptions): Kept {
       options.onReport(told);
     });
     const life = watchLife(fresh);
+    options.board.join(options.name, handOverTo(fresh));
     child = fresh;
     fresh.stdout?.on('data', (chunk: Buffer) => log.write(chunk));
     fresh.stderr?.on('data', (chunk: Buffer) => log.write(chunk));
     become(fresh.pid === undefined ? { state: 'starting' } : { state: 'starting', pid: fresh.pid });
     ended(fresh).then((how) => {
       child = undefined;
+      options.board.leave(options.name);
       if (options.isStopping()) return gone();
       if (performance.now() - startedMs >= limits.restartCalmMs) delayMs = limits.restartFirstMs;
       become({ state: 'waiting' }, 1);
@@ -114,14 +119,29 @@ function launch({ name, main, dir }: KeepOptions, onReport: (told: Report) => vo
   const child = spawn(process.execPath, [...noDebugger, main, name, '--dir', '.'], {
     cwd: dir,
     env: { ...process.env, [reportVariable]: '3' },
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'ipc'],
   });
+  // It has nothing to say on the channel on which its wires come: a process that does is not ours any more.
+  child.once('message', () => child.kill('SIGKILL'));
   child.stdin?.on('error', () => {});
   readLines(child.stdio[3] as Readable, (line) => {
     const told = parseReport(line);
     if (told) onReport(told);
   });
   return child;
+}
+
+/** Its wires reach it on a channel of its own. One that cannot be handed over any more is closed. */
+export function handOverTo(child: ChildProcess): HandOver {
+  return (other, socket, gone) => {
+    const handover: Handover = { wire: other };
+    const sent = (error: Error | null): void => {
+      if (error) socket.destroy();
+      gone();
+    };
+    if (child.connected) child.send(handover, socket, sent);
+    else sent(new Error('it has ended'));
+  };
 }
 
 /** Its stdin ends: that reaches this process alone, and no signal that others send looks like it. */

@@ -12,6 +12,7 @@ import type { Report } from './child.ts';
 import { emptyCoreDumps } from './core-dumps.ts';
 import { type Kept, keepRunning, type ProcessState } from './supervise-child.ts';
 import { lockHome } from './supervise-lock.ts';
+import { createSwitchboard } from './supervise-wires.ts';
 
 export interface SuperviseOptions {
   /** The node's home, absolute. */
@@ -57,6 +58,7 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
   emptyCoreDumps();
   const paths = homePaths(dir);
   const unlock = lockHome(paths.lock);
+  const board = createSwitchboard(paths.run);
   const kept = new Map<ProcessName, Kept>();
   const told = new Map<ProcessName, string>();
   const troubled = new Set<ProcessName>();
@@ -78,6 +80,9 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
   };
   const onReport = (name: ProcessName, report: Report): void => {
     switch (report.state) {
+      case 'cut':
+        board.cut(name, report.other);
+        return;
       case 'alive':
       case 'signalled':
         return;
@@ -114,6 +119,7 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
       main,
       dir,
       logFile: paths.log(name),
+      board,
       isStopping: () => stopping !== undefined,
       onChange: record,
       onReport: (report) => onReport(name, report),

@@ -9,7 +9,6 @@ import { createLinkReceiver } from '@sallyport/shared/channel/link/receiver.ts';
 import { createLinkSender } from '@sallyport/shared/channel/link/sender.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import type { ChannelSink } from '@sallyport/shared/ports.ts';
-import { connectOnce, type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import {
   type MoverOptions,
   type MoverStatus,
@@ -17,6 +16,7 @@ import {
 } from '@sallyport/shared/processes/mover/run.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
+import { type Board, openBoard } from '../wires.ts';
 import { packageName, writePackageFile } from './collector.ts';
 import { inner, innerAsPeer, outer, outerAsPeer } from './parties.ts';
 
@@ -28,25 +28,27 @@ interface Guard {
   readonly heard: { verb: string; head: unknown }[];
   files(verb: 'sent' | 'collected'): string[];
   tell(verb: string, head: unknown): void;
-  close(): Promise<void>;
+  close(): void;
 }
 
-async function openGuard(path: string): Promise<Guard> {
+function openGuard(board: Board): Guard {
   const heard: Guard['heard'] = [];
   const hear = (verb: string) => (head: unknown) => void heard.push({ verb, head });
-  const verbs = ['hello', 'sent', 'collected', 'refused'];
+  const verbs = ['sent', 'collected', 'refused'];
   const handlers = Object.fromEntries(verbs.map((verb) => [verb, hear(verb)]));
-  const server: IpcServer = await listen(path, handlers);
+  const { wires, leave } = board.join('guard');
+  const mover = wires('mover')(handlers);
   return {
     heard,
     files: (verb) =>
       heard
         .filter((one) => one.verb === verb)
         .flatMap((one) => (one.head as { files: string[] }).files),
-    tell(verb, head) {
-      for (const peer of server.peers) peer.notify(verb, head);
+    tell: (verb, head) => mover.notify(verb, head),
+    close() {
+      leave();
+      mover.close();
     },
-    close: () => server.close(),
   };
 }
 
@@ -63,16 +65,18 @@ interface Fake {
 interface Open {
   readonly out: string;
   readonly inDir: string;
-  readonly guardPath: string;
   readonly fake: Fake;
   guard(): Promise<Guard>;
-  start(more?: Partial<MoverOptions>): Promise<void>;
+  /** Returns how to end it before the test does. */
+  start(more?: Partial<MoverOptions>): () => Promise<void>;
   ask(verb: string): Promise<unknown>;
+  /** Resolves when mover and guard are connected. */
+  wired(): Promise<void>;
 }
 
 function prepare(t: TestContext): Open {
-  const [run, out, inDir] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
-  const [guardPath, moverPath] = [join(run, 'guard.sock'), join(run, 'mover.sock')];
+  const [out, inDir] = [temporaryFolder(), temporaryFolder()];
+  const board = openBoard();
   const fake: Fake = {
     sent: [],
     events: undefined,
@@ -80,11 +84,9 @@ function prepare(t: TestContext): Open {
     onSend: () => {},
     onReceiver: () => {},
   };
-  const options: MoverOptions = {
+  const options: Omit<MoverOptions, 'guard' | 'admin'> = {
     spoolOutDir: out,
     spoolInDir: inDir,
-    guardSocketPath: guardPath,
-    moverSocketPath: moverPath,
     log,
     out(events) {
       fake.events = events;
@@ -103,25 +105,36 @@ function prepare(t: TestContext): Open {
       return { status: () => ({ ...channel, state: 'up' }), close: async () => {} };
     },
   };
+  const ask = async (verb: string): Promise<unknown> => {
+    const { wires, leave } = board.join('admin');
+    const link = wires('mover')();
+    await until(() => link.connected);
+    const answer = await link.request(verb);
+    leave();
+    link.close();
+    return answer.head;
+  };
   return {
     out,
     inDir,
-    guardPath,
     fake,
+    ask,
+    wired: () => until(async () => ((await ask('status')) as MoverStatus).guard === 'connected'),
     async guard() {
-      const guard = await openGuard(guardPath);
+      const guard = openGuard(board);
       t.after(() => guard.close());
       return guard;
     },
-    async start(more) {
-      const mover = await runMover({ ...options, ...more });
-      t.after(() => mover.close());
-    },
-    async ask(verb) {
-      const peer = await connectOnce(moverPath);
-      const answer = await peer.request(verb);
-      peer.close();
-      return answer.head;
+    start(more) {
+      const { wires, leave } = board.join('mover');
+      const ends = { guard: wires('guard'), admin: wires('admin') };
+      const mover = runMover({ ...options, ...ends, ...more });
+      const stop = async (): Promise<void> => {
+        leave();
+        await mover.close();
+      };
+      t.after(stop);
+      return stop;
     },
   };
 }
@@ -131,16 +144,15 @@ function lost(): SallyportError {
 }
 
 describe('mover', { concurrency: true }, () => {
-  test('it says hello, sends what lies there in order, and tells what it sent', async (t) => {
+  test('it sends what lies there in order, and tells what it sent', async (t) => {
     const { out, fake, guard, start } = prepare(t);
     const files = [
       writePackageFile(out, 1, 'x', 'bulk'),
       ...[3, 2, 1].map((sequence) => writePackageFile(out, sequence)),
     ];
     const paper = await guard();
-    await start();
+    start();
     await until(() => paper.files('sent').length === 4);
-    assert.deepEqual(paper.heard[0], { verb: 'hello', head: { process: 'mover' } });
     const interactive = fake.sent.filter((name) => name.startsWith('interactive'));
     assert.deepEqual(interactive, [...interactive].sort());
     assert.deepEqual([...paper.files('sent')].sort(), files.map((file) => basename(file)).sort());
@@ -148,10 +160,10 @@ describe('mover', { concurrency: true }, () => {
   });
 
   test('queued is sent once, resend is sent again', async (t) => {
-    const { out, fake, guard, start } = prepare(t);
+    const { out, fake, guard, start, wired } = prepare(t);
     const paper = await guard();
-    await start();
-    await until(() => paper.heard.length > 0);
+    start();
+    await wired();
     const name = basename(writePackageFile(out, 1));
     paper.tell('queued', { files: [name] });
     await until(() => paper.files('sent').length === 1);
@@ -166,7 +178,7 @@ describe('mover', { concurrency: true }, () => {
     const { out, fake, guard, start } = prepare(t);
     const names = [1, 2, 3].map((sequence) => basename(writePackageFile(out, sequence)));
     const paper = await guard();
-    await start();
+    start();
     await until(() => fake.sent.length === 3);
     fake.events?.up(true);
     await sleep(50);
@@ -180,14 +192,14 @@ describe('mover', { concurrency: true }, () => {
   });
 
   test('a send that fails is tried again, and one whose file is gone is not', async (t) => {
-    const { out, fake, guard, start, ask } = prepare(t);
+    const { out, fake, guard, start, ask, wired } = prepare(t);
     let failures = 3;
     fake.onSend = () => {
       if (failures-- > 0) throw lost();
     };
     const paper = await guard();
-    await start();
-    await until(() => paper.heard.length > 0);
+    start();
+    await wired();
     const [gone, there] = [packageName(1), basename(writePackageFile(out, 2))];
     paper.tell('queued', { files: [gone, there] });
     await until(() => fake.sent.length === 1);
@@ -202,7 +214,7 @@ describe('mover', { concurrency: true }, () => {
       name.startsWith('bulk') ? new Promise<void>((resolve) => (release = resolve)) : undefined;
     writePackageFile(out, 1, 'x', 'bulk');
     const small = basename(writePackageFile(out, 1));
-    await start();
+    start();
     await until(() => fake.sent.length === 1);
     assert.deepEqual(fake.sent, [small]);
     release();
@@ -216,7 +228,7 @@ describe('mover', { concurrency: true }, () => {
       if (name === bad) throw new SallyportError('CHANNEL_FRAME', 'on purpose');
     };
     const paper = await guard();
-    await start();
+    start();
     await until(() => paper.files('sent').length === 1);
     assert.deepEqual(paper.files('sent'), [good]);
     await until(() => paper.heard.some(({ verb }) => verb === 'refused'));
@@ -225,7 +237,7 @@ describe('mover', { concurrency: true }, () => {
 
   test('without the guard it goes on, and tells everything when the guard is back', async (t) => {
     const { out, inDir, fake, guard, start } = prepare(t);
-    await start();
+    start();
     const late = basename(writePackageFile(out, 1));
     await until(() => fake.sent.length === 1);
     const arrived = basename(writePackageFile(inDir, 9));
@@ -233,7 +245,7 @@ describe('mover', { concurrency: true }, () => {
     fake.sink?.refused('CHANNEL_PEER', 'a stranger');
     await sleep(20);
     const paper = await guard();
-    await until(() => paper.heard.length === 4);
+    await until(() => paper.heard.length === 3);
     assert.deepEqual(paper.files('sent'), [late]);
     assert.deepEqual(paper.files('collected'), [arrived]);
     assert.deepEqual(fake.sent, [late]);
@@ -245,10 +257,10 @@ describe('mover', { concurrency: true }, () => {
   });
 
   test('a storm of refusals becomes a few counted notices', async (t) => {
-    const { fake, guard, start, ask } = prepare(t);
+    const { fake, guard, start, ask, wired } = prepare(t);
     const paper = await guard();
-    await start();
-    await until(() => paper.heard.length > 0);
+    start();
+    await wired();
     for (let index = 0; index < 1000; index += 1) fake.sink?.refused('CHANNEL_PEER', 'a stranger');
     fake.sink?.refused('CHANNEL_FRAME', 'a name');
     const told = (code: ErrorCode): number[] =>
@@ -264,10 +276,10 @@ describe('mover', { concurrency: true }, () => {
   });
 
   test('names that are no spool names are never sent', async (t) => {
-    const { out, fake, guard, start } = prepare(t);
+    const { out, fake, guard, start, wired } = prepare(t);
     const paper = await guard();
-    await start();
-    await until(() => paper.heard.length > 0);
+    start();
+    await wired();
     const good = basename(writePackageFile(out, 1));
     paper.tell('queued', { files: ['../../keys/pin', good] });
     paper.tell('queued', { files: good });
@@ -287,7 +299,7 @@ describe('mover', { concurrency: true }, () => {
     };
     const troubles: (ErrorCode | undefined)[] = [];
     const name = basename(writePackageFile(out, 1));
-    await start({ tellTrouble: (trouble) => troubles.push(trouble?.code) });
+    start({ tellTrouble: (trouble) => troubles.push(trouble?.code) });
     await until(() => fake.sent.length === 1);
     assert.deepEqual(fake.sent, [name]);
     assert.equal(((await ask('status')) as MoverStatus).in.state, 'down');
@@ -300,7 +312,7 @@ describe('mover', { concurrency: true }, () => {
   test('status and metrics are answered on its own socket', async (t) => {
     const { out, fake, start, ask } = prepare(t);
     writePackageFile(out, 1);
-    await start();
+    start();
     await until(() => fake.sent.length === 1);
     const { guard, pending, out: sender } = (await ask('status')) as MoverStatus;
     assert.equal(guard, 'away');
@@ -330,12 +342,7 @@ describe('mover', { concurrency: true }, () => {
       port = made.port;
       return made;
     };
-    const farOptions: MoverOptions = {
-      spoolOutDir: far.out,
-      spoolInDir: far.inDir,
-      guardSocketPath: far.guardPath,
-      moverSocketPath: join(far.out, 'm.sock'),
-      log,
+    const farOptions: Partial<MoverOptions> = {
       out: () => ({
         send: async () => {},
         status: () => ({ ...channel, state: 'up' }),
@@ -343,9 +350,9 @@ describe('mover', { concurrency: true }, () => {
       }),
       in: receive,
     };
-    const first = await runMover(farOptions);
+    const stopFirst = far.start(farOptions);
     await until(() => port > 0);
-    await near.start({
+    near.start({
       out: (events) =>
         createLinkSender({ host, port, identity: outer.identity, peer: innerAsPeer, events }),
     });
@@ -353,9 +360,8 @@ describe('mover', { concurrency: true }, () => {
       writePackageFile(near.out, sequence, Buffer.alloc(300_000, sequence));
     }
     await until(() => readdirSync(far.inDir).length > 5);
-    await first.close();
-    const second = await runMover(farOptions);
-    t.after(() => second.close());
+    await stopFirst();
+    far.start(farOptions);
     await until(() => readdirSync(far.inDir).length === 40, 20_000);
     await until(() => readdirSync(far.inDir).every((name) => !name.startsWith('.')));
     assert.deepEqual(readdirSync(far.inDir).sort(), readdirSync(near.out).sort());

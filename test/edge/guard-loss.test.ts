@@ -19,7 +19,7 @@ test('a call under way when the guard dies is told again, same id and same bytes
   assert.equal(rig.guard.calls.length, 2);
   assert.deepEqual(second, first && { ...first, head: { ...first.head, again: true } });
   assert.equal(answer.headers['sallyport-exchange'], first?.head.id);
-  assert.equal(rig.guard.hellos.length, 2);
+  assert.equal(rig.guard.joins, 2);
 });
 
 test('a call that comes while the guard is away waits for it', async (t) => {
@@ -74,7 +74,7 @@ test('a caller that left while the guard was away is not told to the next one', 
   socket.destroy();
   await until(() => rig.log.some((line) => line.msg === 'caller left'));
   await rig.guard.start();
-  await until(() => rig.guard.hellos.length === 2);
+  await until(() => rig.guard.joins === 2);
   assert.equal((await Promise.race([rig.send({ path: '/b' }), pause(100)])) ?? 'waits', 'waits');
   assert.deepEqual(
     rig.guard.calls.map((call) => call.head.path),

@@ -8,6 +8,7 @@ import { isId } from '@sallyport/shared/ids.ts';
 import { runEdge } from '@sallyport/shared/processes/edge/run.ts';
 import { pino } from 'pino';
 import { until } from '../until.ts';
+import { openBoard } from '../wires.ts';
 import { okReply, pause, type Rig, startRig, tls } from './rig.ts';
 
 /** The raw answer must be that problem, and the guard must not have been asked. */
@@ -322,11 +323,12 @@ test('a header that would split the answer is INTERNAL', async (t) => {
 });
 
 const silent = pino({ level: 'silent' });
-const paths = { guardSocketPath: '/nonexistent/guard.sock', edgeSocketPath: '/nonexistent/e.sock' };
+const { wires } = openBoard().join('edge');
+const wiring = () => ({ guard: wires('guard'), admin: wires('admin') });
 
 test('without TLS only a loopback address may listen: CONFIG_INVALID', async (t) => {
   for (const host of ['0.0.0.0', '::', '192.0.2.1', '::ffff:192.0.2.1']) {
-    const starting = runEdge({ ...paths, accept: { host, port: 0 }, log: silent });
+    const starting = runEdge({ ...wiring(), accept: { host, port: 0 }, log: silent });
     await assert.rejects(starting, { code: 'CONFIG_INVALID' }, host);
   }
   const rig = await startRig(t, { accept: { host: 'localhost', port: 0 } });
@@ -336,7 +338,7 @@ test('without TLS only a loopback address may listen: CONFIG_INVALID', async (t)
 test('a port that is taken: ADDRESS_IN_USE with a hint', async (t) => {
   const rig = await startRig(t);
   const accept = { host: '127.0.0.1', port: rig.port, tls };
-  await assert.rejects(runEdge({ ...paths, accept, log: silent }), (error: SallyportError) => {
+  await assert.rejects(runEdge({ ...wiring(), accept, log: silent }), (error: SallyportError) => {
     assert.equal(error.code, 'ADDRESS_IN_USE');
     assert.match(error.hint ?? '', new RegExp(`${rig.port}`));
     return true;
@@ -345,12 +347,12 @@ test('a port that is taken: ADDRESS_IN_USE with a hint', async (t) => {
 
 test('an address that is not of this machine: CONFIG_INVALID', async () => {
   const accept = { host: '192.0.2.1', port: 0, tls };
-  await assert.rejects(runEdge({ ...paths, accept, log: silent }), { code: 'CONFIG_INVALID' });
+  await assert.rejects(runEdge({ ...wiring(), accept, log: silent }), { code: 'CONFIG_INVALID' });
 });
 
 test('a key that is none: CONFIG_INVALID, and it is not in the message', async () => {
   const accept = { host: '127.0.0.1', port: 0, tls: { key: 'sentinel', cert: tls.cert } };
-  await assert.rejects(runEdge({ ...paths, accept, log: silent }), (error: SallyportError) => {
+  await assert.rejects(runEdge({ ...wiring(), accept, log: silent }), (error: SallyportError) => {
     assert.equal(error.code, 'CONFIG_INVALID');
     assert.doesNotMatch(error.message, /sentinel/);
     return true;

@@ -1,19 +1,18 @@
-/** An edge with a fake guard on a real unix socket and real TLS, for one test each. */
+/** An edge with a fake guard on a real wire and real TLS, for one test each. */
 import { once } from 'node:events';
 import { Agent, type RequestOptions, request } from 'node:https';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { CallHead } from '@sallyport/shared/processes/edge/call-head.ts';
 import { type Edge, type EdgeOptions, runEdge } from '@sallyport/shared/processes/edge/run.ts';
-import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
-import { connectOnce, type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
+import type { IpcLink } from '@sallyport/shared/processes/ipc/wire.ts';
 import { pino } from 'pino';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
+import { type Board, openBoard } from '../wires.ts';
 import { selfSigned } from '../x509/self-signed.ts';
 import { softKey } from '../x509/soft-key.ts';
 
-const home = temporaryFolder();
 const { privateKey, pem } = softKey();
 const altNames = 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1';
 /** Key and certificate for localhost, 127.0.0.1 and ::1, made once per test file. */
@@ -24,7 +23,8 @@ export type OnCall = (head: CallHead, body: Buffer) => Promise<Reply> | Reply;
 export interface FakeGuard {
   /** Heads of all calls that arrived, in order, over all lives of the guard. */
   readonly calls: { head: CallHead; body: Buffer }[];
-  readonly hellos: unknown[];
+  /** How often the edge was connected, over all lives of the guard. */
+  readonly joins: number;
   /** Asks the edge, as the guard does for an upstream call. */
   ask(verb: string, head: unknown, body?: Uint8Array): Promise<{ head: unknown; body: Buffer }>;
   onCall: OnCall;
@@ -37,34 +37,42 @@ export const okReply = (body = '{"ok":true}'): Reply => ({
   body: Buffer.from(body),
 });
 
-async function fakeGuard(path: string, onCall: OnCall): Promise<FakeGuard> {
-  let server: IpcServer | undefined;
-  let edge: IpcPeer | undefined;
+async function fakeGuard(board: Board, onCall: OnCall): Promise<FakeGuard> {
+  let edge: IpcLink | undefined;
+  let leave = (): void => {};
+  let joins = 0;
   const guard: FakeGuard = {
     calls: [],
-    hellos: [],
+    get joins() {
+      return joins;
+    },
     onCall,
     async ask(verb, head, body) {
-      for (let i = 0; !edge && i < 200; i++) await pause(5);
+      await until(() => edge?.connected === true);
       if (!edge) throw new Error('no edge came');
       return edge.request(verb, head, body);
     },
     async kill() {
-      await server?.close();
+      leave();
+      edge?.close();
       edge = undefined;
     },
     async start() {
-      server = await listen(path, {
-        hello(head, _body, peer) {
-          guard.hellos.push(head);
-          edge = peer;
-          return undefined;
+      const joined = board.join('guard');
+      leave = joined.leave;
+      edge = joined.wires('edge')(
+        {
+          call(head, body) {
+            guard.calls.push({ head: head as CallHead, body: Buffer.from(body) });
+            return guard.onCall(head as CallHead, body);
+          },
         },
-        call(head, body) {
-          guard.calls.push({ head: head as CallHead, body: Buffer.from(body) });
-          return guard.onCall(head as CallHead, body);
+        {
+          up: () => {
+            joins += 1;
+          },
         },
-      });
+      );
     },
   };
   await guard.start();
@@ -75,7 +83,8 @@ export interface Rig {
   readonly edge: Edge;
   readonly guard: FakeGuard;
   readonly port: number;
-  readonly edgeSocketPath: string;
+  /** Asks the edge, as admin does. */
+  askAsAdmin(verb: string): Promise<{ head: unknown }>;
   readonly log: Record<string, unknown>[];
   /** A counter's values by their labels, as the admin process would get them. */
   counts(metric: string): Promise<Record<string, number>>;
@@ -91,23 +100,20 @@ export interface Answered {
   readonly problem: Record<string, unknown>;
 }
 
-let count = 0;
-
 /** Starts everything and ends it with the test. */
 export async function startRig(
   t: TestContext,
   options: Partial<EdgeOptions> & { onCall?: OnCall; guardAway?: boolean } = {},
 ): Promise<Rig> {
-  count += 1;
-  const guardSocketPath = join(home, `guard-${count}.sock`);
-  const edgeSocketPath = join(home, `edge-${count}.sock`);
+  const board = openBoard();
   const log: Record<string, unknown>[] = [];
   const { onCall = () => okReply(), guardAway = false, ...rest } = options;
-  const guard = await fakeGuard(guardSocketPath, onCall);
+  const guard = await fakeGuard(board, onCall);
   if (guardAway) await guard.kill();
+  const joined = board.join('edge');
   const edge = await runEdge({
-    guardSocketPath,
-    edgeSocketPath,
+    guard: joined.wires('guard'),
+    admin: joined.wires('admin'),
     accept: { host: '127.0.0.1', port: 0, tls },
     log: pino({ level: 'debug' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
     ...rest,
@@ -116,25 +122,32 @@ export async function startRig(
   const agent = new Agent({ keepAlive: true, ca: tls.cert });
   t.after(async () => {
     agent.destroy();
+    joined.leave();
     await edge.close();
     await guard.kill();
   });
+  const askAsAdmin: Rig['askAsAdmin'] = async (verb) => {
+    const admin = board.join('admin');
+    const link = admin.wires('edge')();
+    await until(() => link.connected);
+    const answer = await link.request(verb);
+    admin.leave();
+    link.close();
+    return answer;
+  };
   return {
     edge,
     guard,
     port,
-    edgeSocketPath,
+    askAsAdmin,
     log,
-    counts: (metric) => countsOf(edgeSocketPath, metric),
+    counts: async (metric) => countsOf((await askAsAdmin('metrics')).head, metric),
     send: (given = {}, body) => sendTo({ host: '127.0.0.1', port, agent, ...given }, body),
     raw: (text, ms) => rawTo(port, text, ms),
   };
 }
 
-async function countsOf(edgeSocketPath: string, name: string): Promise<Record<string, number>> {
-  const admin = await connectOnce(edgeSocketPath);
-  const { head } = await admin.request('metrics');
-  admin.close();
+function countsOf(head: unknown, name: string): Record<string, number> {
   const metrics = head as {
     name: string;
     values: { value: number; labels: Record<string, string> }[];

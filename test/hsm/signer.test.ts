@@ -13,11 +13,14 @@ import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import type { Hsm, KeyName } from '@sallyport/shared/ports.ts';
 import type { TellTrouble } from '@sallyport/shared/processes/child.ts';
 import type { IpcPeer } from '@sallyport/shared/processes/ipc/peer.ts';
-import { connectOnce } from '@sallyport/shared/processes/ipc/socket.ts';
+import type { IpcLink } from '@sallyport/shared/processes/ipc/wire.ts';
 import { createSigner } from '@sallyport/shared/processes/signer/client.ts';
 import { runSigner, type SignerHealth } from '@sallyport/shared/processes/signer/signer.ts';
+import { handOverTo } from '@sallyport/shared/processes/supervise-child.ts';
 import { isSignedBy } from '../contract/hsm.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { until as untilTrue } from '../until.ts';
+import { type Board, openBoard } from '../wires.ts';
 import { createSoftHsm, softHsmMissing } from './softhsm.ts';
 
 const labels: Record<KeyName, string> = {
@@ -54,7 +57,8 @@ interface LogLine {
 
 /** A running signer with a client, and what it logged. */
 async function start(open: () => Promise<Hsm>) {
-  const socketPath = join(directory, `${Math.random().toString(36).slice(2)}.sock`);
+  const board = openBoard();
+  const { wires, leave } = board.join('signer');
   const logged: LogLine[] = [];
   const write = (level: LogLine['level']) => (fields: unknown, text?: string) => {
     logged.push({ level, message: text ?? '', fields: fields as Record<string, unknown> });
@@ -62,17 +66,27 @@ async function start(open: () => Promise<Hsm>) {
   const log = { info: write('info'), warn: write('warn') };
   const troubles: (ErrorCode | undefined)[] = [];
   const tellTrouble: TellTrouble = (trouble) => troubles.push(trouble?.code);
-  const running = await runSigner({ socketPath, open, labels, log, tellTrouble });
-  const peer = await connectOnce(socketPath);
+  const ends = { guard: wires('guard'), admin: wires('admin') };
+  const running = await runSigner({ ...ends, open, labels, log, tellTrouble });
+  const { guard, admin } = await neighboursOn(board);
   const close = async () => {
-    peer.close();
+    leave();
+    for (const link of [guard, admin]) link.close();
     await running.close();
   };
-  return { peer, signer: createSigner(peer), logged, troubles, close };
+  return { guard, admin, signer: createSigner(guard), logged, troubles, close };
 }
 
 async function health(peer: IpcPeer, verb = 'health'): Promise<SignerHealth> {
   return (await peer.request(verb)).head as SignerHealth;
+}
+
+/** Those who have a wire to the signer. */
+async function neighboursOn(board: Board): Promise<{ guard: IpcLink; admin: IpcLink }> {
+  const guard = board.join('guard').wires('signer')();
+  const admin = board.join('admin').wires('signer')();
+  await untilTrue(() => guard.connected && admin.connected);
+  return { guard, admin };
 }
 
 /** Waits until the signer says by itself (without being made to sign) that it is well, or why not. */
@@ -89,7 +103,7 @@ describe('a signer on a good key store', () => {
   let running: Awaited<ReturnType<typeof start>>;
   before(async () => {
     running = await start(() => openHsm(soft));
-    await until(running.peer, 'ok');
+    await until(running.admin, 'ok');
   });
   after(() => running.close());
 
@@ -119,9 +133,9 @@ describe('a signer on a good key store', () => {
   });
 
   test('health really signs, and counts what was done', async () => {
-    const first = await health(running.peer);
+    const first = await health(running.admin);
     await running.signer.sign('sign', digest);
-    const second = await health(running.peer);
+    const second = await health(running.admin);
     assert.equal(second.ok, true);
     assert.equal(second.kind, 'soft');
     assert.match(second.description, /NOT AN HSM/);
@@ -131,7 +145,7 @@ describe('a signer on a good key store', () => {
   });
 
   test('metrics are there for Prometheus', async () => {
-    const { head } = await running.peer.request('metrics');
+    const { head } = await running.admin.request('metrics');
     const metrics = head as { name: string; values: { value: number }[] }[];
     const value = (name: string) => metrics.find((one) => one.name === name)?.values[0]?.value;
     assert.equal(value('sallyport_signer_hsm_up'), 1);
@@ -162,8 +176,8 @@ describe('a signer on a good key store', () => {
   ];
   for (const [what, verb, head, body, code] of refusals) {
     test(`refuses ${what}`, async () => {
-      await assert.rejects(running.peer.request(verb, head, body), { code });
-      assert.equal((await health(running.peer, 'status')).ok, true);
+      await assert.rejects(running.guard.request(verb, head, body), { code });
+      assert.equal((await health(running.admin, 'status')).ok, true);
     });
   }
 });
@@ -177,10 +191,10 @@ describe('a signer without a key store', () => {
         : Promise.reject(new SallyportError('HSM_TOKEN', 'expected one token, got 0')),
     );
     await assert.rejects(running.signer.sign('sign', digest), { code: 'HSM_LOST' });
-    const ill = await until(running.peer, 'HSM_TOKEN');
-    assert.equal((await health(running.peer)).ok, false);
+    const ill = await until(running.admin, 'HSM_TOKEN');
+    assert.equal((await health(running.admin)).ok, false);
     isThere = true;
-    const well = await until(running.peer, 'ok');
+    const well = await until(running.admin, 'ok');
     assert.ok(well.sinceMs >= ill.sinceMs);
     assert.equal((await running.signer.sign('sign', digest)).length, 64);
     const said = running.logged.map(({ level, message }) => `${level}: ${message}`);
@@ -202,7 +216,7 @@ describe('a signer without a key store', () => {
           : hsm.publicKey(label),
     };
     const running = await start(async () => partial);
-    await until(running.peer, 'HSM_KEY');
+    await until(running.admin, 'HSM_KEY');
     await assert.rejects(running.signer.sign('sign', digest), { code: 'HSM_LOST' });
     await running.close();
   });
@@ -214,17 +228,17 @@ describe('a signer without a key store', () => {
       return Promise.reject(new SallyportError('HSM_PIN', 'C_Login failed'));
     });
     await sleep(1_000);
-    for (let ask = 0; ask < 5; ask += 1) await health(running.peer);
+    for (let ask = 0; ask < 5; ask += 1) await health(running.admin);
     await assert.rejects(running.signer.sign('sign', digest), { code: 'HSM_LOST' });
     assert.equal(attempts, 1);
-    assert.equal((await health(running.peer)).lastError, 'HSM_PIN');
+    assert.equal((await health(running.admin)).lastError, 'HSM_PIN');
     await running.close();
   });
 
   test('believes no key store that answers but signs wrongly', async () => {
     const hsm = await openHsm(soft);
     const running = await start(async () => ({ ...hsm, sign: async () => Buffer.alloc(64, 1) }));
-    await until(running.peer, 'HSM_LOST');
+    await until(running.admin, 'HSM_LOST');
     await running.close();
   });
 });
@@ -240,11 +254,11 @@ test('a failed operation is HSM_LOST, and the key store is opened anew by itself
       isBroken = false;
     },
   }));
-  await until(running.peer, 'ok');
+  await until(running.admin, 'ok');
   isBroken = true;
   const point = createECDH('prime256v1').generateKeys();
   await assert.rejects(running.signer.derive('decrypt', point), { code: 'HSM_LOST' });
-  assert.equal((await until(running.peer, 'ok')).opens, 2);
+  assert.equal((await until(running.admin, 'ok')).opens, 2);
   assert.equal((await running.signer.derive('decrypt', point)).length, 32);
   const said = running.logged.map(({ message }) => message);
   assert.deepEqual(said, ['key store open', 'key store lost', 'key store open']);
@@ -254,15 +268,16 @@ test('a failed operation is HSM_LOST, and the key store is opened anew by itself
 
 test('kill -9 of the signer leaves the soft keystore as it was', async () => {
   const program = join(import.meta.dirname, 'signer-child.ts');
-  const socketPath = join(directory, 'child.sock');
   const keystore = readFileSync(soft.file);
-  const child = spawn(process.execPath, [program, socketPath, soft.file, soft.pinFile], {
-    stdio: 'ignore',
+  const child = spawn(process.execPath, [program, soft.file, soft.pinFile], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
-  const peer = await connectWhenUp(socketPath);
-  await until(peer, 'ok');
-  const signing = Array.from({ length: 200 }, () => createSigner(peer).sign('sign', digest));
+  const board = openBoard();
+  board.plug('signer', handOverTo(child));
+  const { guard, admin } = await neighboursOn(board);
+  await until(admin, 'ok');
+  const signing = Array.from({ length: 200 }, () => createSigner(guard).sign('sign', digest));
   await signing[0];
   child.kill('SIGKILL');
   const outcomes = await Promise.allSettled(signing);
@@ -276,17 +291,6 @@ test('kill -9 of the signer leaves the soft keystore as it was', async () => {
   await hsm.close();
 });
 
-async function connectWhenUp(path: string): Promise<IpcPeer> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    try {
-      return await connectOnce(path);
-    } catch {
-      await sleep(50);
-    }
-  }
-  throw new Error('expected the signer to listen in 10 s');
-}
-
 describe('a signer on a PKCS#11 token', { skip: softHsmMissing }, () => {
   async function startOnToken() {
     const token = createSoftHsm();
@@ -298,29 +302,29 @@ describe('a signer on a PKCS#11 token', { skip: softHsmMissing }, () => {
 
   test('notices by itself that the token is gone, says so, and heals when it is back', async () => {
     const { token, running } = await startOnToken();
-    assert.equal((await until(running.peer, 'ok')).kind, 'pkcs11');
+    assert.equal((await until(running.admin, 'ok')).kind, 'pkcs11');
 
     token.remove();
-    await until(running.peer, 'HSM_LOST');
+    await until(running.admin, 'HSM_LOST');
     await assert.rejects(running.signer.sign('sign', digest), { code: 'HSM_LOST' });
-    assert.equal((await health(running.peer)).ok, false);
+    assert.equal((await health(running.admin)).ok, false);
 
     token.restore();
-    await until(running.peer, 'ok');
+    await until(running.admin, 'ok');
     assert.equal((await running.signer.sign('audit', digest)).length, 64);
-    assert.equal((await health(running.peer)).ok, true);
+    assert.equal((await health(running.admin)).ok, true);
     await running.close();
   });
 
   test('answers the request that finds the token gone with HSM_LOST', async () => {
     const { token, running } = await startOnToken();
-    await until(running.peer, 'ok');
+    await until(running.admin, 'ok');
     token.remove();
     await assert.rejects(running.signer.sign('sign', digest), { code: 'HSM_LOST' });
-    assert.equal((await health(running.peer, 'status')).ok, false);
+    assert.equal((await health(running.admin, 'status')).ok, false);
     writeFileSync(token.config.pinFile, 'wrong-pin\n', { mode: 0o600 });
     token.restore();
-    await until(running.peer, 'HSM_PIN');
+    await until(running.admin, 'HSM_PIN');
     await running.close();
   });
 });

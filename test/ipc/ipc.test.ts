@@ -11,10 +11,9 @@ import {
   type Frame,
 } from '@sallyport/shared/processes/ipc/frame.ts';
 import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
-import { connect, connectOnce, listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import { connectOnce, listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import fc from 'fast-check';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { until } from '../until.ts';
 
 const dir = temporaryFolder();
 let sockets = 0;
@@ -111,20 +110,4 @@ test('garbage on a socket closes that connection and harms nobody else', async (
   assert.equal((await good.request('echo', 1)).head, 1);
   good.close();
   await server.close();
-});
-
-test('a link comes back when its server does, and tells the requests that were lost', async () => {
-  const path = freshPath();
-  const first = await listen(path, echo);
-  const link = connect(path);
-  await until(() => link.connected);
-  const lost = assert.rejects(link.request('silent'), { code: 'IPC_LOST' });
-  await first.close();
-  await lost;
-  await assert.rejects(link.request('echo'), { code: 'IPC_LOST' });
-  const second = await listen(path, echo);
-  await until(() => link.connected);
-  assert.equal((await link.request('echo', 'again')).head, 'again');
-  link.close();
-  await second.close();
 });

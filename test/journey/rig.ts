@@ -15,7 +15,7 @@ import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { outerJourney } from '@sallyport/outer-node/journey.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
-import { homePaths, socketPath } from '@sallyport/shared/config/home.ts';
+import { homePaths, type ProcessName } from '@sallyport/shared/config/home.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
@@ -24,13 +24,14 @@ import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import type { AuditEvent, Role } from '@sallyport/shared/ports.ts';
 import { runGuard } from '@sallyport/shared/processes/guard/run.ts';
 import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
-import { connect, type IpcLink } from '@sallyport/shared/processes/ipc/socket.ts';
+import type { IpcLink } from '@sallyport/shared/processes/ipc/wire.ts';
 import { runSigner } from '@sallyport/shared/processes/signer/signer.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import { type Logger, pino } from 'pino';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
+import { openBoard } from '../wires.ts';
 
 const quiet = pino({ level: 'silent' });
 
@@ -186,14 +187,19 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
   const other = role === 'outer' ? 'inner' : 'outer';
   const der = (home: string, key: 'sign' | 'decrypt'): Buffer =>
     new X509Certificate(readFileSync(homePaths(home).certificate(key))).raw;
+  const board = openBoard();
+  const signerEnds = board.join('signer').wires;
   const signer = await runSigner({
-    socketPath: socketPath(dir, 'signer'),
+    guard: signerEnds('guard'),
+    admin: signerEnds('admin'),
     open: () => openHsm({ kind: 'soft', file: paths.keystore, pinFile: paths.pin }),
     labels: labelsOf(parseKeyspec(readFileSync(paths.keyspec, 'utf8'), node)),
     log: quiet,
   });
-  const startGuard = () =>
-    runGuard({
+  const startGuard = () => {
+    const { wires, leave } = board.join('guard');
+    leaveBoard = leave;
+    return runGuard({
       self: {
         nodeId: node,
         role,
@@ -213,8 +219,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
         archiveOutDir: paths.archiveOut,
         archiveInDir: paths.archiveIn,
       },
-      socketPath: socketPath(dir, 'guard'),
-      signerSocketPath: socketPath(dir, 'signer'),
+      wires,
       expiresMs: 60_000,
       resendFirstMs: 150,
       heartbeatMs: 400,
@@ -223,15 +228,16 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       now: () => Date.now() + parts.clock.offsetMs + parts.skewMs(),
       steady: () => performance.now() + parts.clock.offsetMs,
     });
+  };
+  let leaveBoard = (): void => {};
   let guard: Awaited<ReturnType<typeof startGuard>> | undefined = await startGuard();
   const stopGuard = async (): Promise<void> => {
+    leaveBoard();
     await guard?.close();
     guard = undefined;
   };
-  const dial = (name: string, handlers: Handlers): IpcLink =>
-    connect(socketPath(dir, 'guard'), handlers, {
-      up: (peer) => peer.notify('hello', { process: name }),
-    });
+  const dial = (name: ProcessName, handlers: Handlers): IpcLink =>
+    board.join(name).wires('guard')(handlers);
   const filesOf = (head: unknown): readonly string[] => (head as { files: string[] }).files;
   const mover = dial('mover', {
     queued: (head) => parts.carry(filesOf(head)),

@@ -6,14 +6,15 @@ import { type TestContext, test } from 'node:test';
 import { control } from '@sallyport/cli/control.ts';
 import { statusText } from '@sallyport/cli/status-text.ts';
 import { type NodeConfig, parseConfig } from '@sallyport/shared/config/config.ts';
-import { type ProcessName, socketPath } from '@sallyport/shared/config/home.ts';
+import type { ProcessName } from '@sallyport/shared/config/home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { runAdmin } from '@sallyport/shared/processes/admin/run.ts';
 import type { NodeStatus } from '@sallyport/shared/processes/admin/status.ts';
 import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
-import { type IpcServer, listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import { createLog } from '@sallyport/shared/processes/log.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
+import { openBoard } from '../wires.ts';
 
 const counter = (name: string, value: number) => ({
   head: [{ name, help: 'h', type: 'counter', aggregator: 'sum', values: [{ value, labels: {} }] }],
@@ -58,7 +59,7 @@ const healthy = (): Record<Exclude<ProcessName, 'admin'>, Record<string, unknown
 interface Node {
   readonly dir: string;
   readonly url: string;
-  readonly processes: Map<ProcessName, IpcServer>;
+  readonly processes: Map<ProcessName, { close(): void }>;
   readonly answers: ReturnType<typeof healthy>;
 }
 
@@ -69,7 +70,8 @@ async function startNode(t: TestContext, change: Partial<{ paired: boolean }> = 
   const config = parseConfig(configText(port), 'config.yaml');
   writeFileSync(join(dir, 'config.yaml'), configText(port));
   const answers = healthy();
-  const processes = new Map<ProcessName, IpcServer>();
+  const board = openBoard();
+  const processes: Node['processes'] = new Map();
   for (const name of Object.keys(answers) as (keyof typeof answers)[]) {
     const handlers: Handlers = Object.fromEntries(
       Object.keys(answers[name]).map((verb) => [
@@ -81,19 +83,29 @@ async function startNode(t: TestContext, change: Partial<{ paired: boolean }> = 
         },
       ]),
     );
-    processes.set(
-      name,
-      await listen(socketPath(dir, name), { ...handlers, hello: () => undefined }),
-    );
+    const { wires, leave } = board.join(name);
+    const link = wires('admin')(handlers);
+    const close = (): void => {
+      leave();
+      link.close();
+    };
+    processes.set(name, { close });
   }
   const peer = change.paired === false ? undefined : fakePeer;
-  const admin = await runAdmin({ dir, config, peer, log: quietLog() });
+  const { wires, leave } = board.join('admin');
+  const admin = await runAdmin({ dir, config, peer, wires, log: quietLog() });
+  await until(async () => isAnswered(await control(dir, 'status')));
   t.after(async () => {
+    leave();
     await admin.close();
-    for (const server of processes.values()) await server.close();
+    for (const one of processes.values()) one.close();
   });
   return { dir, url: `http://127.0.0.1:${port}`, processes, answers };
 }
+
+/** All four are wired. */
+const isAnswered = ({ head }: { head: unknown }): boolean =>
+  (head as NodeStatus).processes.every(({ told }) => told !== undefined);
 
 const none = Buffer.alloc(0);
 const fakePeer = {
@@ -274,7 +286,10 @@ test('a management address that is taken is said so', async (t) => {
   const { url, dir } = await startNode(t);
   const port = Number(new URL(url).port);
   const config = parseConfig(configText(port), 'config.yaml');
-  const again = runAdmin({ dir, config, peer: undefined, log: quietLog() });
+  const again = runAdmin({
+    ...{ dir, config, peer: undefined, log: quietLog() },
+    wires: openBoard().join('admin').wires,
+  });
   await assert.rejects(again, { code: 'ADDRESS_IN_USE' });
 });
 

@@ -1,9 +1,10 @@
 /** The admin process asks the other four; any of them may be away. */
-import { type ProcessName, processNames, socketPath } from '../../config/home.ts';
+import { type ProcessName, processNames } from '../../config/home.ts';
 import { asSallyportError, type ErrorCode, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Answer } from '../ipc/peer.ts';
-import { connect, type IpcLink } from '../ipc/socket.ts';
+import type { IpcLink } from '../ipc/wire.ts';
+import type { Wires } from '../wires.ts';
 
 /** The processes that admin asks: all but itself. */
 export const askedProcesses = processNames.filter((name) => name !== 'admin');
@@ -20,14 +21,10 @@ export interface Asking {
   close(): void;
 }
 
-/** Connects, and reconnects for ever, to the processes of the node in `dir`. */
-export function connectAll(dir: string): Asking {
+/** Takes the wires to the other processes into use; none of them may ask admin anything. */
+export function connectAll(wires: Wires): Asking {
   const links = new Map<ProcessName, IpcLink>();
-  for (const name of askedProcesses) {
-    const up = (peer: { notify(verb: string, head: unknown): void }): void =>
-      peer.notify('hello', { process: 'admin' });
-    links.set(name, connect(socketPath(dir, name), {}, name === 'guard' ? { up } : {}));
-  }
+  for (const name of askedProcesses) links.set(name, wires(name)());
   return {
     async ask(name, verb, head, body) {
       const link = links.get(name);

@@ -2,11 +2,12 @@
  * The admin process: health and metrics over HTTP, and the control socket of the command line.
  * It holds no key and sees no content; what it may ask of the guard is listed below.
  */
-import { socketPath } from '../../config/home.ts';
+import { controlSocket } from '../../config/home.ts';
 import type { Running } from '../child.ts';
 import type { Handlers } from '../ipc/peer.ts';
 import { listen } from '../ipc/socket.ts';
 import type { Log } from '../log.ts';
+import type { Wires } from '../wires.ts';
 import { connectAll } from './ask.ts';
 import { listenHttp } from './http.ts';
 import { createMetrics } from './metrics.ts';
@@ -23,9 +24,11 @@ const guardVerbs = [
 ] as const;
 
 /** Errors: ADDRESS_IN_USE, CONFIG_INVALID (an address that is not of this machine), IPC_LOST. */
-export async function runAdmin(options: AdminOptions & { readonly log: Log }): Promise<Running> {
+export async function runAdmin(
+  options: AdminOptions & { readonly wires: Wires; readonly log: Log },
+): Promise<Running> {
   const { dir, config, peer, log } = options;
-  const asking = connectAll(dir);
+  const asking = connectAll(options.wires);
   const handlers: Handlers = {
     status: async () => ({ head: await gatherStatus(options, asking) }),
     ...Object.fromEntries(
@@ -51,7 +54,7 @@ export async function runAdmin(options: AdminOptions & { readonly log: Log }): P
       server.closeAllConnections();
       return new Promise((done) => server.close(done));
     });
-    const socket = await listen(socketPath(dir, 'admin'), handlers);
+    const socket = await listen(controlSocket(dir), handlers);
     opened.push(socket.close);
     return { close };
   } catch (thrown) {

@@ -9,7 +9,7 @@
  */
 import { asSallyportError, SallyportError } from '../../errors.ts';
 import type { Answer, Handlers } from '../ipc/peer.ts';
-import { connect } from '../ipc/socket.ts';
+import type { Wire } from '../ipc/wire.ts';
 import type { CallHead } from './call-head.ts';
 import type { EdgeLimits } from './limits.ts';
 
@@ -34,11 +34,11 @@ const noBody: Buffer = Buffer.alloc(0);
 const sweepMs = 50;
 
 /**
- * Connects to the guard's socket and keeps at it. A call that the guard never had waits
+ * Takes the wire to the guard into use. A call that the guard never had waits
  * `edgeGuardWaitMs`, one that it had `edgeGuardLossMs`; and no call is told more than `edgeResendsMax`
  * times again, so that one that fells the guard does not do so for ever.
  */
-export function createGuardLine(path: string, handlers: Handlers, bounds: EdgeLimits): GuardLine {
+export function createGuardLine(wire: Wire, handlers: Handlers, bounds: EdgeLimits): GuardLine {
   const parked = new Set<Asking>();
   let losses = 0;
   let sweeper: NodeJS.Timeout | undefined;
@@ -86,9 +86,8 @@ export function createGuardLine(path: string, handlers: Handlers, bounds: EdgeLi
     );
   };
 
-  const link = connect(path, handlers, {
-    up: (peer) => {
-      peer.notify('hello', { process: 'edge' });
+  const link = wire(handlers, {
+    up: () => {
       const again = [...parked];
       parked.clear();
       for (const asking of again) send(asking);

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { limits } from '../../limits.ts';
-import { listen } from '../ipc/socket.ts';
+import type { Wire } from '../ipc/wire.ts';
 import { type Acceptor, acceptCalls } from './accept.ts';
 import { watchConnections } from './connections.ts';
 import { createGuardLine, type GuardLine } from './guard-line.ts';
@@ -13,8 +13,8 @@ import { createNotes } from './notes.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
 
 export interface EdgeOptions {
-  readonly guardSocketPath: string;
-  readonly edgeSocketPath: string;
+  readonly guard: Wire;
+  readonly admin: Wire;
   /** Take calls. */
   readonly accept?: AcceptOptions;
   /** Make calls; `ca` (PEM) is who vouches for upstreams with https. */
@@ -33,7 +33,7 @@ export interface Edge {
 
 /**
  * Starts the edge. It listens before the guard is there; calls wait a little for it.
- * Errors: CONFIG_INVALID, ADDRESS_IN_USE, IPC_LOST (its own socket).
+ * Errors: CONFIG_INVALID, ADDRESS_IN_USE.
  */
 export async function runEdge(options: EdgeOptions): Promise<Edge> {
   const { accept } = options;
@@ -60,7 +60,7 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
     });
   const address = accept && server && (await listenAt(server, accept));
   const guard: GuardLine = createGuardLine(
-    options.guardSocketPath,
+    options.guard,
     upstream ? { upstream: upstream.call } : {},
     bounds,
   );
@@ -76,7 +76,7 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
     upstreamInFlight: upstream?.inFlight ?? 0,
     targetsAside: upstream?.aside ?? 0,
   });
-  const control = await listen(options.edgeSocketPath, {
+  const admin = options.admin({
     status: () => ({ head: status() }),
     metrics: async () => ({ head: await metrics.json() }),
   });
@@ -89,7 +89,8 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
     await turn();
     guard.close();
     connections?.closeAll();
-    await Promise.all([upstream?.destroy(), control.close()]);
+    await upstream?.destroy();
+    admin.close();
     notes.close();
     log.info('edge stopped');
   };

@@ -1,6 +1,6 @@
 /**
- * Who may ask the guard what. Each local process says its name when it connects and gets the verbs of
- * that name only: the mover can report files and nothing else.
+ * Who may ask the guard what. Each wire leads to one process and has the verbs of that process only: the
+ * mover can report files and nothing else.
  */
 import { answerAuditBlocks } from '../../audit/transfer.ts';
 import { parseSpoolName } from '../../channel/spool.ts';
@@ -8,12 +8,12 @@ import { type ErrorCode, isErrorCode, SallyportError } from '../../errors.ts';
 import { createBudget } from '../../exchange/budget.ts';
 import { limits } from '../../limits.ts';
 import type { Store } from '../../store/port.ts';
-import type { Answer, Handlers, IpcPeer } from '../ipc/peer.ts';
-import { listen } from '../ipc/socket.ts';
+import type { Answer, Handlers } from '../ipc/peer.ts';
+import type { Wires } from '../wires.ts';
 import { metricsOf } from './metrics.ts';
 
 export interface DoorOptions {
-  readonly socketPath: string;
+  readonly wires: Wires;
   /** Verbs of the node's journey: `call` for the edge, the rest for the admin process. */
   readonly journey: Handlers;
   readonly collected: (names: readonly string[]) => void;
@@ -32,16 +32,13 @@ export interface DoorOptions {
 export interface Doors {
   askEdge(verb: string, head: unknown, body: Uint8Array, timeoutMs: number): Promise<Answer>;
   tellMover(verb: string, names: string[]): void;
-  close(): Promise<void>;
+  close(): void;
 }
 
-type Caller = 'edge' | 'mover' | 'admin';
-
-export async function openDoors(options: DoorOptions): Promise<Doors> {
-  const { store } = options;
-  const callers = new Map<IpcPeer, Caller>();
+export function openDoors(options: DoorOptions): Doors {
+  const { store, wires } = options;
   const budget = createBudget(limits.moverNamesMax, limits.moverNamesPerSecondMax);
-  const admin: Handlers = {
+  const forAdmin: Handlers = {
     status: () => ({ head: options.status() }),
     metrics: async () => ({ head: await metricsOf(options.status()) }),
     exchanges: () => ({ body: Buffer.from(JSON.stringify(store.recentExchanges(recentMax))) }),
@@ -62,65 +59,34 @@ export async function openDoors(options: DoorOptions): Promise<Doors> {
     },
   };
   const { call, ...authority } = options.journey;
-  const verbs: Record<Caller, Handlers> = {
-    edge: call ? { call } : {},
-    mover: {
-      collected: (head) => options.collected(namesOf(head)),
-      sent(head) {
-        const names = namesOf(head);
-        // What is not heard is sent again: the receipt counts, not the mover's word.
-        const heard = budget.take(names.length, performance.now());
-        options.sent(names.slice(0, heard), timesOf(head));
-      },
-      channel: (head) => options.channel((head as { up?: unknown } | null)?.up === true),
-      refused(head) {
-        const { code, count, detail } = (head ?? {}) as Record<string, unknown>;
-        const counted =
-          Number.isSafeInteger(count) && (count as number) > 0 ? (count as number) : 1;
-        const text = typeof detail === 'string' ? detail.slice(0, detailMax) : '';
-        if (isErrorCode(code)) options.refused(code, counted, text);
-      },
+  const forMover: Handlers = {
+    collected: (head) => options.collected(namesOf(head)),
+    sent(head) {
+      const names = namesOf(head);
+      // What is not heard is sent again: the receipt counts, not the mover's word.
+      const heard = budget.take(names.length, performance.now());
+      options.sent(names.slice(0, heard), timesOf(head));
     },
-    admin: { ...admin, ...authority },
+    channel: (head) => options.channel((head as { up?: unknown } | null)?.up === true),
+    refused(head) {
+      const { code, count, detail } = (head ?? {}) as Record<string, unknown>;
+      const counted = Number.isSafeInteger(count) && (count as number) > 0 ? (count as number) : 1;
+      const text = typeof detail === 'string' ? detail.slice(0, detailMax) : '';
+      if (isErrorCode(code)) options.refused(code, counted, text);
+    },
   };
-
-  const hello = (head: unknown, _body: Buffer, peer: IpcPeer): void => {
-    const name = (head as { process?: unknown } | null)?.process;
-    if (name !== 'edge' && name !== 'mover' && name !== 'admin') {
-      throw new SallyportError('IPC_VERB', 'expected the name of a process');
-    }
-    callers.set(peer, name);
-  };
-  const guarded = Object.fromEntries(
-    [...new Set(Object.values(verbs).flatMap(Object.keys))].map((verb) => [
-      verb,
-      (head: unknown, body: Buffer, peer: IpcPeer) => {
-        const caller = callers.get(peer);
-        const handler =
-          caller && Object.hasOwn(verbs[caller], verb) ? verbs[caller][verb] : undefined;
-        if (!handler) throw new SallyportError('IPC_VERB', `${caller ?? 'stranger'} asked ${verb}`);
-        return handler(head, body, peer);
-      },
-    ]),
-  );
-  const server = await listen(
-    options.socketPath,
-    { ...guarded, hello },
-    { left: (peer) => callers.delete(peer) },
-  );
-  const find = (name: Caller): IpcPeer | undefined => {
-    let latest: IpcPeer | undefined;
-    for (const [peer, caller] of callers) if (caller === name) latest = peer;
-    return latest;
-  };
+  const edge = wires('edge')(call ? { call } : {});
+  const mover = wires('mover')(forMover);
+  const admin = wires('admin')({ ...forAdmin, ...authority });
   return {
     askEdge(verb, head, body, timeoutMs) {
-      const edge = find('edge');
-      if (edge) return edge.request(verb, head, body, timeoutMs);
+      if (edge.connected) return edge.request(verb, head, body, timeoutMs);
       return Promise.reject(new SallyportError('NOT_READY', 'the edge is away'));
     },
-    tellMover: (verb, names) => find('mover')?.notify(verb, { files: names }),
-    close: () => server.close(),
+    tellMover: (verb, names) => mover.notify(verb, { files: names }),
+    close() {
+      for (const link of [edge, mover, admin]) link.close();
+    },
   };
 }
 

@@ -10,8 +10,8 @@ import { newId } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import { encodeMessage } from '../../package/message.ts';
 import type { Store } from '../../store/port.ts';
-import { connect } from '../ipc/socket.ts';
 import { createSigner } from '../signer/client.ts';
+import type { Wires } from '../wires.ts';
 import { createPruner } from './archive.ts';
 import { checkpoints } from './checkpoints.ts';
 import { createClock } from './clock.ts';
@@ -35,8 +35,7 @@ export interface GuardOptions {
   readonly peer: PeerIdentity;
   readonly store: Store;
   readonly spool: SpoolPaths;
-  readonly socketPath: string;
-  readonly signerSocketPath: string;
+  readonly wires: Wires;
   /** How long a package sealed here stays acceptable. */
   readonly expiresMs: number;
   /** How many messages a package sealed here may hold; absent: as many as one can. */
@@ -56,7 +55,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const now = options.now ?? Date.now;
   const steady = options.steady ?? (() => performance.now());
   const audit = createAuditLog({ head: () => store.auditHead(), now });
-  const signerLink = connect(options.signerSocketPath);
+  const signerLink = options.wires('signer')();
   const issuer = self.role === 'inner' ? self : peer;
   const stopping = new AbortController();
   let policy: PolicyInForce | undefined;
@@ -166,8 +165,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     refusals.record(event, `${JSON.stringify(name)}: expected a package`);
   }
   await receiving.resume();
-  doors = await openDoors({
-    socketPath: options.socketPath,
+  doors = openDoors({
+    wires: options.wires,
     journey: journey.handlers,
     collected: receiving.collected,
     sent: sending.sent,
@@ -236,7 +235,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     async close() {
       stopping.abort();
       for (const timer of timers) clearInterval(timer);
-      await doors?.close();
+      doors?.close();
       signerLink.close();
       await store
         .write((tx) => {

@@ -1,4 +1,4 @@
-/** Unix sockets between the processes of one node: `run/<process>.sock` in the node's home, mode 0600. */
+/** The one unix socket of a node, for its command line: `run/admin.sock` in its home, mode 0600. */
 import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { SallyportError } from '../../errors.ts';
@@ -6,7 +6,6 @@ import { limits } from '../../limits.ts';
 import { createPeer, type Handlers, type IpcPeer } from './peer.ts';
 
 export interface IpcServer {
-  readonly peers: ReadonlySet<IpcPeer>;
   close(): Promise<void>;
 }
 
@@ -15,21 +14,13 @@ export interface IpcServer {
  * renamed: closing removes the name that was bound, so that a process that is slow to end does not take
  * the socket of the one that came after it.
  */
-export function listen(
-  path: string,
-  handlers: Handlers,
-  onPeer: { joined?: (peer: IpcPeer) => void; left?: (peer: IpcPeer) => void } = {},
-): Promise<IpcServer> {
+export function listen(path: string, handlers: Handlers): Promise<IpcServer> {
   const bound = `${path}.${process.pid}`;
   rmSync(bound, { force: true });
   const peers = new Set<IpcPeer>();
   const server: Server = createServer((socket) => {
-    const peer: IpcPeer = createPeer(socket, handlers, () => {
-      peers.delete(peer);
-      onPeer.left?.(peer);
-    });
+    const peer: IpcPeer = createPeer(socket, handlers, () => peers.delete(peer));
     peers.add(peer);
-    onPeer.joined?.(peer);
   });
   server.maxConnections = limits.ipcConnectionsMax;
   return new Promise((resolve, reject) => {
@@ -40,7 +31,6 @@ export function listen(
       chmodSync(bound, 0o600);
       renameSync(bound, path);
       resolve({
-        peers,
         close: () =>
           new Promise((done) => {
             for (const peer of peers) peer.close();
@@ -67,62 +57,4 @@ export function connectOnce(
       resolve(createPeer(socket, handlers, onClose));
     });
   });
-}
-
-export interface IpcLink extends IpcPeer {
-  readonly connected: boolean;
-}
-
-/** A client end that reconnects for ever. While it is down, requests fail with IPC_LOST. */
-export function connect(
-  path: string,
-  handlers: Handlers = {},
-  on: { up?: (peer: IpcPeer) => void; down?: () => void } = {},
-): IpcLink {
-  let peer: IpcPeer | undefined;
-  let stopped = false;
-  let delayMs = 10;
-  const open = (): void => {
-    if (stopped) return;
-    connectOnce(path, handlers, lost).then(
-      (fresh) => {
-        if (stopped) return fresh.close();
-        peer = fresh;
-        delayMs = 10;
-        on.up?.(fresh);
-      },
-      () => again(),
-    );
-  };
-  const again = (): void => {
-    if (stopped) return;
-    setTimeout(open, delayMs);
-    delayMs = Math.min(delayMs * 2, limits.ipcReconnectMaxMs);
-  };
-  const lost = (): void => {
-    peer = undefined;
-    on.down?.();
-    again();
-  };
-  open();
-  return {
-    request(verb, head, body, timeoutMs) {
-      if (peer) return peer.request(verb, head, body, timeoutMs);
-      return Promise.reject(new SallyportError('IPC_LOST', `nobody listens at ${path}`));
-    },
-    notify: (verb, head, body) => peer?.notify(verb, head, body),
-    close() {
-      stopped = true;
-      peer?.close();
-    },
-    get closed() {
-      return stopped;
-    },
-    get unsentBytes() {
-      return peer?.unsentBytes ?? 0;
-    },
-    get connected() {
-      return peer !== undefined;
-    },
-  };
 }

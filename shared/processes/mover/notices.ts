@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../../errors.ts';
 import { limits } from '../../limits.ts';
-import type { IpcLink } from '../ipc/socket.ts';
+import type { IpcLink } from '../ipc/wire.ts';
 
 export interface Notices {
   /** At once. Dropped while the guard is away: it is told everything again when it comes back. */

@@ -22,7 +22,7 @@ import type {
   FlowClass,
 } from '../../ports.ts';
 import type { TellTrouble } from '../child.ts';
-import { connect, listen } from '../ipc/socket.ts';
+import type { Wire } from '../ipc/wire.ts';
 import { createBell } from './bell.ts';
 import { createMoverMetrics } from './metrics.ts';
 import { createNotices } from './notices.ts';
@@ -31,8 +31,8 @@ import { createOutbox } from './outbox.ts';
 export interface MoverOptions {
   readonly spoolOutDir: string;
   readonly spoolInDir: string;
-  readonly guardSocketPath: string;
-  readonly moverSocketPath: string;
+  readonly guard: Wire;
+  readonly admin: Wire;
   /** Makes the sender; called once. */
   readonly out: (events: SenderEvents) => ChannelSender;
   /** Makes the receiver; called again, every second, where it fails. */
@@ -42,7 +42,7 @@ export interface MoverOptions {
   readonly tellTrouble?: TellTrouble;
 }
 
-/** What `status` on the mover's socket answers. */
+/** What `status` answers to admin. */
 export interface MoverStatus {
   readonly guard: 'connected' | 'away';
   readonly out: ChannelStatus;
@@ -53,21 +53,15 @@ export interface MoverStatus {
   readonly refusals: Readonly<Partial<Record<ErrorCode, number>>>;
 }
 
-/** Runs until `close`. IPC_LOST where its own socket cannot be made; nothing else stops it. */
-export async function runMover(options: MoverOptions): Promise<{ close(): Promise<void> }> {
+/** Runs until `close`; nothing else stops it. */
+export function runMover(options: MoverOptions): { close(): Promise<void> } {
   const { spoolOutDir, spoolInDir, log } = options;
-  const guard = connect(
-    options.guardSocketPath,
+  const guard = options.guard(
     {
       queued: (head) => void outbox.queue(readFiles(head)),
       resend: (head) => void outbox.again(readFiles(head)),
     },
-    {
-      up(peer) {
-        peer.notify('hello', { process: 'mover' });
-        void tellEverything();
-      },
-    },
+    { up: () => void tellEverything() },
   );
   const notices = createNotices(guard);
   const { refused } = notices;
@@ -112,23 +106,19 @@ export async function runMover(options: MoverOptions): Promise<{ close(): Promis
   });
   const metrics = createMoverMetrics(status);
   const sweeping = sweep(() => guard.connected, outbox.refresh);
-  const close = async (): Promise<void> => {
-    sweeping.stop();
-    guard.close();
-    await Promise.all([sender.close(), receiving.close()]);
-    await outbox.close();
-    notices.close();
+  const admin = options.admin({
+    status: () => ({ head: status() }),
+    metrics: async () => ({ head: await metrics.getMetricsAsJSON() }),
+  });
+  return {
+    async close() {
+      sweeping.stop();
+      for (const link of [admin, guard]) link.close();
+      await Promise.all([sender.close(), receiving.close()]);
+      await outbox.close();
+      notices.close();
+    },
   };
-  try {
-    const server = await listen(options.moverSocketPath, {
-      status: () => ({ head: status() }),
-      metrics: async () => ({ head: await metrics.getMetricsAsJSON() }),
-    });
-    return { close: async () => void (await Promise.all([server.close(), close()])) };
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
 
 /** Looks into spool/out by itself: often while nobody tells of new packages, seldom otherwise. */

@@ -1,6 +1,6 @@
 /**
  * The signer process: the only one that holds a key store session. It takes two small fixed requests
- * (sign a digest, derive a shared secret), and is up and listening even while the token is missing.
+ * (sign a digest, derive a shared secret), and is up and answering even while the token is missing.
  */
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
@@ -8,13 +8,16 @@ import { asSallyportError } from '../../errors.ts';
 import type { Hsm, KeyName } from '../../ports.ts';
 import type { TellTrouble } from '../child.ts';
 import type { Handlers } from '../ipc/peer.ts';
-import { listen } from '../ipc/socket.ts';
+import type { Wire } from '../ipc/wire.ts';
 import { createKeeper, type KeeperState, type RuntimeKey } from './keeper.ts';
 import { createSignerMetrics } from './metrics.ts';
 import { readRequest, type SignerVerb } from './request.ts';
 
 export interface SignerOptions {
-  readonly socketPath: string;
+  /** May have digests signed and secrets derived. */
+  readonly guard: Wire;
+  /** May ask how the signer is. */
+  readonly admin: Wire;
   /** Opens the key store; called again until it succeeds once, after that the Hsm reopens itself. */
   readonly open: () => Promise<Hsm>;
   readonly labels: Readonly<Record<KeyName, string>>;
@@ -31,11 +34,11 @@ export interface SignerHealth extends KeeperState {
 }
 
 /**
- * Listens on `socketPath` until closed. Verbs: `sign`, `derive`, `health` (signs now), `status` (what the
- * last proof said), `metrics`. Errors of a request: IPC_FRAME, IPC_VERB, HSM_KEY, HSM_LOST.
+ * Answers until closed: the guard `sign` and `derive`, admin `health` (signs now), `status` (what the last
+ * proof said) and `metrics`. Errors of a request: IPC_FRAME, IPC_VERB, HSM_KEY, HSM_LOST.
  */
 export async function runSigner(options: SignerOptions): Promise<{ close(): Promise<void> }> {
-  const { labels, open, socketPath } = options;
+  const { labels, open } = options;
   const metrics = createSignerMetrics();
   const counts = { sign: 0, derive: 0 };
   const keeper = createKeeper({
@@ -68,17 +71,19 @@ export async function runSigner(options: SignerOptions): Promise<{ close(): Prom
     signs: counts.sign,
     derives: counts.derive,
   });
-  const handlers: Handlers = {
+  const forGuard: Handlers = {
     sign: (head, body) => serve('sign', head, body, (hsm, label) => hsm.sign(label, body)),
     derive: (head, body) => serve('derive', head, body, (hsm, label) => hsm.derive(label, body)),
+  };
+  const forAdmin: Handlers = {
     health: async () => ({ head: health(await keeper.prove()) }),
     status: () => ({ head: health(keeper.state) }),
     metrics: async () => ({ head: await metrics.json(keeper.state) }),
   };
-  const server = await listen(socketPath, handlers);
+  const links = [options.guard(forGuard), options.admin(forAdmin)];
   return {
     async close() {
-      await server.close();
+      for (const link of links) link.close();
       await keeper.close();
     },
   };

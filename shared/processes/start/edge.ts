@@ -1,14 +1,13 @@
-import { socketPath } from '../../config/home.ts';
 import { readTlsIdentity, readUpstreamCa } from '../../config/tls-files.ts';
 import { runEdge } from '../edge/run.ts';
 import type { Start } from '../node.ts';
 
-export const start: Start = async ({ paths, config }, _parts, log) => {
+export const start: Start = async ({ home: { paths, config }, wires, log }) => {
   const { listen, tls } = config.edge;
   const { ca } = config.upstreams;
   return runEdge({
-    guardSocketPath: socketPath('.', 'guard'),
-    edgeSocketPath: socketPath('.', 'edge'),
+    guard: wires('guard'),
+    admin: wires('admin'),
     ...(listen && {
       accept: {
         ...listen,

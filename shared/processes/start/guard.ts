@@ -1,4 +1,3 @@
-import { socketPath } from '../../config/home.ts';
 import { limits } from '../../limits.ts';
 import { readPeer } from '../../pairing/peer.ts';
 import { certificateDer } from '../../pairing/trust-file.ts';
@@ -7,7 +6,7 @@ import { runGuard } from '../guard/run.ts';
 import { openHomeStore } from '../guard/store.ts';
 import type { Start } from '../node.ts';
 
-export const start: Start = async ({ paths, config }, parts, log) => {
+export const start: Start = async ({ home: { paths, config }, parts, wires, log }) => {
   const peer = readPeer(paths, config);
   const { send, receive } = config.channel;
   const slow = send.kind === 'directory' || receive.kind === 'directory';
@@ -34,8 +33,7 @@ export const start: Start = async ({ paths, config }, parts, log) => {
   return runGuard({
     ...parties,
     store: await openHomeStore(paths.database, (store) => expectYoungest({ ...parties, store })),
-    socketPath: socketPath('.', 'guard'),
-    signerSocketPath: socketPath('.', 'signer'),
+    wires,
     expiresMs: config.package.expiresMs,
     messagesMax: config.package.messagesMax,
     resendFirstMs: slow ? limits.resendFirstSlowMs : limits.resendFirstMs,

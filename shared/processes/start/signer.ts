@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { socketPath } from '../../config/home.ts';
 import { reportTrouble } from '../child.ts';
 import type { Start } from '../node.ts';
 import { runSigner } from '../signer/signer.ts';
 
-export const start: Start = async ({ paths, config }, parts, log) =>
+export const start: Start = async ({ home: { paths, config }, parts, wires, log }) =>
   runSigner({
-    socketPath: socketPath('.', 'signer'),
+    guard: wires('guard'),
+    admin: wires('admin'),
     open: () => parts.openHsm(config.hsm),
     labels: await parts.labels(await readFile(paths.keyspec, 'utf8'), config.node),
     log,
