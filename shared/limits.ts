@@ -97,7 +97,7 @@ export const limits = {
   paceWindowMsMax: 2_000,
   paceAnswersMin: 8,
   /** Fewer than that are no queue. */
-  paceWaitingMin: 32,
+  paceWaitingMin: 16,
   retryAfterMsMax: 60_000,
   requestsServingMax: 32_768,
   requestsServingBytesMax: 256 * 1024 * 1024,
@@ -121,7 +121,7 @@ export const limits = {
   /** What a peer may ask for again, over all of its requests; a sound one asks for no more. */
   resendsPerSecondMax: 128,
   /** A package that is sent again so often may be another in the spool: it is put there anew. */
-  resendsOfSpoolMax: 4,
+  resendsOfSpoolMax: 2,
   // home
   configBytesMax: 64 * 1024,
   packageExpiresMsMax: 366 * 24 * 3_600_000,
