@@ -135,7 +135,7 @@ const shapes: [what: string, text: string, code: ErrorCode][] = [
   ['an unknown method', 'SMUGGLE /a HTTP/1.1\r\nHost: h\r\n\r\n', 'REQUEST_MALFORMED'],
   [
     'h2c by upgrade',
-    'GET /a HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+    post('', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk'),
     'REQUEST_MALFORMED',
   ],
   [

@@ -1,4 +1,7 @@
-/** Services that hang, lie and pour: memory stays in its bounds, each failure has its code, others are served. */
+/**
+ * Services that hang, lie and pour: memory stays in its bounds, each failure has its code, and others are
+ * served.
+ */
 import assert from 'node:assert/strict';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
