@@ -97,7 +97,7 @@ export const limits = {
   paceWindowMsMax: 2_000,
   paceAnswersMin: 8,
   /** Fewer than that are no queue. */
-  paceWaitingMin: 16,
+  paceWaitingMin: 32,
   retryAfterMsMax: 60_000,
   requestsServingMax: 32_768,
   requestsServingBytesMax: 256 * 1024 * 1024,
