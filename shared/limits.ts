@@ -187,7 +187,7 @@ export const limits = {
   moverSentNoticeMs: 100,
   moverFilesPerNoticeMax: 1_000,
   /** File names that a guard hears of from its mover: at once, and then a second. */
-  moverNamesMax: 200_000,
+  moverNamesMax: 100_000,
   moverNamesPerSecondMax: 10_000,
   spoolPackagesMax: 100_000,
   spoolBytesMax: 16 * 1024 * 1024 * 1024,

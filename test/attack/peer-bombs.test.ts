@@ -1,4 +1,4 @@
-/** A peer with a valid key that sends bombs: small to send, and large, deep or many once they are believed. */
+/** A peer with a valid key that sends bombs: small to send, large, deep or many once believed. */
 import assert from 'node:assert/strict';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Authentic packages that a node cannot take: whose fault that is shows later, and until then nothing is lost. */
+/** Authentic packages that a node cannot take: whose fault that is shows later; nothing is lost. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';

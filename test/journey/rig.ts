@@ -162,7 +162,14 @@ export async function startRig(options: {
     async applyPolicy(path = samplePolicy) {
       const policy = requirePolicy(await readPolicyFiles(path));
       const complete = withCredentials(policy, await readCredentials(dirs.inner));
-      await inner.admin.request('policy-apply', { actor: 'test' }, encodePolicy(complete));
+      const apply = () =>
+        inner.admin.request('policy-apply', { actor: 'test' }, encodePolicy(complete));
+      // On a busy machine the soft keystore takes its time to open.
+      const opening = (error: SallyportError): boolean => {
+        if (error.code !== 'HSM_LOST') throw error;
+        return false;
+      };
+      await until(() => apply().then(() => true, opening));
     },
     async close() {
       state.closed = true;
