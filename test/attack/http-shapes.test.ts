@@ -239,10 +239,7 @@ test('whatever stands in one header, a request is refused or has exactly one mea
     const [call, ...more] = rig.guard.calls.slice(before);
     assert.equal(more.length, 0, 'one call at most');
     assert.ok(answersIn(got).length <= 1, got);
-    assert.ok(
-      !call || ['', 'abc', '3\r\n', ''].includes(call.body.toString()),
-      call?.body.toString(),
-    );
+    if (call) assert.ok(['', 'abc', '3\r\n'].includes(call.body.toString()));
   });
   await fc.assert(property, { seed: 1, numRuns: 150 });
 });

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
+import type { EdgeOptions } from '@sallyport/shared/processes/edge/run.ts';
 import { pause, type Rig, startRig } from '../edge/rig.ts';
 import { until } from '../until.ts';
 
@@ -40,8 +41,13 @@ async function service(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets, poured };
 }
 
-const startInner = (t: TestContext, limits = {}): Promise<Rig> =>
-  startRig(t, { accept: undefined, upstream: {}, limits } as Parameters<typeof startRig>[1]);
+const startInner = (
+  t: TestContext,
+  limits: NonNullable<EdgeOptions['limits']> = {},
+): Promise<Rig> => {
+  const options: Partial<EdgeOptions> = { upstream: {}, limits };
+  return startRig(t, { accept: undefined, ...options } as Partial<EdgeOptions>);
+};
 
 const ask = (rig: Rig, url: string, change = {}) =>
   rig.guard.ask('upstream', {
