@@ -39,6 +39,12 @@ const tools: readonly Tool[] = [
   },
   { debianPackage: 'opensc', files: onPath('pkcs11-tool'), usedFor: 'a second look at the token' },
   {
+    debianPackage: 'faketime',
+    files: globSync('/usr/lib/*/faketime/libfaketimeMT.so.1').concat(onPath('faketime')),
+    usedFor: 'clocks that jump',
+  },
+  { debianPackage: 'strace', files: onPath('strace'), usedFor: 'the order of writes and syncs' },
+  {
     debianPackage: 'openssl',
     files: onPath('openssl'),
     usedFor: 'checking packages by other code',

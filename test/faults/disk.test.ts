@@ -42,7 +42,7 @@ before(async () => {
   if (skip !== false) return;
   world = await startWorld();
   for (const role of ['outer', 'inner'] as const) await moveToSmallDisk(role);
-  await Promise.all([untilReady(world.pair.outer), untilReady(world.pair.inner)]);
+  await Promise.all([untilReady(world.pair.outer, 60_000), untilReady(world.pair.inner, 60_000)]);
 });
 after(async () => {
   await world?.close();
