@@ -25,7 +25,7 @@ export async function waitExactly(ms: number): Promise<void> {
   while (performance.now() < dueMs) await turn();
 }
 
-/** How long a volley takes where nothing is wrong and everything has run before, ms: the middle of some. */
+/** How long a volley takes where nothing is wrong and nothing is new, ms: the middle of some. */
 export async function volleyMs(load: Load): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < volleysTried; i += 1) {
@@ -39,15 +39,18 @@ export async function volleyMs(load: Load): Promise<number> {
 const volleysTried = 8;
 
 /**
- * Blow `index` of `count` on one process: together they cover `spanMs` in even steps, each at a place of
- * its own in its step.
+ * Blow `index` of `count` on one process: together they cover `spanMs` in even steps, each at
+ * a place of its own in its step.
  */
 export const offsetOf = (index: number, count: number, spanMs: number, random: () => number) =>
   ((index + random()) / count) * spanMs;
 
 const askEveryMs = 25;
 
-/** Milliseconds until a call that began now or later has its answer; for `admin`, until the node says it is ready. */
+/**
+ * Milliseconds until a call that began now or later has its answer; for `admin`, until the node says
+ * that it is ready.
+ */
 export function nextAnswer(
   { pair }: World,
   caller: Caller,
@@ -105,8 +108,8 @@ export interface Struck {
 }
 
 /**
- * The last step that each exchange had done when the blow fell, by the nodes' own audit logs: step → how many.
- * Only what was told of is counted; a call that was struck before it had an exchange is `none`.
+ * The last step that each exchange had done when the blow fell, by the nodes' own audit logs: step → how
+ * many. Only what was told of is counted; a call that was struck before it had an exchange is `none`.
  */
 export async function stepsStruck(
   world: World,

@@ -28,36 +28,42 @@ after(async () => {
   await world.close();
 });
 
-/** What is done to a file of the home → the code, and what `sallyport run` says of it. */
+/** What is done to a file of the home → the code, and what `sallyport run` says with it. */
 const harms = {
   'a wrong PIN': {
     file: 'keys/pin',
     change: () => Buffer.from('another-pin'),
     code: 'HSM_PIN',
-    said: /^sallyport: signer: the PIN does not open the keystore \[HSM_PIN\]; trying again\nhint: check the PIN file/m,
+    says: 'the PIN does not open the keystore',
+    hint: 'check the PIN file',
   },
   'a keystore with a flipped bit': {
     file: 'keys/soft.keystore',
     change: flipped,
     code: 'KEYSTORE_DAMAGED',
-    said: /^sallyport: signer: expected an intact keystore file, got other bytes \[KEYSTORE_DAMAGED\]; trying again\nhint: restore the file from a backup/m,
+    says: 'expected an intact keystore file, got other bytes',
+    hint: 'restore the file from a backup',
   },
   'no keystore': {
     file: 'keys/soft.keystore',
     change: () => undefined,
     code: 'HSM_TOKEN',
-    said: /^sallyport: signer: .*soft\.keystore.* \[HSM_TOKEN\]; trying again\n/m,
+    says: '.*soft\\.keystore.*',
+    hint: '',
   },
   'no PIN file': {
     file: 'keys/pin',
     change: () => undefined,
     code: 'HSM_PIN_FILE',
-    said: /^sallyport: signer: .*keys\/pin.* \[HSM_PIN_FILE\]; trying again\n/m,
+    says: '.*keys/pin.*',
+    hint: '',
   },
 };
 
-for (const [what, { file, change, code, said }] of Object.entries(harms)) {
+for (const [what, { file, change, code, says, hint }] of Object.entries(harms)) {
   test(`${what}: ${code}, told once, and no secret with it`, async () => {
+    const line = `^sallyport: signer: ${says} \\[${code}\\]; trying again$`;
+    const said = new RegExp(hint === '' ? line : `${line}\nhint: ${hint}`, 'm');
     const path = join(outer, file);
     const good = readFileSync(path);
     const from = started.said().length;

@@ -1,6 +1,7 @@
 /**
  * kill -9 of every process of two nodes under load, aimed at every step of a call, and of whole nodes.
- * SALLYPORT_FAULT_ROUNDS is how often each process is killed (2 where not given), SALLYPORT_SEED the schedule.
+ * SALLYPORT_FAULT_ROUNDS is how often each process is killed (2 where not given), SALLYPORT_SEED
+ * the schedule.
  */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';

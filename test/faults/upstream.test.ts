@@ -1,4 +1,4 @@
-/** A service that is ill behind a node that is well: what the consumer hears, and what it costs the others. */
+/** A service that is ill behind a node that is well: what its consumer hears, and what it costs. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
