@@ -34,6 +34,7 @@ import { type Caller, createCaller } from './load.ts';
 import { isSettled, pidOf, processesOf, run, startWorld, untilReady, type World } from './world.ts';
 
 const seed = 20261123;
+const everyEvent = ['audit', 'show', '--last', '1000000'];
 const trusting = async (): Promise<void> => {};
 const dir = temporaryFolder();
 
@@ -221,7 +222,7 @@ describe('two nodes', () => {
     }
     await untilReady(world.pair.inner);
     assert.equal(await read(), 200);
-    const shown = await world.pair.sallyport('audit', 'show', '--dir', world.pair.inner);
+    const shown = await world.pair.sallyport(...everyEvent, '--dir', world.pair.inner);
     for (const code of ['PACKAGE_LAYOUT', 'CHANNEL_FRAME']) assert.match(shown, new RegExp(code));
   });
 
