@@ -74,8 +74,9 @@ export const limits = {
   clockSetMs: 1_000,
   /** Clocks of two nodes that differ by more are told as apart: deadlines suffer. */
   clockApartMs: 30_000,
-  clockSampleMs: 60_000,
-  clockSamplesMax: 16,
+  clockSampleMs: 25_000,
+  clockSampleSlowMs: 150_000,
+  clockSamplesMax: 8,
   // exchange
   laneWindowMax: 1024,
   packageRestMsMax: 20,

@@ -61,7 +61,7 @@ for (const role of ['outer', 'inner'] as const) {
         await sleep(700);
         setClock(role, hours);
         await until(
-          async () => !(await clockHolds('outer')) && !(await clockHolds('inner')),
+          async () => !(await clockHolds('outer')) || !(await clockHolds('inner')),
           30_000,
         );
         await sleep(700);

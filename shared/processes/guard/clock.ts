@@ -55,7 +55,7 @@ export function createClock(options: ClockOptions): Clock {
   }
 
   const peerAheadMs = (): number | undefined => {
-    const sinceMs = steady() - limits.clockSampleMs;
+    const sinceMs = steady() - (slow ? limits.clockSampleSlowMs : limits.clockSampleMs);
     samples = samples.filter(({ atMs }) => atMs >= sinceMs);
     if (samples.length === 0) return undefined;
     const aheadMs = Math.max(...samples.map((one) => one.aheadMs));
