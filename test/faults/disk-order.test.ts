@@ -1,6 +1,6 @@
 /**
- * What a promise rests on, seen from the kernel: the log of the store is synced after the last write to it and
- * before any byte that tells of the commit leaves the process. Needs strace.
+ * What a promise rests on, seen from the kernel: the log of the store is synced after the last write to
+ * it and before any byte that tells of the commit leaves the process. Needs strace.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
