@@ -61,9 +61,13 @@ for (const role of ['outer', 'inner'] as const) {
       await sleep(300 + random() * 400);
       const empty = fill(home, bytesLeft);
       // What is left is used up by the calls themselves.
-      await until(async () => !(await statusOf(home)).ready.store, 30_000);
-      const full = (await statusOf(home)).reasons;
-      assert.equal(full.store, 'STORE_FULL');
+      let reason: string | undefined;
+      await until(async () => {
+        const { ready, reasons } = await statusOf(home);
+        reason = reasons.store;
+        return !ready.store;
+      }, 30_000);
+      assert.equal(reason, 'STORE_FULL');
       await sleep(1_000);
       empty();
       const emptiedMs = performance.now();
