@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { type ProcessName, readHome } from '@sallyport/shared/config/home.ts';
 import { readPeer } from '@sallyport/shared/pairing/peer.ts';
+import { confinementFlags } from '@sallyport/shared/processes/confinement.ts';
 import { supervise } from '@sallyport/shared/processes/supervise.ts';
 import type { Command } from 'commander';
 import { exitCodes, tell } from './print.ts';
@@ -20,7 +21,8 @@ async function run(dir: string): Promise<number> {
   const home = readHome(dir);
   readPeer(home.paths, home.config);
   const main = fileURLToPath(new URL(`../${home.config.role}-node/main.ts`, import.meta.url));
-  const supervisor = supervise({ dir: home.dir, main, tell });
+  const flags = (name: ProcessName): string[] => confinementFlags(name, home);
+  const supervisor = supervise({ dir: home.dir, main, flags, tell });
   let asked = 0;
   const stop = (): void => {
     asked += 1;

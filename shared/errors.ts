@@ -110,6 +110,7 @@ export const errorTable = {
   HOME_EXISTS: row(409, 'refused', 'the directory already holds a node'),
   HOME_MISSING: row(404, 'refused', 'the directory holds no node'),
   HOME_IN_USE: row(409, 'refused', 'the node is already running'),
+  NOT_CONFINED: row(500, 'refused', 'a process has rights that it must not have'),
   NODE_NOT_RUNNING: row(503, 'refused', 'the node is not running'),
   ADDRESS_IN_USE: row(500, 'failed', 'an address is already in use'),
   USAGE: row(400, 'refused', 'the command line is not valid'),

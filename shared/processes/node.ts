@@ -7,6 +7,7 @@ import { type Home, type ProcessName, processNames, readHome } from '../config/h
 import { SallyportError } from '../errors.ts';
 import type { Hsm, KeyName } from '../ports.ts';
 import { failStart, type Running, reportCut, runChild } from './child.ts';
+import { expectConfined } from './confined.ts';
 import type { GuardContext, Journey } from './guard/context.ts';
 import { createLog, type Log } from './log.ts';
 import { inheritWires, type Wires } from './wires.ts';
@@ -52,7 +53,9 @@ function readStart(argv: readonly string[]): { name: ProcessName; home: Home } {
   try {
     const name = processNames.find((one) => one === argv[0]);
     if (!name) throw new SallyportError('USAGE', `expected one of ${processNames.join(', ')}`);
-    return { name, home: readHome('.') };
+    const home = readHome('.');
+    expectConfined(name, home.config);
+    return { name, home };
   } catch (thrown) {
     return failStart(thrown);
   }

@@ -26,6 +26,7 @@ export interface Kept {
 export interface KeepOptions {
   readonly name: ProcessName;
   readonly main: string;
+  readonly flags: readonly string[];
   /** The node's home, which becomes the working directory. */
   readonly dir: string;
   readonly logFile: string;
@@ -115,10 +116,15 @@ export function keepRunning(options: KeepOptions): Kept {
 /** Otherwise a SIGUSR1 opens a port where anybody on the machine can read the memory of the process. */
 const noDebugger: readonly string[] = ['--disable-sigusr1'];
 
-function launch({ name, main, dir }: KeepOptions, onReport: (told: Report) => void): ChildProcess {
-  const child = spawn(process.execPath, [...noDebugger, main, name, '--dir', '.'], {
+/** What Node reads from its environment (NODE_OPTIONS above all) could widen what a process may do. */
+const isForNode = (name: string): boolean => name.startsWith('NODE_');
+
+function launch(options: KeepOptions, onReport: (told: Report) => void): ChildProcess {
+  const { name, main, flags, dir } = options;
+  const inherited = Object.entries(process.env).filter(([variable]) => !isForNode(variable));
+  const child = spawn(process.execPath, [...noDebugger, ...flags, main, name, '--dir', '.'], {
     cwd: dir,
-    env: { ...process.env, [reportVariable]: '3' },
+    env: { ...Object.fromEntries(inherited), [reportVariable]: '3' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'ipc'],
   });
   // It has nothing to say on the channel on which its wires come: a process that does is not ours any more.

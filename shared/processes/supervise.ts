@@ -17,6 +17,8 @@ import { createSwitchboard } from './supervise-wires.ts';
 export interface SuperviseOptions {
   /** The node's home, absolute. */
   readonly dir: string;
+  /** What confines each process: flags for Node. */
+  readonly flags: (name: ProcessName) => readonly string[];
   /** The node's main.ts, started as `main.ts <process> --dir .` in the home. */
   readonly main: string;
   /** Talk for the operator: one line, and what to do about it. */
@@ -41,6 +43,7 @@ const stopOrder: readonly ProcessName[] = ['edge', 'mover', 'guard', 'signer', '
 /** Why a process cannot start, where trying again mends nothing. */
 const needsPerson: ReadonlySet<ErrorCode> = new Set([
   'CONFIG_INVALID',
+  'NOT_CONFINED',
   'HOME_MISSING',
   'USAGE',
   'PEER_MISSING',
@@ -54,7 +57,7 @@ const needsPerson: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Errors: HOME_IN_USE where another supervisor holds the home. */
-export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
+export function supervise({ dir, main, flags, tell }: SuperviseOptions): Supervisor {
   emptyCoreDumps();
   const paths = homePaths(dir);
   const unlock = lockHome(paths.lock);
@@ -117,6 +120,7 @@ export function supervise({ dir, main, tell }: SuperviseOptions): Supervisor {
     const one = keepRunning({
       name,
       main,
+      flags: flags(name),
       dir,
       logFile: paths.log(name),
       board,

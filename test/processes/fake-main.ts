@@ -16,6 +16,7 @@ await runChild(name, createLog(name, 'info'), async () => {
   }
   if (existsSync(`deaf-${name}`)) process.stdin.removeAllListeners('close');
   if (existsSync(`trouble-${name}`)) tellTroubles();
+  if (existsSync(`talk-${name}`)) process.send?.('let me tell you');
   const alive = setInterval(() => {}, 1000);
   return {
     close: async () => {

@@ -6,6 +6,7 @@ const dir = process.argv[2] ?? '.';
 const { stop } = supervise({
   dir,
   main: join(import.meta.dirname, 'fake-main.ts'),
+  flags: () => [],
   tell: (line) => process.stderr.write(`${line}\n`),
 });
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void stop());

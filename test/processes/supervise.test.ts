@@ -27,6 +27,7 @@ function start(t: TestContext, dir: string): { supervisor: Supervisor; told: str
   const supervisor = supervise({
     dir,
     main,
+    flags: () => [],
     tell: (line, hint) => told.push(hint === undefined ? line : `${line} (${hint})`),
   });
   t.after(() => supervisor.stop());
@@ -71,7 +72,7 @@ test('a process that is killed starts again, and a stop ends all five in order',
 test('a second start in the same home is refused, and allowed again after the first ended', async (t) => {
   const dir = makeHome();
   const { supervisor } = start(t, dir);
-  const second = (): Supervisor => supervise({ dir, main, tell: () => {} });
+  const second = (): Supervisor => supervise({ dir, main, flags: () => [], tell: () => {} });
   assert.throws(second, (e) => e instanceof SallyportError && e.code === 'HOME_IN_USE');
   await supervisor.stop();
   const third = second();
@@ -170,4 +171,28 @@ test('a process that does not hear that it shall end is killed after its grace',
   await supervisor.stop();
   assert.ok(Date.now() - beganMs >= limits.stopGraceMs, 'it had its grace');
   assert.equal(alive(pid), false);
+});
+
+test('a process that speaks on the channel on which its wires come is killed', async (t) => {
+  const dir = makeHome();
+  writeFileSync(join(dir, 'talk-mover'), '');
+  const { told } = start(t, dir);
+  await until(() => told.length > 0);
+  rmSync(join(dir, 'talk-mover'));
+  assert.deepEqual(told, ['mover ended (SIGKILL); starting it again']);
+  await until(() => allRun(dir));
+});
+
+test('what Node would read from the environment does not reach a process', async (t) => {
+  process.env.NODE_OPTIONS = '--no-warnings';
+  t.after(() => delete process.env.NODE_OPTIONS);
+  const dir = makeHome();
+  start(t, dir);
+  await until(() => allRun(dir));
+  const environment = readFileSync(`/proc/${pidOf(dir, 'guard')}/environ`, 'utf8').split('\0');
+  const forNode = environment.filter((one) => one.startsWith('NODE_'));
+  assert.deepEqual(
+    forNode.map((one) => one.split('=')[0]),
+    ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'],
+  );
 });

@@ -67,7 +67,7 @@ async function statusOf(
   asking: Asking,
 ): Promise<ProcessStatus> {
   const told = name === 'admin' ? {} : (await asking.try(name, 'status'))?.head;
-  const memoryBytes = state?.pid === undefined ? undefined : residentBytes(state.pid);
+  const memoryBytes = await residentBytes(name, asking);
   return {
     name,
     ...state,
@@ -86,13 +86,14 @@ export function readStates(dir: string): Partial<ProcessesFile['processes']> {
   }
 }
 
-function residentBytes(pid: number): number | undefined {
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kib === undefined ? undefined : Number(kib) * 1024;
-  } catch {
-    return undefined;
-  }
+/** As each process counts it itself: admin may not look into others. */
+async function residentBytes(name: ProcessName, asking: Asking): Promise<number | undefined> {
+  if (name === 'admin') return process.memoryUsage.rss();
+  const metrics = (await asking.try(name, 'metrics'))?.head;
+  const all = Array.isArray(metrics) ? metrics.filter(isRecord) : [];
+  const values = all.find((one) => one.name === 'process_resident_memory_bytes')?.values;
+  const value: unknown = Array.isArray(values) ? values[0]?.value : undefined;
+  return typeof value === 'number' ? value : undefined;
 }
 
 function certificateEnds(dir: string): { name: string; notAfterMs: number }[] {

@@ -1,6 +1,7 @@
 import { limits } from '../../limits.ts';
 import { readPeer } from '../../pairing/peer.ts';
 import { certificateDer } from '../../pairing/trust-file.ts';
+import { endAddons } from '../confined.ts';
 import { expectYoungest } from '../guard/evidence.ts';
 import { runGuard } from '../guard/run.ts';
 import { openHomeStore } from '../guard/store.ts';
@@ -30,9 +31,13 @@ export const start: Start = async ({ home: { paths, config }, parts, wires, log 
       archiveInDir: paths.archiveIn,
     },
   };
+  const store = await openHomeStore(paths.database, (opened) =>
+    expectYoungest({ ...parties, store: opened }),
+  );
+  endAddons();
   return runGuard({
     ...parties,
-    store: await openHomeStore(paths.database, (store) => expectYoungest({ ...parties, store })),
+    store,
     wires,
     expiresMs: config.package.expiresMs,
     messagesMax: config.package.messagesMax,

@@ -1,0 +1,124 @@
+/** Each process, under exactly the flags with which the product starts it, tries to get out of them. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { before, test } from 'node:test';
+import { type Home, type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
+import { confinementFlags } from '@sallyport/shared/processes/confinement.ts';
+import { makeNode } from '../pairing/homes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const root = join(import.meta.dirname, '../..');
+const main = join(root, 'outer-node/main.ts');
+const probe = join(import.meta.dirname, 'confinement-probe.ts');
+const outside = temporaryFolder();
+const addon = join(
+  dirname(createRequire(import.meta.url).resolve('better-sqlite3/package.json')),
+  `prebuilds/${process.platform}-${process.arch}.node`,
+);
+
+let home: Home;
+before(async () => {
+  ({ home } = await makeNode('outer', 'outer-1'));
+  for (const file of ['data/sallyport.db', 'spool/out/x', 'spool/in/x', 'archive/out/x']) {
+    writeFileSync(join(home.dir, file), 'x');
+  }
+  for (const file of ['peer.trust', 'run/processes.json']) writeFileSync(join(home.dir, file), 'x');
+});
+
+/** Files of a home, and who may read each. */
+const readers: Readonly<Record<string, readonly ProcessName[]>> = {
+  'config.yaml': processNames,
+  'keys/pin': ['signer'],
+  'keys/soft.keystore': ['signer'],
+  'keyspec.json': ['signer'],
+  'tls/edge.key': ['edge'],
+  'tls/link.key': ['mover'],
+  'certs/sign.pem': ['guard', 'admin'],
+  'peer.trust': ['guard', 'mover', 'admin'],
+  'data/sallyport.db': ['guard'],
+  'spool/out/x': ['guard', 'mover'],
+  'spool/in/x': ['guard', 'mover'],
+  'archive/out/x': ['guard'],
+  'run/processes.json': ['admin'],
+  'run/lock.db': [],
+};
+
+/** What belongs to the work of some. */
+const may: Readonly<Record<string, readonly ProcessName[]>> = {
+  'connect to an address': ['edge', 'mover', 'admin'],
+  'listen at an address': ['edge', 'mover', 'admin'],
+  'connect to a socket file': ['edge', 'mover', 'admin'],
+  'listen at a socket file': ['edge', 'mover', 'admin'],
+  'send a datagram': ['edge', 'mover', 'admin'],
+  'ask for a name': ['edge', 'mover', 'admin'],
+  // Until it has loaded its own and given the right away: below.
+  'load native code': ['guard'],
+};
+
+const denials = ['ERR_ACCESS_DENIED', 'ERR_DLOPEN_DISABLED', 'ERR_UNKNOWN_BUILTIN_MODULE'];
+
+for (const name of processNames) {
+  test(`${name} reaches its own and nothing else`, async () => {
+    const given = { home: home.dir, outside, addon, reads: Object.keys(readers) };
+    const ran = await run([...confinementFlags(name, home), probe, JSON.stringify(given)]);
+    assert.equal(ran.code, 0, ran.err);
+    const outcomes = Object.entries(JSON.parse(ran.out) as Record<string, string>);
+    assert.ok(outcomes.length > 40);
+    for (const [attempt, outcome] of outcomes) {
+      const allowed = readers[attempt.replace(/^read /, '')] ?? may[attempt] ?? [];
+      const isDenied = denials.includes(outcome);
+      assert.equal(isDenied, !allowed.includes(name), `${name}: ${attempt}: ${outcome}`);
+    }
+  });
+}
+
+test('native code is not loaded any more once the right is given away', async () => {
+  const confined = join(root, 'shared/processes/confined.ts');
+  const text = `
+    const { endAddons } = await import(${JSON.stringify(confined)});
+    const load = () => process.dlopen({ exports: {} }, ${JSON.stringify(addon)});
+    load(); endAddons();
+    try { load(); console.log('loaded'); } catch (error) { console.log(error.code); }`;
+  const flags = confinementFlags('guard', home);
+  const ran = await run([...flags, '--input-type=module', '--eval', text]);
+  assert.equal(ran.out.trim(), 'ERR_ACCESS_DENIED', ran.err);
+});
+
+test('a process that may do more than its part needs does not start: NOT_CONFINED', async () => {
+  const wider: [ProcessName, string[]][] = [
+    ['guard', []],
+    ['mover', [...confinementFlags('mover', home), '--allow-child-process']],
+    ['edge', [...confinementFlags('edge', home), '--allow-fs-read=*']],
+    ['signer', [...confinementFlags('signer', home), '--allow-net']],
+    ['admin', [...confinementFlags('admin', home), '--allow-addons']],
+  ];
+  for (const [name, flags] of wider) {
+    const ran = await run([...flags, main, name], home.dir);
+    assert.equal(ran.code, 1, name);
+    assert.match(ran.out, /"code":"NOT_CONFINED"/, name);
+  }
+});
+
+test('a home whose path would let in more than it names is refused: CONFIG_INVALID', () => {
+  const dir = join(dirname(home.dir), 'a*');
+  mkdirSync(dir);
+  assert.throws(() => confinementFlags('guard', { ...home, dir }), { code: 'CONFIG_INVALID' });
+  renameSync(dir, join(dirname(home.dir), 'a'));
+});
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(args: readonly string[], cwd: string = home.dir): Promise<Ran> {
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => (out += chunk));
+  child.stderr.on('data', (chunk) => (err += chunk));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })));
+}
