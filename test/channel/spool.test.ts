@@ -10,7 +10,6 @@ import {
   listSpool,
   parseSpoolName,
   spoolName,
-  syncDirectory,
 } from '@sallyport/shared/channel/spool.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
@@ -132,17 +131,6 @@ test('what a crash left is cleaned, and files of others stay', async () => {
   writeFileSync(join(dir, `.${packageName(2)}.0123abcd.tmp`), 'left');
   await cleanSpool(dir);
   assert.deepEqual(readdirSync(dir).sort(), others);
-});
-
-test('directory fsyncs of one moment are shared, a failure stays with its callers', async () => {
-  const dir = temporaryFolder();
-  const [first, second] = [syncDirectory(dir), syncDirectory(dir)];
-  assert.equal(first, second);
-  await first;
-  rmSync(dir, { recursive: true });
-  await assert.rejects(syncDirectory(dir));
-  const other = temporaryFolder();
-  await syncDirectory(other);
 });
 
 test('room is counted without looking, and looked at again when it seems used up', async () => {

@@ -44,7 +44,8 @@ function markStore(file: string): void {
   const mark = markOf(file);
   if (existsSync(mark)) return;
   try {
-    writeFileSync(mark, markText, { mode: 0o600, flush: true });
+    // Synced as it is written: a confined process has no fsync.
+    writeFileSync(mark, markText, { mode: 0o600, flag: 'as' });
   } catch {
     // A full disk: the next start tries again.
   }
