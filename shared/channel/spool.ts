@@ -111,8 +111,8 @@ export function handOver(dir: string, name: string): HandOver {
 }
 
 /**
- * Begins a file in `dir`. Node has no fsync for a confined process, so each write is a synced one; and so is one
- * more after the rename, which takes the rename with it: the journal that it waits for has both.
+ * Begins a file in `dir`. Node has no fsync for a confined process, so each write is a synced one, and so
+ * is one more after the rename, which takes the rename with it: the journal that it waits for has both.
  * CHANNEL_FULL on a full disk, INTERNAL where the directory is unusable.
  */
 export async function depositFile(dir: string, name: string): Promise<Deposit> {
