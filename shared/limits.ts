@@ -44,6 +44,12 @@ export const limits = {
   patternRepeatMax: 8,
   patternTextMax: 1024,
   keepHiddenMax: 32,
+  bucketEdgesMax: 64,
+  ff1CharactersMax: 64,
+  /** New tokens that no commit has made durable. */
+  tokensWaitingMax: 100_000,
+  /** A longer text is hidden as a whole: RE2 is linear, but not fast. */
+  regexTextCharactersMax: 16_384,
   /** One record of a stream: a line of NDJSON, an item of a long array, a row of CSV. */
   recordBytesMax: 1024 * 1024,
   recordPieceBytes: 64 * 1024,
@@ -60,7 +66,7 @@ export const limits = {
   // files
   fileBytesMax: 64 * 1024 * 1024,
   archiveEntriesMax: 1000,
-  archiveBytesMax: 256 * 1024 * 1024,
+  unpackedBytesMax: 256 * 1024 * 1024,
   archiveRatioMax: 100,
   archiveDepthMax: 3,
   archiveNameBytesMax: 255,
@@ -75,6 +81,7 @@ export const limits = {
   policyBundleBytesMax: 4 * 1024 * 1024,
   policyConsumersMax: 10_000,
   policyGrantsMax: 100_000,
+  policyRightsMax: 1_000,
   policyKeysMax: 20_000,
   policySchemaFilesMax: 2_000,
   policyFaultsMax: 200,
