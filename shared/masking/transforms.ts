@@ -3,53 +3,36 @@
  * nothing passes because it was of another type, too short or written in an odd way.
  */
 import type { Json } from '../content/json.ts';
-import type { FieldMask } from '../content/walk.ts';
+import type { FieldMask } from '../content/place.ts';
 import { limits } from '../limits.ts';
+import { encryptMask, hashMask, noiseMask, type Recipient, tokenMask } from './keyed.ts';
+import type { Mask } from './mask.ts';
 import { bareText, plainText } from './normalise.ts';
+import { bucketLabels, bucketOf, dateTo, isDateTo, numberOf, roundTo } from './numbers.ts';
+import { regexMask } from './regex.ts';
+import { noSecrets } from './secrets.ts';
+import { addressMask, hidden, isMaskedPlate, plate } from './text.ts';
 
-/** A mask as the policy writes it. */
-export type Mask =
-  | { readonly field: string; readonly transform: 'drop' | 'null' | 'fixed' | 'surname' | 'email' }
-  | {
-      readonly field: string;
-      readonly transform: 'keep';
-      readonly first: number;
-      readonly last: number;
-    };
-
-/** True where the transform reads text: such a mask needs a field that can hold a string. */
-export function readsText(mask: Mask): boolean {
-  return mask.transform === 'keep' || mask.transform === 'surname' || mask.transform === 'email';
-}
+export type { Mask } from './mask.ts';
 
 /** The mask as a pair of functions: what it returns, and how the far side recognises that. */
-export function compileMask(mask: Mask): FieldMask {
+export function compileMask(mask: Mask, recipient: Recipient = nobody): FieldMask {
   const id = `${mask.transform} ${mask.field}`;
   switch (mask.transform) {
     case 'drop':
       return { id, reads: false, drops: true, apply: () => undefined, verify: () => false };
     case 'null':
-      return {
-        id,
-        reads: false,
-        drops: false,
-        apply: () => null,
-        verify: (value) => value === null,
-      };
+      return constant(id, null);
     case 'fixed':
-      return {
-        id,
-        reads: false,
-        drops: false,
-        apply: () => hidden,
-        verify: (value) => value === hidden,
-      };
-    case 'keep':
+      return constant(id, hidden);
+    case 'keep': {
+      const { first, last, char = '*' } = mask;
       return textMask(
         id,
-        (text) => keep(bareText(text), mask.first, mask.last),
-        (text) => keep(text, mask.first, mask.last) === text,
+        (text) => keep(bareText(text), first, last, char),
+        (text) => keep(text, first, last, char) === text,
       );
+    }
     case 'surname':
       return textMask(
         id,
@@ -62,32 +45,92 @@ export function compileMask(mask: Mask): FieldMask {
         (text) => email(plainText(text)),
         (text) => maskedEmail.test(text),
       );
+    case 'plate':
+      return textMask(id, plate, isMaskedPlate);
+    case 'address': {
+      const { apply, verify } = addressMask(mask.level);
+      return textMask(id, apply, verify);
+    }
+    case 'date': {
+      const { to } = mask;
+      return textMask(
+        id,
+        (text) => dateTo(to, text),
+        (text) => isDateTo(to, text),
+      );
+    }
+    case 'regex': {
+      const { apply, verify } = regexMask(mask.pattern, mask.replace);
+      return textMask(id, apply, verify);
+    }
+    case 'bucket':
+      return reading(id, bucketMask(mask.edges));
+    case 'round':
+      return reading(id, roundMask(mask.to));
+    case 'noise':
+      return reading(id, noiseMask(mask.within, recipient));
+    case 'hash':
+      return reading(id, hashMask(recipient));
+    case 'token':
+      return reading(id, tokenMask(mask, recipient));
+    case 'encrypt':
+      return reading(id, encryptMask(recipient));
   }
 }
 
-/** What a value becomes that may not be seen at all; also hides how long it was. */
-const hidden = '***';
+type Parts = Pick<FieldMask, 'apply' | 'verify'>;
+
+/** For masks that are only verified, or need no key. */
+const nobody: Recipient = { name: '', secrets: noSecrets('') };
+
+const reading = (id: string, parts: Parts): FieldMask => ({
+  id,
+  reads: true,
+  drops: false,
+  ...parts,
+});
+
+function constant(id: string, made: string | null): FieldMask {
+  return { id, reads: false, drops: false, apply: () => made, verify: (value) => value === made };
+}
 
 function textMask(
   id: string,
   apply: (text: string) => string,
   verify: (text: string) => boolean,
 ): FieldMask {
-  return {
-    id,
-    reads: true,
-    drops: false,
+  return reading(id, {
     apply: (value: Json) => (typeof value === 'string' ? apply(value) : hidden),
     verify: (value) => value === hidden || (typeof value === 'string' && verify(value)),
+  });
+}
+
+function bucketMask(edges: readonly number[]): Parts {
+  const labels = bucketLabels(edges);
+  const known = new Set<Json>([...labels, hidden]);
+  return {
+    apply(value) {
+      const number = numberOf(value);
+      return number === undefined ? hidden : bucketOf(edges, labels, number);
+    },
+    verify: (value) => known.has(value),
+  };
+}
+
+function roundMask(to: number): Parts {
+  return {
+    apply: (value) => (typeof value === 'number' ? (roundTo(to, value) ?? hidden) : hidden),
+    verify: (value) =>
+      value === hidden || (typeof value === 'number' && roundTo(to, value) === value),
   };
 }
 
 /** `first` and `last` characters stay, if at least half as many are hidden between them. */
-function keep(text: string, first: number, last: number): string {
+function keep(text: string, first: number, last: number, char: string): string {
   const characters = [...text];
   const concealed = characters.length - first - last;
   if (concealed <= 0 || concealed * 2 < first + last) return hidden;
-  const stars = '*'.repeat(Math.min(concealed, limits.keepHiddenMax));
+  const stars = char.repeat(Math.min(concealed, limits.keepHiddenMax));
   const head = characters.slice(0, first).join('');
   return head + stars + characters.slice(characters.length - last).join('');
 }

@@ -7,8 +7,11 @@ import { parseJson } from '../content/json.ts';
 import { readSchema } from '../content/schema.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { recipientKeyShape } from '../masking/jwe.ts';
+import { maskShape } from '../masking/mask.ts';
+import { detectShape } from '../masking/net-rule.ts';
 import { canonicalJson } from '../package/jcs.ts';
-import { dataLevels, methodNames, namePattern, type Policy } from './model.ts';
+import { actorPattern, dataLevels, methodNames, namePattern, type Policy } from './model.ts';
 
 /** What the policy authority signs. */
 export interface Bundle {
@@ -41,13 +44,17 @@ export function decodePolicy(bytes: Uint8Array): Policy {
   return asPolicy(decode(bytes, policyShape));
 }
 
-/** What the outer node gets of a policy: everything it enforces, and no address of the inner domain. */
+/**
+ * What the outer node gets of a policy: everything it enforces, no address of the inner domain and no
+ * right of its operators.
+ */
 export function outerEdition(policy: Policy): Policy {
   const services = policy.services.map((service) => ({
     ...service,
     upstream: { ...service.upstream, targets: [] },
   }));
-  return { ...policy, services };
+  const { rights: _rights, ...outer } = policy;
+  return { ...outer, services };
 }
 
 const bundleFormat = 'sallyport-policy-1';
@@ -57,19 +64,6 @@ const ms = z.int().min(0);
 const durationMs = z.int().min(1).max(limits.callTimeoutMsMax);
 const names = z.array(z.string().max(256));
 const schema = z.unknown().refine((value) => readSchema(value).schema !== undefined);
-
-const maskShape = z.discriminatedUnion('transform', [
-  z.strictObject({
-    field: z.string(),
-    transform: z.literal('keep'),
-    first: z.int().min(0),
-    last: z.int().min(0),
-  }),
-  z.strictObject({
-    field: z.string(),
-    transform: z.enum(['drop', 'null', 'fixed', 'surname', 'email']),
-  }),
-]);
 
 const routeShape = z.strictObject({
   name,
@@ -90,6 +84,7 @@ const routeShape = z.strictObject({
     schema: schema.optional(),
     headers: names,
     masks: z.array(maskShape),
+    detect: detectShape.optional(),
   }),
 });
 
@@ -125,7 +120,11 @@ const policyShape = z.strictObject({
   services: z.array(serviceShape),
   consumers: z
     .array(
-      z.strictObject({ name, credentials: z.array(z.strictObject({ type: z.literal('key') })) }),
+      z.strictObject({
+        name,
+        credentials: z.array(z.strictObject({ type: z.literal('key') })),
+        encryptionKey: recipientKeyShape.optional(),
+      }),
     )
     .max(limits.policyConsumersMax),
   grants: z
@@ -139,6 +138,17 @@ const policyShape = z.strictObject({
     )
     .max(limits.policyGrantsMax),
   credentials: credentialsShape,
+  rights: z
+    .array(
+      z.strictObject({
+        actor: z.string().regex(actorPattern),
+        may: z.literal('reverse-tokens'),
+        consumer: name,
+        untilMs: ms.optional(),
+      }),
+    )
+    .min(1)
+    .optional(),
 });
 
 const bundleShape = z.strictObject({
@@ -172,16 +182,18 @@ function decode<S extends z.ZodType>(bytes: Uint8Array, shape: S): z.infer<S> {
 function asPolicy(read: z.infer<typeof policyShape>): Policy {
   // The shape checks each schema with the very function that makes the type.
   const policy = read as unknown as Policy;
-  const { services, consumers, grants, credentials } = policy;
+  const { services, consumers, grants, credentials, rights = [] } = policy;
   const flows = unique(
     services.flatMap((one) => one.routes.map((route) => `${one.name}/${route.name}`)),
   );
   const names = unique(consumers.map((consumer) => consumer.name));
   unique(grants.map((grant) => `${grant.consumer} ${grant.flow}`));
   unique(credentials.keys.map((key) => key.id));
+  unique(rights.map(({ actor, consumer }) => `${actor} ${consumer}`));
   const dangling =
     grants.some(({ consumer, flow }) => !names.has(consumer) || !flows.has(flow)) ||
-    credentials.keys.some(({ consumer }) => !names.has(consumer));
+    credentials.keys.some(({ consumer }) => !names.has(consumer)) ||
+    rights.some(({ consumer }) => !names.has(consumer));
   if (dangling) throw invalid('references to parts of the policy');
   return policy;
 }

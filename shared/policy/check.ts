@@ -11,6 +11,7 @@ import {
   fileShape,
   grantShape,
   type RouteText,
+  rightShape,
   routeShape,
   serviceShape,
   shapeFaults,
@@ -26,6 +27,7 @@ export interface Draft {
   readonly services: readonly DraftService[];
   readonly consumers: readonly Placed<z.infer<typeof consumerShape>>[];
   readonly grants: readonly Placed<z.infer<typeof grantShape>>[];
+  readonly rights: readonly Placed<z.infer<typeof rightShape>>[];
   /** Names of parts that have a fault of their own: `consumer`, `service` or `service/route`. */
   readonly broken: ReadonlySet<string>;
   /** File name → schema; undefined where the file has a fault. */
@@ -110,6 +112,7 @@ function readDraft(source: PolicySource, document: SourceDocument, faults: Fault
     services: services.flatMap(({ value, ...rest }) => (value ? [{ ...rest, value }] : [])),
     consumers: list(consumerShape, listIn(document.value, 'consumers'), ['consumers']),
     grants: list(grantShape, listIn(document.value, 'grants'), ['grants']),
+    rights: list(rightShape, listIn(document.value, 'rights'), ['rights']),
     broken,
     schemas: readSchemas(source, routes, document, faults),
   };
@@ -158,7 +161,10 @@ function nameOf(value: unknown): string {
   return typeof value.name === 'string' ? value.name : '';
 }
 
-function listIn(value: unknown, name: 'services' | 'routes' | 'consumers' | 'grants'): unknown[] {
+function listIn(
+  value: unknown,
+  name: 'services' | 'routes' | 'consumers' | 'grants' | 'rights',
+): unknown[] {
   const list: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : [];
   return Array.isArray(list) ? list : [];
 }

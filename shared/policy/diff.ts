@@ -62,6 +62,9 @@ function partsOf(policy: Policy): Map<string, Details> {
     const details = { ...key, secret, created: dateOf(createdAtMs), expires: dateOf(expiresAtMs) };
     add(`keys/${key.consumer}/${key.prefix}`, details);
   }
+  for (const { actor, may, consumer, untilMs } of policy.rights ?? []) {
+    add(`rights/${actor}/${may}/${consumer}`, { until: dateOf(untilMs) });
+  }
   for (const { untilMs, ...grant } of policy.grants) {
     add(`grants/${grant.consumer}/${grant.flow}`, { ...grant, until: dateOf(untilMs) });
   }

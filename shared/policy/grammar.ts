@@ -1,7 +1,10 @@
 /** The words of policy.yaml: which keys there are, what they hold, and what they default to. */
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import { dataLevels, methodNames, namePattern } from './model.ts';
+import { recipientKeyShape } from '../masking/jwe.ts';
+import { maskTextShape } from '../masking/mask.ts';
+import { detectTextShape } from '../masking/net-rule.ts';
+import { actorPattern, dataLevels, methodNames, namePattern } from './model.ts';
 import type { SourcePath } from './source.ts';
 
 const name = z.string().regex(namePattern, 'expected a name of a-z, 0-9 and hyphens, at most 63');
@@ -27,27 +30,6 @@ const headers = z
   .max(32)
   .default([]);
 
-const plainMask = z.strictObject({
-  field: z.string(),
-  transform: z.enum(['drop', 'null', 'fixed', 'surname', 'email']),
-});
-const keepMask = z.strictObject({
-  field: z.string(),
-  transform: z.literal('keep'),
-  first: z.int().min(0).max(32).default(0),
-  last: z.int().min(0).max(32).default(0),
-});
-
-/** YAML reads `transform: null` as no value; it means the transform of that name. */
-const mask = z.preprocess(
-  (value) => {
-    const isNull =
-      typeof value === 'object' && value !== null && Reflect.get(value, 'transform') === null;
-    return isNull ? { ...value, transform: 'null' } : value;
-  },
-  z.discriminatedUnion('transform', [plainMask, keepMask]),
-);
-
 /** One route. */
 export const routeShape = z.strictObject({
   name,
@@ -72,7 +54,8 @@ export const routeShape = z.strictObject({
       statuses: z.array(z.int().min(200).max(299)).min(1).default([200]),
       schema: schemaFile.optional(),
       headers,
-      masks: z.array(mask).default([]),
+      masks: z.array(maskTextShape).default([]),
+      detect: detectTextShape.optional(),
     })
     .prefault({}),
 });
@@ -103,6 +86,7 @@ export const serviceShape = z.strictObject({
 export const consumerShape = z.strictObject({
   name,
   credentials: z.array(z.strictObject({ type: z.literal('key') })).min(1),
+  encryptionKey: recipientKeyShape.optional(),
 });
 
 /** One grant, for one or more routes. */
@@ -113,13 +97,23 @@ export const grantShape = z.strictObject({
   until: z.string().optional(),
 });
 
+/** What a person may do besides: turn tokens of a consumer back into values. */
+export const rightShape = z.strictObject({
+  actor: z.string().regex(actorPattern, 'expected the name of an operator'),
+  may: z.literal('reverse-tokens'),
+  consumers: z.array(name).min(1),
+  until: z.string().optional(),
+});
+
 /** The whole file; the parts are read one by one, so that one fault does not hide others. */
 export const fileShape = z.strictObject({
   services: z.array(z.unknown()).default([]),
   consumers: z.array(z.unknown()).max(limits.policyConsumersMax).default([]),
   grants: z.array(z.unknown()).max(limits.policyGrantsMax).default([]),
+  rights: z.array(z.unknown()).max(limits.policyRightsMax).default([]),
 });
 
+export type ConsumerText = z.infer<typeof consumerShape>;
 export type RouteText = z.infer<typeof routeShape>;
 
 /** Without a word, a caller who got no answer in time can still fetch it for a while. */
@@ -178,7 +172,7 @@ function reason(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `expected ${issue.values.join(' or ')}`;
     case 'invalid_union':
-      return 'expected a transform of drop, null, fixed, keep, surname or email';
+      return 'expected one of the transforms of docs/spec/masking.md, with its own keys';
     case 'too_small':
       return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' items' : ''}`;
     case 'too_big':

@@ -4,7 +4,9 @@
  * norm.
  */
 import type { Schema } from '../content/schema.ts';
-import type { Mask } from '../masking/transforms.ts';
+import type { RecipientKey } from '../masking/jwe.ts';
+import type { Mask } from '../masking/mask.ts';
+import type { Detect } from '../masking/net-rule.ts';
 
 export interface Policy {
   /** By name. */
@@ -14,6 +16,8 @@ export interface Policy {
   /** By consumer, then flow; one for each pair. */
   readonly grants: readonly Grant[];
   readonly credentials: Credentials;
+  /** By actor, then consumer; one for each pair. Absent where there is none. */
+  readonly rights?: readonly Right[];
 }
 
 /** Data levels of GB/T 43697, highest first. */
@@ -66,12 +70,16 @@ export interface Route {
     readonly headers: readonly string[];
     /** By field. */
     readonly masks: readonly Mask[];
+    /** What the second net does. Absent: it masks, and looks at every field that no mask covers. */
+    readonly detect?: Detect;
   };
 }
 
 export interface ConsumerEntry {
   readonly name: string;
   readonly credentials: readonly { readonly type: 'key' }[];
+  /** To whom `encrypt` encrypts. */
+  readonly encryptionKey?: RecipientKey;
 }
 
 export interface Grant {
@@ -81,6 +89,17 @@ export interface Grant {
   /** Fields of the response, in normal form and order. */
   readonly fields: readonly string[];
   /** First millisecond at which the grant no longer holds. */
+  readonly untilMs?: number;
+}
+
+/** What an operator may do besides what every operator may. Never part of the outer edition. */
+export interface Right {
+  /** Name of the operating system's user. */
+  readonly actor: string;
+  readonly may: 'reverse-tokens';
+  /** Of which recipient. */
+  readonly consumer: string;
+  /** First millisecond at which the right no longer holds. */
   readonly untilMs?: number;
 }
 
@@ -110,6 +129,9 @@ export const noCredentials: Credentials = { hashKey: '', keys: [] };
 
 /** Names of services, routes, consumers and owners. */
 export const namePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** Names of operators. */
+export const actorPattern = /^[\w.@-]{1,64}$/;
 
 /** A policy's faults carry their place, so that all can be shown at once. */
 export interface Fault {

@@ -4,10 +4,25 @@
  */
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { type Schema, schemaAt } from '../content/schema.ts';
-import type { Mask } from '../masking/transforms.ts';
+import type { Mask } from '../masking/mask.ts';
+import type { Detect } from '../masking/net-rule.ts';
 import type { Draft, DraftService } from './check.ts';
-import { deadlineOf, type GrantText, type RouteText, untilMs } from './grammar.ts';
-import { type Grant, noCredentials, type Policy, type Route, type Service } from './model.ts';
+import {
+  type ConsumerText,
+  deadlineOf,
+  type GrantText,
+  type RouteText,
+  untilMs,
+} from './grammar.ts';
+import {
+  type ConsumerEntry,
+  type Grant,
+  noCredentials,
+  type Policy,
+  type Right,
+  type Route,
+  type Service,
+} from './model.ts';
 
 /** Only for drafts without faults. */
 export function normalisePolicy(draft: Draft): Policy {
@@ -19,11 +34,14 @@ export function normalisePolicy(draft: Draft): Policy {
   }
   return {
     services: services.toSorted(by((service) => service.name)),
-    consumers: draft.consumers.map(({ value }) => value).toSorted(by((consumer) => consumer.name)),
+    consumers: draft.consumers
+      .map(({ value }) => consumerOf(value))
+      .toSorted(by((consumer) => consumer.name)),
     grants: draft.grants
       .flatMap(({ value }) => value.routes.map((flow) => grantOf(value, flow, schemas.get(flow))))
       .toSorted(by((grant) => `${grant.consumer} ${grant.flow}`)),
     credentials: noCredentials,
+    ...(draft.rights.length > 0 && { rights: rightsOf(draft) }),
   };
 }
 
@@ -81,8 +99,33 @@ function routeOf(text: RouteText, schemas: Draft['schemas']): Route {
       ...schema('schema', response.schema),
       headers: response.headers.toSorted(),
       masks: response.masks.map(maskOf).toSorted(by((mask) => mask.field)),
+      ...detectOf(response.detect),
     },
   };
+}
+
+/** What is as without a word is left out, so that one meaning has one form. */
+function detectOf(text: RouteText['response']['detect']): { detect?: Detect } {
+  const { hit, open } = text ?? { hit: 'mask', open: [] };
+  if (hit === 'mask' && open.length === 0) return {};
+  return {
+    detect: { hit, open: open.map((one) => formatField(parseField(one) ?? [])).toSorted() },
+  };
+}
+
+function consumerOf({ encryptionKey, ...consumer }: ConsumerText): ConsumerEntry {
+  if (encryptionKey === undefined) return consumer;
+  const { kid, ...key } = encryptionKey;
+  return { ...consumer, encryptionKey: { ...key, ...(kid !== undefined && { kid }) } };
+}
+
+function rightsOf(draft: Draft): Right[] {
+  const rights = draft.rights.flatMap(({ value: { actor, may, consumers, until } }) => {
+    const untilAt = until === undefined ? undefined : untilMs(until);
+    const end = untilAt === undefined ? {} : { untilMs: untilAt };
+    return consumers.map((consumer) => ({ actor, may, consumer, ...end }));
+  });
+  return rights.toSorted(by((right) => `${right.actor} ${right.consumer}`));
 }
 
 function maskOf(mask: Mask): Mask {

@@ -4,12 +4,13 @@
  */
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { pairsFault } from '../content/pairs.ts';
-import { type Schema, schemaAt, typesOf } from '../content/schema.ts';
+import { schemaAt } from '../content/schema.ts';
 import { asSallyportError } from '../errors.ts';
-import { type Mask, readsText } from '../masking/transforms.ts';
+import { maskFault } from '../masking/mask-fault.ts';
 import type { Draft, Placed } from './check.ts';
 import { deadlineOf, type GrantText, type RouteText, untilMs } from './grammar.ts';
 import { knownFields } from './normalise.ts';
+import { checkRecipients } from './recipients.ts';
 import { templateSegments } from './routes.ts';
 import type { SourcePath } from './source.ts';
 
@@ -37,10 +38,11 @@ export function referenceFaults(draft: Draft): PlacedFault[] {
     }
   }
   checkGrants(draft, add);
+  checkRecipients(draft, add);
   return faults;
 }
 
-type Add = (path: SourcePath, message: string) => void;
+export type Add = (path: SourcePath, message: string) => void;
 
 function duplicates<T>(
   items: readonly Placed<T>[],
@@ -138,22 +140,11 @@ function checkMasks({ value, path }: Placed<RouteText>, draft: Draft, add: Add):
     }
     const fault = maskFault(mask, schema === undefined ? undefined : schemaAt(schema, field));
     if (fault !== undefined) add([...at, 'field'], fault);
-    if (mask.transform === 'keep' && mask.first + mask.last === 0) {
-      add(at, 'expected first or last above 0: use "fixed" to hide all');
-    }
     if (seen.some((other) => covers(other, field) || covers(field, other))) {
       add([...at, 'field'], 'expected a field that no other mask of the route covers');
     }
     seen.push(field);
   });
-}
-
-function maskFault(mask: Mask, node: Schema | undefined): string | undefined {
-  if (node === undefined) return 'expected a field of the response schema';
-  if (readsText(mask) && !typesOf(node).includes('string')) {
-    return `expected a field of type string for "${mask.transform}"`;
-  }
-  return undefined;
 }
 
 function checkGrants(draft: Draft, add: Add): void {
@@ -230,6 +221,6 @@ function checkFields(
 }
 
 /** True where `inner` is `outer` or lies below it. */
-function covers(outer: FieldPath, inner: FieldPath): boolean {
+export function covers(outer: FieldPath, inner: FieldPath): boolean {
   return outer.length <= inner.length && outer.every((step, index) => step === inner[index]);
 }

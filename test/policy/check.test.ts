@@ -125,9 +125,9 @@ const oneFault: readonly (readonly [
   ],
   [
     'an unknown transform',
-    [['transform: email', 'transform: hash']],
-    'transform: hash',
-    /expected a transform of drop/,
+    [['transform: email', 'transform: scramble']],
+    'transform: scramble',
+    /expected one of the transforms/,
   ],
   [
     'an upstream URL with a password',
@@ -316,7 +316,7 @@ const oneFault: readonly (readonly [
         'first: 0, last: 0 }\n            - { field: $.phone',
       ],
     ],
-    '{ field: $.idNumber',
+    'field: $.idNumber',
     /expected first or last above 0/,
   ],
   [

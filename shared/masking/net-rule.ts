@@ -1,0 +1,18 @@
+/** What a route says about the second net (net.ts): what a hit does, and which fields are open. */
+import { z } from 'zod';
+
+const hit = z.enum(['mask', 'block']);
+const open = z.array(z.string().max(1024)).max(256);
+
+/** In normal form; a route where it is absent has `mask` and no open field. */
+export const detectShape = z.strictObject({ hit, open });
+
+/** As a person writes it. */
+export const detectTextShape = z.strictObject({ hit: hit.default('mask'), open: open.default([]) });
+
+export interface Detect {
+  /** `mask`: the value is hidden; `block`: the answer is refused. */
+  readonly hit: 'mask' | 'block';
+  /** Fields that the owner declares to hold nothing personal; the net leaves them alone. */
+  readonly open: readonly string[];
+}
