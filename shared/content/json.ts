@@ -44,6 +44,12 @@ export function parseJson(bytes: Uint8Array, bytesMax: number = limits.edgeBodyB
   return value;
 }
 
+// Read once: an object as large as `limits` is a hash table to the runtime.
+const depthMax = limits.jsonDepthMax;
+const stringBytesMax = limits.jsonStringBytesMax;
+const digitsMax = limits.jsonNumberDigitsMax;
+const membersMax = limits.jsonMembersMax;
+
 interface Source {
   readonly text: string;
   at: number;
@@ -80,7 +86,7 @@ function parseValue(source: Source, depth: number): Json {
 }
 
 function parseObject(source: Source, depth: number): Json {
-  if (depth > limits.jsonDepthMax) throw refused('depth', source.at);
+  if (depth > depthMax) throw refused('depth', source.at);
   const object: Record<string, Json> = {};
   source.at += 1;
   if (skipSpace(source) === closeObject) {
@@ -106,7 +112,7 @@ function parseObject(source: Source, depth: number): Json {
 }
 
 function parseArray(source: Source, depth: number): Json {
-  if (depth > limits.jsonDepthMax) throw refused('depth', source.at);
+  if (depth > depthMax) throw refused('depth', source.at);
   const array: Json[] = [];
   source.at += 1;
   if (skipSpace(source) === closeArray) {
@@ -140,7 +146,7 @@ function parseString(source: Source): string {
     at += 1;
   }
   source.at = at + 1;
-  if (at - start > limits.jsonStringBytesMax) throw refused('string-length', start);
+  if (at - start > stringBytesMax) throw refused('string-length', start);
   return escaped ? readEscaped(text.slice(start - 1, at + 1), start) : text.slice(start, at);
 }
 
@@ -155,18 +161,30 @@ function readEscaped(literal: string, at: number): string {
   return value;
 }
 
-const numberToken = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-
 function parseNumber(source: Source): number {
   const start = source.at;
-  numberToken.lastIndex = start;
-  if (!numberToken.test(source.text)) throw refused('syntax', start);
-  const token = source.text.slice(start, numberToken.lastIndex);
-  source.at = numberToken.lastIndex;
-  if (token.length > limits.jsonNumberDigitsMax) throw refused('number-length', start);
-  const value = Number(token);
-  if (!isExact(token, value)) throw refused('number-precision', start);
+  const token = numberTokenAt(source.text, start);
+  if (token === undefined) throw refused('syntax', start);
+  source.at += token.length;
+  if (token.length > digitsMax) throw refused('number-length', start);
+  const value = exactNumber(token);
+  if (value === undefined) throw refused('number-precision', start);
   return value;
+}
+
+const numberToken = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+
+/** The longest number that begins there, as text; undefined where none does. */
+export function numberTokenAt(text: string, at: number): string | undefined {
+  numberToken.lastIndex = at;
+  return numberToken.test(text) ? text.slice(at, numberToken.lastIndex) : undefined;
+}
+
+/** The value of a number token; undefined where the token is too long or a double is not exactly it. */
+export function exactNumber(token: string): number | undefined {
+  if (token.length > digitsMax) return undefined;
+  const value = Number(token);
+  return isExact(token, value) ? value : undefined;
 }
 
 /**
@@ -211,7 +229,7 @@ function skipSpace(source: Source): number {
 
 function countMember(source: Source): void {
   source.members += 1;
-  if (source.members > limits.jsonMembersMax) throw refused('members', source.at);
+  if (source.members > membersMax) throw refused('members', source.at);
 }
 
 function define(object: Record<string, Json>, name: string, value: Json): void {

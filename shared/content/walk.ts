@@ -4,51 +4,11 @@
  * per route and consumer; every closure knows its own place, so an error can name the field and
  * never a value.
  */
-import { type ErrorCode, SallyportError } from '../errors.ts';
-import { everyField, type FieldTree, formatStep } from './fields.ts';
+import { SallyportError } from '../errors.ts';
 import type { Json, JsonArray, JsonObject } from './json.ts';
+import { itemsOf, membersOf, type Place, rootOf, type Tally, type WalkRules } from './place.ts';
 import { compileScalar } from './scalar.ts';
-import { type Schema, typesOf } from './schema.ts';
-
-/** A rule that changes a value before it leaves. */
-export interface FieldMask {
-  /** Evidence in the audit log, such as `keep $.phone`. */
-  readonly id: string;
-  /** True where the transform reads the value, which is then checked against its schema first. */
-  readonly reads: boolean;
-  /** True where the field always leaves the document. */
-  readonly drops: boolean;
-  /** The masked value; undefined: the field leaves the document. */
-  apply(value: Json): Json | undefined;
-  /** True for values that `apply` can return. */
-  verify(value: Json): boolean;
-}
-
-export interface MaskTree {
-  readonly mask: FieldMask | undefined;
-  readonly names: ReadonlyMap<string, MaskTree>;
-  readonly items: MaskTree | undefined;
-}
-
-export interface WalkRules {
-  readonly schema: Schema;
-  readonly fields: FieldTree;
-  readonly masks: MaskTree | undefined;
-  /**
-   * `release`: a field that schema or set does not name is dropped, masks are applied.
-   * `verify`: such a field is refused, and a masked field must hold what its mask can return.
-   */
-  readonly mode: 'release' | 'verify';
-  readonly code: ErrorCode;
-}
-
-/** What a walk did. */
-export interface Tally {
-  /** Members and values that were left out, masks aside. */
-  dropped: number;
-  /** Mask id → how many values it changed. */
-  readonly rules: Record<string, number>;
-}
+import { typesOf } from './schema.ts';
 
 /**
  * Returns the rebuilt value; undefined where nothing of it may leave. Errors: the code of the
@@ -58,20 +18,7 @@ export type Walk = (value: Json, tally: Tally) => Json | undefined;
 
 /** Compiles a walk over documents of one schema. */
 export function compileWalk(rules: WalkRules): Walk {
-  return compileNode(rules, {
-    schema: rules.schema,
-    fields: rules.fields,
-    masks: rules.masks,
-    at: '$',
-  });
-}
-
-/** The same place in schema, field set, masks and path. */
-interface Place {
-  readonly schema: Schema;
-  readonly fields: FieldTree;
-  readonly masks: MaskTree | undefined;
-  readonly at: string;
+  return compileNode(rules, rootOf(rules));
 }
 
 function compileNode(rules: WalkRules, place: Place): Walk {
@@ -112,19 +59,15 @@ function compileOpen(rules: WalkRules, place: Place): Walk {
   };
 }
 
-interface Member {
-  readonly name: string;
-  readonly required: boolean;
-  readonly walk: Walk;
-}
-
 function compileObject(
   rules: WalkRules,
   place: Place,
 ): (value: JsonObject, tally: Tally) => Json | undefined {
-  const { whole, names } = place.fields;
-  if (!whole && names.size === 0) return (_, tally) => leaveOut(rules, place, tally);
-  const members = membersOf(rules, place);
+  const members = membersOf(rules, place)?.map((member) => ({
+    ...member,
+    walk: compileNode(rules, member.place),
+  }));
+  if (members === undefined) return (_, tally) => leaveOut(rules, place, tally);
   return (value, tally) => {
     const rebuilt: Record<string, Json> = {};
     let known = 0;
@@ -147,39 +90,17 @@ function compileObject(
   };
 }
 
-function membersOf(rules: WalkRules, place: Place): Member[] {
-  const members: Member[] = [];
-  for (const [name, schema] of Object.entries(place.schema.properties ?? {})) {
-    const fields = place.fields.whole ? everyField : place.fields.names.get(name);
-    const masks = place.masks?.names.get(name);
-    if (fields === undefined) continue;
-    // A dropped member must not be there on the far side: it counts as unknown, and is not
-    // required.
-    if (rules.mode === 'verify' && masks?.mask?.drops) continue;
-    const walk = compileNode(rules, { schema, fields, masks, at: place.at + formatStep(name) });
-    members.push({ name, required: place.schema.required?.includes(name) ?? false, walk });
-  }
-  return members;
-}
-
 function compileArray(
   rules: WalkRules,
   place: Place,
 ): (value: JsonArray, tally: Tally) => Json | undefined {
-  const { items: schema, minItems = 0, maxItems = Number.POSITIVE_INFINITY } = place.schema;
-  const fields = place.fields.whole ? everyField : place.fields.items;
-  if (schema === undefined || fields === undefined)
-    return (_, tally) => leaveOut(rules, place, tally);
-  const walk = compileNode(rules, {
-    schema,
-    fields,
-    masks: place.masks?.items,
-    at: `${place.at}[*]`,
-  });
-  const least = rules.mode === 'release' || place.masks?.items?.mask === undefined ? minItems : 0;
+  const items = itemsOf(rules, place);
+  if (items === undefined) return (_, tally) => leaveOut(rules, place, tally);
+  const { least, most } = items;
+  const walk = compileNode(rules, items.place);
   return (value, tally) => {
     if (value.length < least) throw misfit(rules, place, 'minItems');
-    if (value.length > maxItems) throw misfit(rules, place, 'maxItems');
+    if (value.length > most) throw misfit(rules, place, 'maxItems');
     const rebuilt: Json[] = [];
     for (const item of value) {
       const left = walk(item, tally);

@@ -2,9 +2,9 @@
  * The answer of a service: masked at the inner node before sealing, proven at the outer node before
  * release.
  */
-import { type Json, parseJson } from '../content/json.ts';
 import { isJson } from '../content/media.ts';
-import type { Tally, Walk } from '../content/walk.ts';
+import type { Rewritten } from '../content/place.ts';
+import type { Rewrite } from '../content/rewrite.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 
@@ -15,9 +15,9 @@ export interface ReleasePlan {
   /** Lower-case names of the headers that may cross. */
   readonly responseHeaders: readonly string[];
   /** Masks what leaves the inner domain; undefined where the route answers without body. */
-  readonly release: Walk | undefined;
+  readonly release: Rewrite | undefined;
   /** Proves on the far side what `release` did. */
-  readonly verify: Walk | undefined;
+  readonly verify: Rewrite | undefined;
 }
 
 /** What a service answered. Untrusted. */
@@ -55,14 +55,9 @@ export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedA
     return { body: Buffer.alloc(0), rules: {}, fieldsDropped: 0 };
   }
   if (!isJson(answer.contentType)) throw refused('JSON, got another content type');
-  const tally: Tally = { dropped: 0, rules: {} };
-  const left = plan.release(parse(answer.body, limits.upstreamBodyBytesMax), tally);
-  if (left === undefined) throw refused('a document with a granted field, got none');
-  return {
-    body: Buffer.from(JSON.stringify(left)),
-    rules: tally.rules,
-    fieldsDropped: tally.dropped,
-  };
+  const { body, rules, dropped } = run(plan.release, answer.body, limits.upstreamBodyBytesMax);
+  if (body === undefined) throw refused('a document with a granted field, got none');
+  return { body, rules, fieldsDropped: dropped };
 }
 
 /**
@@ -78,15 +73,18 @@ export function checkRelease(
   if (!named && !plainStatuses.has(status)) throw refused(`a status of the route, got ${status}`);
   if (body.length === 0) return Buffer.alloc(0);
   if (!named || plan.verify === undefined || status === 204) throw refused('no body, got one');
-  const left = plan.verify(parse(body, limits.messageBodyBytesMax), { dropped: 0, rules: {} });
-  return Buffer.from(JSON.stringify(left));
+  const { body: proven } = run(plan.verify, body, limits.messageBodyBytesMax);
+  if (proven === undefined) throw refused('a document with a granted field, got none');
+  return proven;
 }
 
-function parse(body: Uint8Array, bytesMax: number): Json {
+function run(rewrite: Rewrite, body: Uint8Array, bytesMax: number): Rewritten {
   try {
-    return parseJson(body, bytesMax);
+    return rewrite(body, bytesMax);
   } catch (cause) {
-    throw new SallyportError('RESPONSE_REFUSED', asSallyportError(cause).message, { cause });
+    const { code, message } = asSallyportError(cause);
+    if (code !== 'JSON_REFUSED') throw cause;
+    throw new SallyportError('RESPONSE_REFUSED', message, { cause });
   }
 }
 

@@ -1,33 +1,43 @@
-/** From a route's masks and a grant's fields to the two walks of a response. */
+/** From a route's masks and a grant's fields to what is done with a response on both nodes. */
 import { type FieldPath, fieldTree, parseField } from '../content/fields.ts';
+import type { FieldMask, MaskTree, WalkRules } from '../content/place.ts';
+import { compileRewrite, type Rewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
-import { compileWalk, type FieldMask, type MaskTree, type Walk } from '../content/walk.ts';
 import { SallyportError } from '../errors.ts';
 import { compileMask, type Mask } from './transforms.ts';
 
 /** `release` masks what leaves the inner domain; `verify` checks on the far side that it did. */
-export interface ResponseWalks {
-  readonly release: Walk;
-  readonly verify: Walk;
+export interface ResponseRewrites {
+  readonly release: Rewrite;
+  readonly verify: Rewrite;
 }
 
 /**
- * Compiles both walks for one consumer on one route. Errors: POLICY_INVALID for a malformed field.
+ * Compiles both for one consumer on one route. Errors: POLICY_INVALID for a malformed field.
  */
 export function compileResponse(
   schema: Schema,
   fields: readonly string[],
   masks: readonly Mask[],
-): ResponseWalks {
-  const rules = {
+): ResponseRewrites {
+  const rules = responseRules(schema, fields, masks);
+  return {
+    release: compileRewrite({ ...rules, mode: 'release' }),
+    verify: compileRewrite({ ...rules, mode: 'verify' }),
+  };
+}
+
+/** What both compile. Errors: POLICY_INVALID. */
+export function responseRules(
+  schema: Schema,
+  fields: readonly string[],
+  masks: readonly Mask[],
+): Omit<WalkRules, 'mode'> {
+  return {
     schema,
     fields: fieldTree(fields.map(fieldOf)),
     masks: maskTree(masks.map((mask) => ({ path: fieldOf(mask.field), mask: compileMask(mask) }))),
     code: 'RESPONSE_REFUSED',
-  } as const;
-  return {
-    release: compileWalk({ ...rules, mode: 'release' }),
-    verify: compileWalk({ ...rules, mode: 'verify' }),
   };
 }
 

@@ -2,9 +2,10 @@
 import type { KeyObject } from 'node:crypto';
 import { everyField } from '../content/fields.ts';
 import { compilePairs, type PairsCheck } from '../content/pairs.ts';
+import { compileRewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
-import { compileWalk, type Walk } from '../content/walk.ts';
 import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { ReleasePlan } from '../masking/response.ts';
 import { compileResponse } from '../masking/rules.ts';
 import { hashKeyObject } from './credentials.ts';
@@ -29,8 +30,8 @@ export interface CompiledRoute {
   readonly route: Route;
   readonly params: PairsCheck;
   readonly query: PairsCheck;
-  /** Undefined where the route takes no body. */
-  readonly body: Walk | undefined;
+  /** Checks a body and writes it anew. Undefined where the route takes none. */
+  readonly body: ((body: Uint8Array) => Buffer) | undefined;
 }
 
 export interface CompiledGrant {
@@ -107,9 +108,12 @@ function compileRoute(service: Service, route: Route): CompiledRoute {
   };
 }
 
-function compileBody(schema: Schema): Walk {
+/** Errors: JSON_REFUSED, SCHEMA_REFUSED. */
+function compileBody(schema: Schema): (body: Uint8Array) => Buffer {
   const rules = { schema, fields: everyField, masks: undefined } as const;
-  return compileWalk({ ...rules, mode: 'verify', code: 'SCHEMA_REFUSED' });
+  const rewrite = compileRewrite({ ...rules, mode: 'verify', code: 'SCHEMA_REFUSED' });
+  // All of a body is granted, so there is one where it is not refused.
+  return (body) => rewrite(body, limits.edgeBodyBytesMax).body ?? Buffer.alloc(0);
 }
 
 function planOf(grant: Grant, route: Route | undefined): ReleasePlan {

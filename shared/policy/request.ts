@@ -1,10 +1,8 @@
 /** The content of a request: checked against the closed schemas of its route and written anew. */
 
-import { parseJson } from '../content/json.ts';
 import { isJson, jsonType } from '../content/media.ts';
 import type { QueryPair } from '../content/path.ts';
 import { SallyportError } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { Decision } from './decide.ts';
 
 export interface RequestContent {
@@ -47,8 +45,7 @@ export function checkRequest(decision: Decision, request: RequestContent): Check
       },
     );
   }
-  const value = body(parseJson(request.body, limits.edgeBodyBytesMax), { dropped: 0, rules: {} });
-  return { ...checked, body: Buffer.from(JSON.stringify(value)), contentType: jsonType };
+  return { ...checked, body: body(request.body), contentType: jsonType };
 }
 
 function bodyRefused(expected: string, got: string): SallyportError {

@@ -1,0 +1,31 @@
+/**
+ * A document from bytes to bytes: strict JSON that fits its schema, of it what may cross, masked and
+ * written anew. The straight path does it in one pass where it can; otherwise the document is parsed,
+ * walked and written. Both give the same bytes, and every refusal comes from the latter.
+ */
+import { parseJson } from './json.ts';
+import type { Rewritten, Tally, WalkRules } from './place.ts';
+import { compileStraight } from './straight/compile.ts';
+import { compileWalk } from './walk.ts';
+
+/** Errors: JSON_REFUSED for what is not strict JSON or longer than that; the code of the rules. */
+export type Rewrite = (document: Uint8Array, bytesMax: number) => Rewritten;
+
+/** Compiles once for each schema, field set and masks. */
+export function compileRewrite(rules: WalkRules): Rewrite {
+  const straight = compileStraight(rules);
+  const slow = compileSlow(rules);
+  if (straight === undefined) return slow;
+  return (document, bytesMax) =>
+    (document.length <= bytesMax ? straight(document) : undefined) ?? slow(document, bytesMax);
+}
+
+/** Parse, walk, write: the norm for what the straight path does, and its way out. */
+export function compileSlow(rules: WalkRules): Rewrite {
+  const walk = compileWalk(rules);
+  return (document, bytesMax) => {
+    const tally: Tally = { dropped: 0, rules: {} };
+    const left = walk(parseJson(document, bytesMax), tally);
+    return { ...tally, body: left === undefined ? undefined : Buffer.from(JSON.stringify(left)) };
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * What the straight path reads from and writes to: a copy of the document that ends in a NUL, so that
+ * no loop needs to ask where the end is, and an output that grows. Both are kept from one document to
+ * the next. Everything here is synchronous; one tape serves one document at a time.
+ */
+import { limits } from '../../limits.ts';
+
+export interface Tape {
+  readonly input: Buffer;
+  readonly inputView: DataView;
+  /** Bytes of the document; a NUL follows them. */
+  readonly end: number;
+  /** The document with one character for each byte: right for pieces that are ASCII. */
+  text(start: number, end: number): string;
+  out: Buffer;
+  outView: DataView;
+  /** Bytes written. */
+  size: number;
+  /** Members and items so far; as the strict parser counts them. */
+  members: number;
+  /** Members and values left out. */
+  dropped: number;
+  /** Mask number → how many values it changed. */
+  readonly masked: number[];
+}
+
+/**
+ * Thrown where the straight path does not know or does not want to: the slow path decides. It is one
+ * object for ever, because an error with a stack costs more than a small document.
+ */
+export const detour = new Error('ask the slow path');
+
+/** Longest name that is compared, and how far reads and writes by words may go beyond an end. */
+export const nameBytesMax = 1024;
+const slackBytes = nameBytesMax + 16;
+
+/** Larger buffers are not kept. */
+const keptBytes = 1024 * 1024;
+let input = room(64 * 1024);
+let output = room(64 * 1024);
+
+/** A tape over a copy of the document. `masks`: how many masks there are. */
+export function openTape(document: Uint8Array, masks: number): Tape {
+  const end = document.length;
+  const needed = end + slackBytes;
+  const { bytes, view } = needed <= input.bytes.length ? input : room(needed);
+  if (needed <= keptBytes) input = { bytes, view };
+  bytes.set(document);
+  bytes[end] = 0;
+  let whole: string | undefined;
+  return {
+    input: bytes,
+    inputView: view,
+    end,
+    text(start, to) {
+      whole ??= bytes.toString('latin1', 0, end);
+      return whole.slice(start, to);
+    },
+    out: output.bytes,
+    outView: output.view,
+    size: 0,
+    members: 0,
+    dropped: 0,
+    masked: masks === 0 ? [] : new Array<number>(masks).fill(0),
+  };
+}
+
+/** What was written, as a buffer of its own. */
+export function takeOutput({ out, size }: Tape): Buffer {
+  return Buffer.from(out.subarray(0, size));
+}
+
+/** The same bytes twice: a view reads and writes four at a time. */
+export interface Bytes {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
+/** The bytes of a text, and room behind them for reads by words. */
+export function bytesOf(text: string): Bytes {
+  const { length } = Buffer.from(text);
+  const { bytes, view } = room(length + 4);
+  bytes.write(text);
+  return { bytes: bytes.subarray(0, length), view };
+}
+
+function room(length: number): Bytes {
+  const bytes = Buffer.alloc(length);
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, length) };
+}
+
+/** Makes place for `bytes` more, and the slack behind them. */
+export function reserve(tape: Tape, bytes: number): void {
+  if (tape.size + bytes + slackBytes > tape.out.length) grow(tape, bytes);
+}
+
+function grow(tape: Tape, bytes: number): void {
+  const wanted = 2 * (tape.size + bytes + slackBytes);
+  // Pieces that change places are in the output twice for a moment.
+  if (wanted > 16 * limits.messageBodyBytesMax) throw detour;
+  const { bytes: out, view } = room(wanted);
+  out.set(tape.out.subarray(0, tape.size));
+  tape.out = out;
+  tape.outView = view;
+  output = wanted > keptBytes ? output : { bytes: out, view };
+}
+
+/** Fewer are copied four at a time here; more by the runtime. */
+const copyByWordsMax = 96;
+
+/** Writes input bytes as they are. */
+export function copyIn(tape: Tape, start: number, end: number): void {
+  reserve(tape, end - start);
+  copy(tape, tape.input, tape.inputView, start, end);
+}
+
+/** Writes bytes of the output again, at its end. */
+export function copyOut(tape: Tape, start: number, end: number): void {
+  reserve(tape, end - start);
+  copy(tape, tape.out, tape.outView, start, end);
+}
+
+export function put(tape: Tape, { bytes, view }: Bytes): void {
+  reserve(tape, bytes.length);
+  copy(tape, bytes, view, 0, bytes.length);
+}
+
+function copy(tape: Tape, from: Buffer, view: DataView, start: number, end: number): void {
+  const { out, outView, size } = tape;
+  const length = end - start;
+  tape.size = size + length;
+  if (length > copyByWordsMax) {
+    out.set(from.subarray(start, end), size);
+    return;
+  }
+  for (let done = 0; done < length; done += 4) {
+    outView.setInt32(size + done, view.getInt32(start + done, true), true);
+  }
+}
+
+export function putByte(tape: Tape, byte: number): void {
+  reserve(tape, 1);
+  tape.out[tape.size] = byte;
+  tape.size += 1;
+}
+
+/**
+ * Sets what was written since `from`, pieces with a comma before each, between brackets. The first
+ * comma becomes the opening one.
+ */
+export function enclose(tape: Tape, from: number, open: number, close: number): void {
+  reserve(tape, 2);
+  if (tape.size === from) tape.size += 1;
+  tape.out[from] = open;
+  tape.out[tape.size] = close;
+  tape.size += 1;
+}
