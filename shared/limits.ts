@@ -105,6 +105,29 @@ export const limits = {
   clockSkewMs: 5 * 60_000,
   /** A clock that moved against the steady one by more was set. */
   clockSetMs: 1_000,
+  policyGroupsMax: 1_000,
+  // accounts
+  credentialsPerConsumerMax: 16,
+  credentialNameMax: 512,
+  credentialTextMax: 16 * 1024,
+  signaturesPerRequestMax: 4,
+  signatureComponentsMax: 32,
+  signatureNonceMin: 16,
+  signatureNonceMax: 128,
+  signatureAgeMs: 300_000,
+  signatureAgeMsMax: 3_600_000,
+  /** How far the clocks of who signs and who verifies may be apart. */
+  signatureSkewMs: 30_000,
+  /** Uses of signatures that are remembered; about 150 bytes each. */
+  signatureUsesMax: 1_000_000,
+  tokenBytesMax: 8 * 1024,
+  tokenKeysMax: 16,
+  /** Keys that a token without kid may be tried with. */
+  tokenTriesMax: 4,
+  certificateChainMax: 4,
+  certificatesRememberedMax: 1_024,
+  credentialUsesMs: 60_000,
+  policyConfirmMs: 30_000,
   /** Clocks of two nodes that differ by more are told as apart: deadlines suffer. */
   clockApartMs: 30_000,
   clockSampleMs: 25_000,

@@ -3,6 +3,7 @@
  * before its signature holds. Equal policies are equal bytes, so a diff after apply is empty.
  */
 import { z } from 'zod';
+import { credentialShape, identityOf } from '../accounts/credential.ts';
 import { parseJson } from '../content/json.ts';
 import { readSchema } from '../content/schema.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
@@ -12,6 +13,7 @@ import { maskShape } from '../masking/mask.ts';
 import { detectShape } from '../masking/net-rule.ts';
 import { canonicalJson } from '../package/jcs.ts';
 import { actorPattern, dataLevels, methodNames, namePattern, type Policy } from './model.ts';
+import { denyShape, exceptionShape, ratesShape, termShapes } from './terms.ts';
 
 /** What the policy authority signs. */
 export interface Bundle {
@@ -122,7 +124,7 @@ const policyShape = z.strictObject({
     .array(
       z.strictObject({
         name,
-        credentials: z.array(z.strictObject({ type: z.literal('key') })),
+        credentials: z.array(credentialShape).max(limits.credentialsPerConsumerMax),
         encryptionKey: recipientKeyShape.optional(),
       }),
     )
@@ -133,10 +135,13 @@ const policyShape = z.strictObject({
         consumer: name,
         flow: z.string(),
         fields: z.array(z.string().max(1024)),
-        untilMs: ms.optional(),
+        ...termShapes,
+        limits: ratesShape.optional(),
+        unmasked: z.array(exceptionShape).min(1).max(limits.exceptionsPerGrantMax).optional(),
       }),
     )
     .max(limits.policyGrantsMax),
+  deny: z.array(denyShape).min(1).max(limits.policyDeniesMax).optional(),
   credentials: credentialsShape,
   rights: z
     .array(
@@ -189,6 +194,9 @@ function asPolicy(read: z.infer<typeof policyShape>): Policy {
   const names = unique(consumers.map((consumer) => consumer.name));
   unique(grants.map((grant) => `${grant.consumer} ${grant.flow}`));
   unique(credentials.keys.map((key) => key.id));
+  unique(
+    consumers.flatMap((one) => one.credentials.map((c) => identityOf(c) ?? `${one.name} key`)),
+  );
   unique(rights.map(({ actor, consumer }) => `${actor} ${consumer}`));
   const dangling =
     grants.some(({ consumer, flow }) => !names.has(consumer) || !flows.has(flow)) ||

@@ -9,7 +9,9 @@ import { limits } from '../limits.ts';
 import {
   consumerShape,
   fileShape,
+  type GrantText,
   grantShape,
+  groupShape,
   type RouteText,
   rightShape,
   routeShape,
@@ -17,16 +19,21 @@ import {
   shapeFaults,
   withoutUnknown,
 } from './grammar.ts';
+import { checkGroups, expandGrants } from './groups.ts';
 import type { Fault, Policy } from './model.ts';
 import { normalisePolicy } from './normalise.ts';
 import { referenceFaults } from './references.ts';
+import { expandDenies } from './denies.ts';
 import { type PolicySource, readDocument, type SourceDocument, type SourcePath } from './source.ts';
+import { type DenyText, denyTextShape } from './terms.ts';
 
 /** What could be read of the files: each part with its place, faulty parts by name alone. */
 export interface Draft {
   readonly services: readonly DraftService[];
   readonly consumers: readonly Placed<z.infer<typeof consumerShape>>[];
-  readonly grants: readonly Placed<z.infer<typeof grantShape>>[];
+  /** One for each consumer, also those of groups. */
+  readonly grants: readonly Placed<GrantText>[];
+  readonly deny: readonly Placed<DenyText>[];
   readonly rights: readonly Placed<z.infer<typeof rightShape>>[];
   /** Names of parts that have a fault of their own: `consumer`, `service` or `service/route`. */
   readonly broken: ReadonlySet<string>;
@@ -108,10 +115,24 @@ function readDraft(source: PolicySource, document: SourceDocument, faults: Fault
     };
   });
   const routes = services.flatMap((service) => service.routes);
+  const consumers = list(consumerShape, listIn(document.value, 'consumers'), ['consumers']);
+  const groups = list(groupShape, listIn(document.value, 'consumerGroups'), ['consumerGroups']);
+  const grants = list(grantShape, listIn(document.value, 'grants'), ['grants']);
+  const add = (path: SourcePath, message: string): void => {
+    faults.push(document.faultAt(path, message));
+  };
+  const names = new Set([...consumers.map(({ value }) => value.name), ...broken]);
+  checkGroups(groups, (name) => names.has(name), add);
   return {
     services: services.flatMap(({ value, ...rest }) => (value ? [{ ...rest, value }] : [])),
-    consumers: list(consumerShape, listIn(document.value, 'consumers'), ['consumers']),
-    grants: list(grantShape, listIn(document.value, 'grants'), ['grants']),
+    consumers,
+    grants: expandGrants(grants, groups, (name) => broken.has(name), add),
+    deny: expandDenies(
+      list(denyTextShape, listIn(document.value, 'deny'), ['deny']),
+      groups,
+      (name) => broken.has(name),
+      add,
+    ),
     rights: list(rightShape, listIn(document.value, 'rights'), ['rights']),
     broken,
     schemas: readSchemas(source, routes, document, faults),
@@ -163,7 +184,7 @@ function nameOf(value: unknown): string {
 
 function listIn(
   value: unknown,
-  name: 'services' | 'routes' | 'consumers' | 'grants' | 'rights',
+  name: 'services' | 'routes' | 'consumers' | 'consumerGroups' | 'grants' | 'deny' | 'rights',
 ): unknown[] {
   const list: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : [];
   return Array.isArray(list) ? list : [];

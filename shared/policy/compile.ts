@@ -1,5 +1,6 @@
 /** A policy made ready for the hot path: maps instead of lists, walks instead of schemas. */
 import type { KeyObject } from 'node:crypto';
+import { type Accounts, compileAccounts } from '../accounts/compile.ts';
 import { everyField } from '../content/fields.ts';
 import { compilePairs, type PairsCheck } from '../content/pairs.ts';
 import { compileRewrite } from '../content/rewrite.ts';
@@ -24,6 +25,7 @@ export interface CompiledPolicy {
 }
 
 export interface CompiledRoute {
+  readonly accounts: Accounts;
   /** `service/route`. */
   readonly flow: string;
   readonly service: Service;
@@ -88,6 +90,7 @@ function coded<T>(compile: () => T): T {
   try {
     return compile();
   } catch (cause) {
+    accounts: compileAccounts(policy.consumers),
     if (!(cause instanceof SallyportError)) throw cause;
     throw new SallyportError('POLICY_INVALID', cause.message, {
       hint: 'check the policy on the inner node and apply it again',

@@ -50,9 +50,13 @@ export function hashKeyObject(hashKey: string): KeyObject {
   return createSecretKey(Buffer.from(hashKey, 'base64url'));
 }
 
-/** The policy with the keys of its own consumers; keys of others stay behind. */
+/** The policy with the keys of those of its consumers that may have keys; keys of others stay behind. */
 export function withCredentials(policy: Policy, credentials: Credentials): Policy {
-  const names = new Set(policy.consumers.map((consumer) => consumer.name));
+  const names = new Set(
+    policy.consumers
+      .filter(({ credentials }) => credentials.some(({ type }) => type === 'key'))
+      .map(({ name }) => name),
+  );
   const keys = credentials.keys.filter((key) => names.has(key.consumer));
   return {
     ...policy,

@@ -1,5 +1,6 @@
 /** What a new policy changes, in lines that a person can review. Equal policies give no line. */
 import { createHash } from 'node:crypto';
+import { type Credential, labelOf } from '../accounts/credential.ts';
 import type { Policy } from './model.ts';
 
 export interface Change {
@@ -54,7 +55,10 @@ function partsOf(policy: Policy): Map<string, Details> {
       });
     }
   }
-  for (const consumer of policy.consumers) add(`consumers/${consumer.name}`, consumer);
+  for (const { credentials, ...consumer } of policy.consumers) {
+    const named = Object.fromEntries(credentials.map((one) => [labelOf(one), shown(one)]));
+    add(`consumers/${consumer.name}`, { ...consumer, credentials: named });
+  }
   const { hashKey, keys } = policy.credentials;
   for (const { hash, createdAtMs, expiresAtMs, ...key } of keys) {
     // Not the hash itself, but a change of it, or of the key under which it was made, must show.
@@ -70,6 +74,23 @@ function partsOf(policy: Policy): Map<string, Details> {
   }
   return parts;
 }
+
+/** A credential for people: of long texts a fingerprint, with which they can be compared. */
+function shown(credential: Credential): object {
+  const short = Object.entries(credential).map(([name, value]) => [
+    name,
+    name === 'publicKey' || name === 'ca' ? fingerprint(String(value)) : value,
+  ]);
+  if (credential.type !== 'jwt') return Object.fromEntries(short);
+  const keys = credential.keys.map(({ publicKey, ...key }) => ({
+    ...key,
+    publicKey: fingerprint(publicKey),
+  }));
+  return { ...credential, keys };
+}
+
+const fingerprint = (base64: string): string =>
+  `sha256:${createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex').slice(0, 16)}`;
 
 function dateOf(ms: number | undefined): string {
   return ms === undefined ? 'never' : new Date(ms).toISOString();

@@ -4,8 +4,10 @@ import { limits } from '../limits.ts';
 import { recipientKeyShape } from '../masking/jwe.ts';
 import { maskTextShape } from '../masking/mask.ts';
 import { detectTextShape } from '../masking/net-rule.ts';
+import { credentialText } from './credential-text.ts';
 import { actorPattern, dataLevels, methodNames, namePattern } from './model.ts';
 import type { SourcePath } from './source.ts';
+import { exceptionTextShape, ratesShape, termTexts } from './terms.ts';
 
 const name = z.string().regex(namePattern, 'expected a name of a-z, 0-9 and hyphens, at most 63');
 const durationMs = z.int().min(1).max(limits.callTimeoutMsMax);
@@ -85,16 +87,25 @@ export const serviceShape = z.strictObject({
 /** One consumer. */
 export const consumerShape = z.strictObject({
   name,
-  credentials: z.array(z.strictObject({ type: z.literal('key') })).min(1),
+  credentials: z.array(credentialText).min(1).max(limits.credentialsPerConsumerMax),
   encryptionKey: recipientKeyShape.optional(),
 });
 
-/** One grant, for one or more routes. */
+/** A group is a way of writing: in normal form there is a grant for each of its consumers. */
+export const groupShape = z.strictObject({
+  name,
+  consumers: z.array(name).min(1).max(limits.policyConsumersMax),
+});
+
+/** One grant, for one or more routes, to a consumer or to each of a group. */
 export const grantShape = z.strictObject({
-  consumer: name,
+  consumer: name.optional(),
+  group: name.optional(),
   routes: z.array(z.string()).min(1),
   fields: z.array(z.string()).default([]),
-  until: z.string().optional(),
+  ...termTexts,
+  limits: ratesShape.optional(),
+  unmasked: z.array(exceptionTextShape).max(limits.exceptionsPerGrantMax).default([]),
 });
 
 /** What a person may do besides: turn tokens of a consumer back into values. */
@@ -109,7 +120,9 @@ export const rightShape = z.strictObject({
 export const fileShape = z.strictObject({
   services: z.array(z.unknown()).default([]),
   consumers: z.array(z.unknown()).max(limits.policyConsumersMax).default([]),
+  consumerGroups: z.array(z.unknown()).max(limits.policyGroupsMax).default([]),
   grants: z.array(z.unknown()).max(limits.policyGrantsMax).default([]),
+  deny: z.array(z.unknown()).max(limits.policyDeniesMax).default([]),
   rights: z.array(z.unknown()).max(limits.policyRightsMax).default([]),
 });
 
@@ -120,23 +133,10 @@ export type RouteText = z.infer<typeof routeShape>;
 export function deadlineOf({ timeoutMs, deadlineMs }: RouteText): number {
   return deadlineMs ?? Math.max(timeoutMs, limits.routeDeadlineMs);
 }
-export type GrantText = z.infer<typeof grantShape>;
-
-/**
- * First millisecond after `until`: a date counts to its end in UTC. Undefined where the text is no
- * date.
- */
-export function untilMs(text: string): number | undefined {
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(text);
-  if (!day && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})$/.test(text))
-    return undefined;
-  const ms = Date.parse(day ? `${text}T00:00:00Z` : text);
-  const real = new Date(Date.parse(`${text.slice(0, 10)}T00:00:00Z`));
-  // Date.parse takes 30 February for 2 March.
-  if (Number.isNaN(ms) || Number.isNaN(real.getTime())) return undefined;
-  if (!real.toISOString().startsWith(text.slice(0, 10))) return undefined;
-  return day ? ms + 86_400_000 : ms;
-}
+/** A grant for one consumer: those of a group are many. */
+export type GrantText = Omit<z.infer<typeof grantShape>, 'consumer' | 'group'> & {
+  readonly consumer: string;
+};
 
 /** A copy without the keys that a shape does not know, so that the rest can be checked further. */
 export function withoutUnknown(value: unknown, error: z.ZodError): unknown {
@@ -172,6 +172,7 @@ function reason(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `expected ${issue.values.join(' or ')}`;
     case 'invalid_union':
+      if (issue.discriminator === 'type') return 'expected key, http-signature, jwt or certificate';
       return 'expected one of the transforms of docs/spec/masking.md, with its own keys';
     case 'too_small':
       return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' items' : ''}`;

@@ -3,10 +3,12 @@
  * every list has one order, so that equal policies are equal bytes. docs/spec/policy.md is the
  * norm.
  */
+import type { Credential } from '../accounts/credential.ts';
 import type { Schema } from '../content/schema.ts';
 import type { RecipientKey } from '../masking/jwe.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
+import type { Deny, Exception, Rates, Terms } from './terms.ts';
 
 export interface Policy {
   /** By name. */
@@ -15,6 +17,8 @@ export interface Policy {
   readonly consumers: readonly ConsumerEntry[];
   /** By consumer, then flow; one for each pair. */
   readonly grants: readonly Grant[];
+  /** By name. Absent where there is none. What one of them fits is refused, whatever a grant says. */
+  readonly deny?: readonly Deny[];
   readonly credentials: Credentials;
   /** By actor, then consumer; one for each pair. Absent where there is none. */
   readonly rights?: readonly Right[];
@@ -77,19 +81,22 @@ export interface Route {
 
 export interface ConsumerEntry {
   readonly name: string;
-  readonly credentials: readonly { readonly type: 'key' }[];
+  /** In one order. */
+  readonly credentials: readonly Credential[];
   /** To whom `encrypt` encrypts. */
   readonly encryptionKey?: RecipientKey;
 }
 
-export interface Grant {
+export interface Grant extends Terms {
   readonly consumer: string;
   /** `service/route`. */
   readonly flow: string;
   /** Fields of the response, in normal form and order. */
   readonly fields: readonly string[];
-  /** First millisecond at which the grant no longer holds. */
-  readonly untilMs?: number;
+  /** Calls that the consumer may make on this flow. */
+  readonly limits?: Rates;
+  /** By field. Absent where there is none. */
+  readonly unmasked?: readonly Exception[];
 }
 
 /** What an operator may do besides what every operator may. Never part of the outer edition. */

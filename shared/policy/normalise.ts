@@ -7,13 +7,8 @@ import { type Schema, schemaAt } from '../content/schema.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
 import type { Draft, DraftService } from './check.ts';
-import {
-  type ConsumerText,
-  deadlineOf,
-  type GrantText,
-  type RouteText,
-  untilMs,
-} from './grammar.ts';
+import { inOrder } from './credential-text.ts';
+import { type ConsumerText, deadlineOf, type GrantText, type RouteText } from './grammar.ts';
 import {
   type ConsumerEntry,
   type Grant,
@@ -23,6 +18,8 @@ import {
   type Route,
   type Service,
 } from './model.ts';
+import { exceptionsOf, termsOf } from './terms.ts';
+import { untilMs } from './until.ts';
 
 /** Only for drafts without faults. */
 export function normalisePolicy(draft: Draft): Policy {
@@ -40,6 +37,7 @@ export function normalisePolicy(draft: Draft): Policy {
     grants: draft.grants
       .flatMap(({ value }) => value.routes.map((flow) => grantOf(value, flow, schemas.get(flow))))
       .toSorted(by((grant) => `${grant.consumer} ${grant.flow}`)),
+    ...(draft.deny.length > 0 && { deny: deniesOf(draft) }),
     credentials: noCredentials,
     ...(draft.rights.length > 0 && { rights: rightsOf(draft) }),
   };
@@ -113,7 +111,8 @@ function detectOf(text: RouteText['response']['detect']): { detect?: Detect } {
   };
 }
 
-function consumerOf({ encryptionKey, ...consumer }: ConsumerText): ConsumerEntry {
+function consumerOf({ encryptionKey, ...text }: ConsumerText): ConsumerEntry {
+  const consumer = { ...text, credentials: inOrder(text.credentials) };
   if (encryptionKey === undefined) return consumer;
   const { kid, ...key } = encryptionKey;
   return { ...consumer, encryptionKey: { ...key, ...(kid !== undefined && { kid }) } };

@@ -3,8 +3,9 @@ import { type FieldPath, parseField } from '../content/fields.ts';
 import { schemaAt } from '../content/schema.ts';
 import { isOnCurve } from '../masking/jwe.ts';
 import type { Draft, Placed } from './check.ts';
-import { type RouteText, untilMs } from './grammar.ts';
+import type { RouteText } from './grammar.ts';
 import { type Add, covers } from './references.ts';
+import { untilMs } from './until.ts';
 
 /** Faults of `detect`, `encrypt`, `encryptionKey` and `rights`. */
 export function checkRecipients(draft: Draft, add: Add): void {

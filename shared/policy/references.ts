@@ -2,17 +2,19 @@
  * What no single part of a policy can know: references, duplicates, overlaps, paths against
  * schemas.
  */
+import { identityOf } from '../accounts/credential.ts';
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { pairsFault } from '../content/pairs.ts';
 import { schemaAt } from '../content/schema.ts';
 import { asSallyportError } from '../errors.ts';
 import { maskFault } from '../masking/mask-fault.ts';
 import type { Draft, Placed } from './check.ts';
-import { deadlineOf, type GrantText, type RouteText, untilMs } from './grammar.ts';
+import { deadlineOf, type GrantText, type RouteText } from './grammar.ts';
 import { knownFields } from './normalise.ts';
 import { checkRecipients } from './recipients.ts';
 import { templateSegments } from './routes.ts';
 import type { SourcePath } from './source.ts';
+import { untilMs } from './until.ts';
 
 interface PlacedFault {
   readonly path: SourcePath;
@@ -27,6 +29,7 @@ export function referenceFaults(draft: Draft): PlacedFault[] {
   };
   duplicates(draft.services, (service) => service.value.name, add);
   duplicates(draft.consumers, (consumer) => consumer.value.name, add);
+  checkCredentials(draft, add);
   const claims = new Map<string, string>();
   for (const service of draft.services) {
     duplicates(service.routes, (route) => route.value.name, add);
@@ -144,6 +147,20 @@ function checkMasks({ value, path }: Placed<RouteText>, draft: Draft, add: Add):
       add([...at, 'field'], 'expected a field that no other mask of the route covers');
     }
     seen.push(field);
+  });
+}
+
+/** A credential leads to one consumer. */
+function checkCredentials(draft: Draft, add: Add): void {
+  const seen = new Set<string>();
+  draft.consumers.forEach(({ value, path }, consumer) => {
+    value.credentials.forEach((credential, index) => {
+      const identity = identityOf(credential) ?? `key of ${consumer}`;
+      if (seen.has(identity)) {
+        add([...path, 'credentials', index], 'expected a credential that no other is like');
+      }
+      seen.add(identity);
+    });
   });
 }
 

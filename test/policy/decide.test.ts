@@ -20,7 +20,8 @@ const compiled = compilePolicy(policy, 7);
 test('a key opens the account of its consumer', () => {
   assert.deepEqual(authenticate(compiled, { apiKey: tax.key, nowMs }), {
     name: 'tax-bureau',
-    keyId: tax.record.id,
+    type: 'key',
+    credential: `key ${tax.record.id}`,
   });
 });
 

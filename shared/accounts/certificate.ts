@@ -1,0 +1,101 @@
+/**
+ * Client certificates. The edge proved in the TLS handshake that the caller has the key; whether it is the key of
+ * a consumer is decided here, by the policy alone: no system trust, no name looked up.
+ */
+import { createHash, X509Certificate } from 'node:crypto';
+import { SallyportError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { type CertificateCredential, readCa } from './credential.ts';
+
+export interface CertificateHolder {
+  readonly consumer: string;
+  readonly credential: CertificateCredential;
+  readonly ca: X509Certificate | undefined;
+}
+
+export function certificateHolder(
+  consumer: string,
+  credential: CertificateCredential,
+): CertificateHolder {
+  const ca = credential.ca === undefined ? undefined : readCa(credential.ca);
+  return { consumer, credential, ca };
+}
+
+/**
+ * `chain`: DER, base64, the caller's own certificate first. Errors in check order: CERTIFICATE_REFUSED (not
+ * readable, out of its time, not for clients), CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED.
+ */
+export function verifyClientCertificate(
+  holders: readonly CertificateHolder[],
+  chain: readonly string[],
+  nowMs: number,
+): CertificateHolder {
+  const [leaf, ...above] = readChain(chain);
+  if (!leaf) throw refused('a certificate');
+  if (!isInTime(leaf, nowMs)) throw refused('a certificate in its time');
+  const usage = leaf.keyUsage as string[] | undefined;
+  if (leaf.ca || (usage !== undefined && !usage.includes(clientAuth))) {
+    throw refused('a certificate for TLS clients');
+  }
+  const spki = createHash('sha256')
+    .update(leaf.publicKey.export({ format: 'der', type: 'spki' }))
+    .digest('base64');
+  const subject = leaf.subject.split('\n').join(', ');
+  const holder = holders.find(
+    ({ credential, ca }) =>
+      (credential.spki === undefined || credential.spki === spki) &&
+      (credential.subject === undefined || credential.subject === subject) &&
+      (ca === undefined || isIssuedBy(leaf, above, ca, nowMs)),
+  );
+  if (!holder) {
+    throw new SallyportError(
+      'CREDENTIAL_UNKNOWN',
+      'expected a certificate of the policy, got another',
+    );
+  }
+  if (nowMs >= (holder.credential.untilMs ?? Number.POSITIVE_INFINITY)) {
+    throw new SallyportError('CREDENTIAL_EXPIRED', 'expected a credential in force');
+  }
+  return holder;
+}
+
+/** Extended key usage of TLS clients (RFC 5280 §4.2.1.12). */
+const clientAuth = '1.3.6.1.5.5.7.3.2';
+
+/** From the leaf up, each issued and signed by the next, to the CA of the policy. */
+function isIssuedBy(
+  leaf: X509Certificate,
+  above: readonly X509Certificate[],
+  ca: X509Certificate,
+  nowMs: number,
+): boolean {
+  if (!isInTime(ca, nowMs)) return false;
+  let below = leaf;
+  for (const issuer of [...above, ca]) {
+    if (below.checkIssued(ca) && below.verify(ca.publicKey)) return true;
+    const isLink = issuer.ca && isInTime(issuer, nowMs) && below.checkIssued(issuer);
+    if (!isLink || !below.verify(issuer.publicKey)) return false;
+    below = issuer;
+  }
+  return false;
+}
+
+function isInTime({ validFromDate, validToDate }: X509Certificate, nowMs: number): boolean {
+  return validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime();
+}
+
+function readChain(chain: readonly string[]): X509Certificate[] {
+  if (chain.length > limits.certificateChainMax) throw refused('a shorter chain');
+  try {
+    return chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
+  } catch (cause) {
+    throw refused('certificates', cause);
+  }
+}
+
+function refused(expected: string, cause?: unknown): SallyportError {
+  return new SallyportError('CERTIFICATE_REFUSED', `expected ${expected}`, {
+    hint: 'docs/spec/accounts.md says what a client certificate must be',
+    cause,
+  });
+}

@@ -1,0 +1,47 @@
+/** The credentials of a policy, made ready for the hot path: maps instead of lists, keys instead of texts. */
+import { readSpki } from './algorithms.ts';
+import { type CertificateHolder, certificateHolder } from './certificate.ts';
+import type { Credential } from './credential.ts';
+import type { SignatureHolder } from './signature.ts';
+import type { TokenHolder } from './token.ts';
+
+export interface Accounts {
+  /** By keyid. */
+  readonly signatures: ReadonlyMap<string, SignatureHolder>;
+  /** One for each key of each issuer and each consumer that it vouches for. */
+  readonly tokens: readonly TokenHolder[];
+  readonly certificates: readonly CertificateHolder[];
+  /** Consumer ▶ kinds of credentials that it has. */
+  readonly kinds: ReadonlyMap<string, ReadonlySet<Credential['type']>>;
+}
+
+interface Holder {
+  readonly name: string;
+  readonly credentials: readonly Credential[];
+}
+
+/** The consumers come from a policy that was checked: every key of theirs can be read. */
+export function compileAccounts(consumers: readonly Holder[]): Accounts {
+  const signatures = new Map<string, SignatureHolder>();
+  const tokens: TokenHolder[] = [];
+  const certificates: CertificateHolder[] = [];
+  for (const { name: consumer, credentials } of consumers) {
+    for (const credential of credentials) {
+      if (credential.type === 'http-signature') {
+        const key = readSpki(credential.publicKey);
+        if (key) signatures.set(credential.keyid, { consumer, credential, key });
+      } else if (credential.type === 'jwt') {
+        for (const tokenKey of credential.keys) {
+          const key = readSpki(tokenKey.publicKey);
+          if (key) tokens.push({ consumer, credential, tokenKey, key });
+        }
+      } else if (credential.type === 'certificate') {
+        certificates.push(certificateHolder(consumer, credential));
+      }
+    }
+  }
+  const kinds = new Map(
+    consumers.map(({ name, credentials }) => [name, new Set(credentials.map(({ type }) => type))]),
+  );
+  return { signatures, tokens, certificates, kinds };
+}
