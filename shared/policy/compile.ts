@@ -22,10 +22,10 @@ export interface CompiledPolicy {
   readonly grants: ReadonlyMap<string, CompiledGrant>;
   readonly keys: ReadonlyMap<string, CompiledKey>;
   readonly hashKey: KeyObject | undefined;
+  readonly accounts: Accounts;
 }
 
 export interface CompiledRoute {
-  readonly accounts: Accounts;
   /** `service/route`. */
   readonly flow: string;
   readonly service: Service;
@@ -75,6 +75,7 @@ export function compilePolicy(policy: Policy, version = 0): CompiledPolicy {
         { record, hash: Buffer.from(record.hash, 'base64url') },
       ]),
     ),
+    accounts: compileAccounts(policy.consumers),
     hashKey:
       policy.credentials.hashKey === '' ? undefined : hashKeyObject(policy.credentials.hashKey),
   };
@@ -90,7 +91,6 @@ function coded<T>(compile: () => T): T {
   try {
     return compile();
   } catch (cause) {
-    accounts: compileAccounts(policy.consumers),
     if (!(cause instanceof SallyportError)) throw cause;
     throw new SallyportError('POLICY_INVALID', cause.message, {
       hint: 'check the policy on the inner node and apply it again',
