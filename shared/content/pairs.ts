@@ -73,7 +73,7 @@ function readerOf(name: string, schema: Schema): Reader {
         throw refused(`another number of "${name}"`, `${pairs.length}`);
       }
       for (const [, text] of pairs) {
-        const value = readValue(type, text);
+        const value = readScalar(type, text);
         const broken = value === undefined ? 'type' : check(value);
         if (broken !== undefined)
           throw refused(`"${name}" to fit its schema`, `a break of ${broken}`);
@@ -84,7 +84,7 @@ function readerOf(name: string, schema: Schema): Reader {
 }
 
 /** Numbers and booleans have one spelling each; undefined where the text is none of the type. */
-function readValue(type: string, text: string): Json | undefined {
+export function readScalar(type: string, text: string): Json | undefined {
   if (type === 'string') return text;
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
   const grammar =
