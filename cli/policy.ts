@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { readHome } from '@sallyport/shared/config/home.ts';
@@ -14,6 +13,7 @@ import type { Policy } from '@sallyport/shared/policy/model.ts';
 import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
+import { actor } from './actor.ts';
 import { timeText } from './amounts.ts';
 import { control } from './control.ts';
 import { paint, result, resultJson, tell } from './print.ts';
@@ -132,15 +132,6 @@ function withoutHashes(policy: Policy): unknown {
 function painted(change: Change, on: 'stdout' | 'stderr' = 'stdout'): string {
   const style = { added: 'green', removed: 'red', changed: 'yellow' } as const;
   return paint(style[change.kind], formatChange(change), on);
-}
-
-/** Who applies, for the audit log: the operating system's user. */
-function actor(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return 'local';
-  }
 }
 
 const hint = 'apply one with `sallyport policy apply`';

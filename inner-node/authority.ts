@@ -48,7 +48,7 @@ export function authority(node: GuardContext): Authority {
       const version = (current?.version ?? 0) + 1;
       const issuedAtMs = node.now();
       const issue = { version, issuer: node.self.nodeId, issuedAtMs };
-      const inForce = enforceable({ version, policy }, issuedAtMs);
+      const inForce = enforceable({ version, policy }, issuedAtMs, node.maskKeys.secretsOf);
       const bundle = await sign(node, { ...issue, policy });
       const edition = await sign(node, { ...issue, policy: outerEdition(policy) });
       const stored = { version, bundle, appliedAtMs: issuedAtMs, actor: actorOf(head) };

@@ -7,6 +7,8 @@
  * A request is recorded as released before its upstream can see it. So after a crash the node knows what
  * may have taken effect: safe and idempotent routes are called again, others are reported as in doubt.
  */
+import { createLastUse } from '@sallyport/shared/accounts/last-use.ts';
+import { createReplays } from '@sallyport/shared/accounts/replays.ts';
 import {
   asSallyportError,
   type ErrorCode,
@@ -31,6 +33,7 @@ import { type Admitted, expectNames, tryAdmit } from './admit.ts';
 import { authority } from './authority.ts';
 import { callUpstream } from './call.ts';
 import { maskAnswer } from './mask.ts';
+import { tokenHandlers } from './tokens.ts';
 import { createTurns, type Turn, type Turns } from './turns.ts';
 
 export function innerJourney(node: GuardContext): Journey {
@@ -38,6 +41,8 @@ export function innerJourney(node: GuardContext): Journey {
   const bodies = createShares(limits.requestsServingBytesMax);
   const turns = createTurns();
   const policies = authority(node);
+  const replays = createReplays(node.store.signatureUses(node.now()));
+  const lastUse = createLastUse();
 
   const takeRequest = (arrived: Arrived<RequestHeader>): Taking => {
     const { header, place } = arrived;
@@ -56,16 +61,23 @@ export function innerJourney(node: GuardContext): Journey {
     const held = arrived.body.length;
     const admitted =
       arrived.again || bodies.fits(consumer, held)
-        ? tryAdmit(node, arrived)
+        ? tryAdmit(node, arrived, replays)
         : new SallyportError('OVERLOADED', `${consumer} has its share of bytes in memory`);
+    if (!(admitted instanceof SallyportError) && header.credential !== undefined) {
+      lastUse.note({ consumer, credential: header.credential, atMs: receivedAtMs });
+    }
     // A copy: a body is a piece of its package, and would keep all of it in memory.
     const alone = { ...arrived, body: Buffer.from(arrived.body) };
     const released = { id, flow, consumer, deadlineMs, receivedAtMs, state: 'RELEASED' } as const;
     return {
       open: true,
       ...(!arrived.again && {
-        record: (tx) =>
-          tx.recordMessage({ ...released, lane: place.lane, sequence: place.sequence }),
+        record: (tx) => {
+          tx.recordMessage({ ...released, lane: place.lane, sequence: place.sequence });
+          if (!(admitted instanceof SallyportError) && admitted.use) {
+            tx.recordSignatureUse(admitted.use);
+          }
+        },
       }),
       after: () => {
         serving += 1;
@@ -81,7 +93,7 @@ export function innerJourney(node: GuardContext): Journey {
   };
 
   return {
-    handlers: policies.handlers,
+    handlers: { ...policies.handlers, ...tokenHandlers(node) },
     take(arrived) {
       const { header } = arrived;
       switch (header.type) {
@@ -93,7 +105,12 @@ export function innerJourney(node: GuardContext): Journey {
           throw new SallyportError('PACKAGE_MESSAGE', `expected no ${header.type} from outside`);
       }
     },
-    tick() {},
+    tick(nowMs) {
+      replays.sweep(nowMs);
+      const uses = lastUse.due(nowMs);
+      if (uses.length === 0) return;
+      void node.store.later((tx) => uses.forEach(tx.recordCredentialUse)).catch(() => {});
+    },
     announce() {},
     status: () => ({ serving, waitingForTurn: turns.waiting }),
   };
@@ -112,6 +129,8 @@ async function serve(
   let turn: Turn | undefined;
   try {
     if (admitted instanceof SallyportError) throw admitted;
+    // Before the service is called: an answer that cannot be masked would leave its effect in doubt.
+    if (admitted.decision.compiled.keyed) await node.maskKeys.open();
     turn = await turns.take(consumer, admitted.decision.upstream.targets);
     const startedMs = performance.now();
     const answer = await callUpstream(node, arrived.header, admitted);
@@ -179,6 +198,7 @@ async function respond(
         awaitsReceipt: true,
         record(tx) {
           tx.finishMessage(request.id, state, node.now(), refusal?.code);
+          node.maskKeys.drain(tx);
           node.finish(tx, place, request.id);
         },
       });

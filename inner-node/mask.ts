@@ -2,10 +2,18 @@
 
 import { named } from '@sallyport/shared/content/headers.ts';
 import { jsonType } from '@sallyport/shared/content/media.ts';
-import { maskResponse } from '@sallyport/shared/masking/response.ts';
+import { SallyportError } from '@sallyport/shared/errors.ts';
+import { foundIn, hitsOf } from '@sallyport/shared/masking/net.ts';
+import { type MaskedAnswer, maskResponse } from '@sallyport/shared/masking/response.ts';
 import type { Decision } from '@sallyport/shared/policy/decide.ts';
 import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import type { UpstreamAnswer } from './call.ts';
+
+interface About {
+  readonly exchangeId: string;
+  readonly consumer: string;
+  readonly flow: string;
+}
 
 /** What may leave, as a response message carries it. */
 export interface Released {
@@ -16,15 +24,19 @@ export interface Released {
   readonly body: Buffer;
 }
 
-/** Errors: RESPONSE_REFUSED. */
+/**
+ * What the second net finds, or is refused for, is also an event of its own: the owner of the data reads
+ * it. Errors: RESPONSE_REFUSED, MASK_KEYS_MISSING.
+ */
 export function maskAnswer(
   node: GuardContext,
-  about: { exchangeId: string; consumer: string; flow: string },
+  about: About,
   decision: Decision,
   answer: UpstreamAnswer,
 ): Released {
   const startedMs = performance.now();
-  const { body, rules } = maskResponse(decision, answer);
+  const { body, rules } = masked(node, about, decision, answer);
+  tellOwner(node, about, foundIn(rules));
   node.audit.append({
     event: 'mask',
     atMs: node.now(),
@@ -41,4 +53,27 @@ export function maskAnswer(
     masked: rules,
     body,
   };
+}
+
+function masked(
+  node: GuardContext,
+  about: About,
+  decision: Decision,
+  answer: UpstreamAnswer,
+): MaskedAnswer {
+  try {
+    return maskResponse(decision, answer);
+  } catch (thrown) {
+    if (thrown instanceof SallyportError) tellOwner(node, about, hitsOf(thrown));
+    throw thrown;
+  }
+}
+
+function tellOwner(
+  node: GuardContext,
+  about: About,
+  rules: Readonly<Record<string, number>> | undefined,
+): void {
+  if (rules !== undefined)
+    node.audit.append({ event: 'detect', atMs: node.now(), ...about, rules });
 }

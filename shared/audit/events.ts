@@ -23,6 +23,7 @@ export const auditEvents = {
   open: 'a package was verified and opened',
   call: 'an upstream was called and answered',
   mask: 'an answer was masked before it was sealed',
+  detect: 'personal data was found where no rule of the policy expects it',
   release: 'an answer was released to its consumer',
   deliver: 'a consumer was given the answer',
   // what lanes do
@@ -36,6 +37,7 @@ export const auditEvents = {
   'in-doubt': 'it is not known whether a request took effect',
   // policy
   'policy-apply': 'a policy bundle came into force',
+  'token-reverse': 'an operator turned a token back into its value',
 } as const satisfies Record<string, string>;
 
 export type AuditEventName = keyof typeof auditEvents;

@@ -4,12 +4,23 @@ import type { FieldMask, MaskTree, WalkRules } from '../content/place.ts';
 import { compileRewrite, type Rewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
 import { SallyportError } from '../errors.ts';
-import { compileMask, type Mask } from './transforms.ts';
+import type { Recipient } from './keyed.ts';
+import type { Mask } from './mask.ts';
+import { castNet } from './net.ts';
+import type { Detect } from './net-rule.ts';
+import { compileMask } from './transforms.ts';
 
 /** `release` masks what leaves the inner domain; `verify` checks on the far side that it did. */
 export interface ResponseRewrites {
   readonly release: Rewrite;
   readonly verify: Rewrite;
+}
+
+export interface ResponseOptions {
+  /** Whose keys the keyed masks use; needed to release, not to verify. */
+  readonly recipient?: Recipient | undefined;
+  /** What the second net does; absent: it masks. */
+  readonly detect?: Detect | undefined;
 }
 
 /**
@@ -19,11 +30,13 @@ export function compileResponse(
   schema: Schema,
   fields: readonly string[],
   masks: readonly Mask[],
+  options: ResponseOptions = {},
 ): ResponseRewrites {
-  const rules = responseRules(schema, fields, masks);
+  const rules = responseRules(schema, fields, masks, options.recipient);
+  const net = castNet(rules, options.detect);
   return {
-    release: compileRewrite({ ...rules, mode: 'release' }),
-    verify: compileRewrite({ ...rules, mode: 'verify' }),
+    release: net.counted(compileRewrite({ ...rules, masks: net.release, mode: 'release' })),
+    verify: compileRewrite({ ...rules, masks: net.verify, mode: 'verify' }),
   };
 }
 
@@ -32,11 +45,14 @@ export function responseRules(
   schema: Schema,
   fields: readonly string[],
   masks: readonly Mask[],
+  recipient?: Recipient,
 ): Omit<WalkRules, 'mode'> {
   return {
     schema,
     fields: fieldTree(fields.map(fieldOf)),
-    masks: maskTree(masks.map((mask) => ({ path: fieldOf(mask.field), mask: compileMask(mask) }))),
+    masks: maskTree(
+      masks.map((mask) => ({ path: fieldOf(mask.field), mask: compileMask(mask, recipient) })),
+    ),
     code: 'RESPONSE_REFUSED',
   };
 }

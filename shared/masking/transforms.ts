@@ -11,6 +11,7 @@ import { bareText, plainText } from './normalise.ts';
 import { bucketLabels, bucketOf, dateTo, isDateTo, numberOf, roundTo } from './numbers.ts';
 import { regexMask } from './regex.ts';
 import { noSecrets } from './secrets.ts';
+import { compoundSurnames } from './surnames.ts';
 import { addressMask, hidden, isMaskedPlate, plate } from './text.ts';
 
 export type { Mask } from './mask.ts';
@@ -37,7 +38,7 @@ export function compileMask(mask: Mask, recipient: Recipient = nobody): FieldMas
       return textMask(
         id,
         (text) => surname(plainText(text)),
-        (text) => /^\p{Script=Han}{1,2}\*{1,4}$/u.test(text),
+        (text) => maskedName.test(text),
       );
     case 'email':
       return textMask(
@@ -136,20 +137,16 @@ function keep(text: string, first: number, last: number, char: string): string {
 }
 
 const hanName = /^\p{Script=Han}{2,5}$/u;
-const compoundSurnames = new Set(
-  `欧阳 太史 端木 上官 司马 东方 独孤 南宫 万俟 闻人 夏侯 诸葛 尉迟 公羊 赫连 澹台
-  皇甫 宗政 濮阳 公冶 太叔 申屠 公孙 慕容 仲孙 钟离 长孙 宇文 司徒 鲜于 司空 闾丘
-  子车 亓官 司寇 巫马 公西 颛孙 壤驷 公良 漆雕 乐正 宰父 谷梁 拓跋 夹谷 轩辕 令狐
-  段干 百里 呼延 东郭 南门 羊舌 微生 梁丘 左丘 东门 西门 第五`.split(/\s+/),
-);
-
+/** One unit each. */
+const commonHan = /^[\u4e00-\u9fff]*$/;
+const maskedName = /^\p{Script=Han}{1,2}\*{1,4}$/u;
 /** The family name of a name in Han characters stays: 张三 → 张*, 欧阳娜娜 → 欧阳**. */
 function surname(text: string): string {
   if (!hanName.test(text)) return hidden;
-  const characters = [...text];
-  const compound = characters.length > 2 && compoundSurnames.has(characters.slice(0, 2).join(''));
-  const kept = compound ? 2 : 1;
-  return characters.slice(0, kept).join('') + '*'.repeat(characters.length - kept);
+  const { length } = commonHan.test(text) ? text : [...text];
+  const isCompound = length > 2 && compoundSurnames.has(text.slice(0, 2));
+  const kept = isCompound ? text.slice(0, 2) : String.fromCodePoint(text.codePointAt(0) ?? 0);
+  return kept + '*'.repeat(length - (isCompound ? 2 : 1));
 }
 
 const plainEmail = /^([A-Za-z0-9][\w.+%-]{0,63})@((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,63})$/;

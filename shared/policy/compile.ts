@@ -7,8 +7,11 @@ import { compileRewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { Recipient } from '../masking/keyed.ts';
+import { isKeyed } from '../masking/mask.ts';
 import type { ReleasePlan } from '../masking/response.ts';
 import { compileResponse } from '../masking/rules.ts';
+import { noSecrets, type SecretsOf } from '../masking/secrets.ts';
 import { hashKeyObject } from './credentials.ts';
 import type { Grant, KeyRecord, Policy, Route, Service } from './model.ts';
 import { compileRoutes, type RouteTable } from './routes.ts';
@@ -32,6 +35,8 @@ export interface CompiledRoute {
   readonly route: Route;
   readonly params: PairsCheck;
   readonly query: PairsCheck;
+  /** A mask of it needs the keys of its recipient. */
+  readonly keyed: boolean;
   /** Checks a body and writes it anew. Undefined where the route takes none. */
   readonly body: ((body: Uint8Array) => Buffer) | undefined;
 }
@@ -48,9 +53,19 @@ export interface CompiledKey {
 
 /**
  * Compiles once per bundle. The policy comes from checkPolicy or decodeBundle. Errors:
- * POLICY_INVALID.
+ * POLICY_INVALID. `secretsOf`: the keys of recipients, for the node that masks.
  */
-export function compilePolicy(policy: Policy, version = 0): CompiledPolicy {
+export function compilePolicy(
+  policy: Policy,
+  version = 0,
+  secretsOf: SecretsOf = noSecrets,
+): CompiledPolicy {
+  const recipients = new Map(
+    policy.consumers.map(({ name, encryptionKey }): [string, Recipient] => [
+      name,
+      { name, encryptionKey, secrets: secretsOf(name) },
+    ]),
+  );
   const compiled = policy.services.flatMap((service) =>
     service.routes.map((route) => compileRoute(service, route)),
   );
@@ -66,7 +81,7 @@ export function compilePolicy(policy: Policy, version = 0): CompiledPolicy {
     grants: new Map(
       policy.grants.map((grant) => [
         grantKey(grant.consumer, grant.flow),
-        { grant, plan: planOf(grant, byFlow.get(grant.flow)) },
+        { grant, plan: planOf(grant, byFlow.get(grant.flow), recipients.get(grant.consumer)) },
       ]),
     ),
     keys: new Map(
@@ -107,6 +122,7 @@ function compileRoute(service: Service, route: Route): CompiledRoute {
     route,
     params: compilePairs(params),
     query: compilePairs(query),
+    keyed: route.response.masks.some(isKeyed),
     body: body === undefined ? undefined : compileBody(body),
   };
 }
@@ -119,14 +135,18 @@ function compileBody(schema: Schema): (body: Uint8Array) => Buffer {
   return (body) => rewrite(body, limits.edgeBodyBytesMax).body ?? Buffer.alloc(0);
 }
 
-function planOf(grant: Grant, route: Route | undefined): ReleasePlan {
+function planOf(
+  grant: Grant,
+  route: Route | undefined,
+  recipient: Recipient | undefined,
+): ReleasePlan {
   if (route === undefined) {
     throw new SallyportError('POLICY_INVALID', `expected a route ${grant.flow}, got none`);
   }
-  const { statuses, headers, schema, masks } = route.response;
+  const { statuses, headers, schema, masks, detect } = route.response;
   const walks =
     schema === undefined
       ? { release: undefined, verify: undefined }
-      : compileResponse(schema, grant.fields, masks);
+      : compileResponse(schema, grant.fields, masks, { recipient, detect });
   return { statuses, responseHeaders: headers, ...walks };
 }

@@ -5,7 +5,10 @@
  * handed over in one turn of the event loop becomes durable in one commit (fsync) before any promise
  * resolves. A work that throws undoes itself alone. Errors: STORE_FAILED, STORE_FULL, STORE_DAMAGED.
  */
+import type { CredentialUse } from '../accounts/last-use.ts';
+import type { RecordedUse } from '../accounts/replays.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { VaultRow } from '../masking/vault.ts';
 
 export interface Store {
   write(work: (tx: StoreWrites) => void): Promise<void>;
@@ -37,8 +40,18 @@ export interface Store {
   recentExchanges(count: number): Exchange[];
   /** Newest first, both directions: what `status` and the demo show. */
   counts(): StoreCounts;
+  /** Uses of signatures that can be shown again after `nowMs`. */
+  signatureUses(nowMs: number): RecordedUse[];
+  /** When each credential was used last. */
+  credentialUses(): CredentialUse[];
   policyBundle(): StoredPolicy | undefined;
   policyHistory(): StoredPolicy[];
+  /** The master key of masks, wrapped by the HSM; undefined as long as none was made. */
+  maskKey(): Uint8Array | undefined;
+  /** The token of a value, by its keyed hash. */
+  tokenOf(consumer: string, lookup: Uint8Array): string | undefined;
+  /** The value of a token, encrypted as it was put. */
+  sealedValue(consumer: string, token: string): Uint8Array | undefined;
   auditHead(): AuditHead;
   /** Blocks in order, from `from` inclusive, at most `count`. */
   auditBlocks(from: number, count: number): AuditBlock[];
@@ -85,8 +98,15 @@ export interface StoreWrites {
   /** Where no message of the package is unfinished any more: it is finished, its bytes go. */
   finishInbound(lane: string, sequence: number): void;
 
+  /** In the commit of the exchange that it is used for. */
+  recordSignatureUse(use: RecordedUse): void;
+  recordCredentialUse(use: CredentialUse): void;
   appendAudit(block: AuditBlock): void;
   putPolicy(policy: StoredPolicy): void;
+  /** Once in the life of a store: what it wraps cannot be made again. STORE_FAILED: there is one. */
+  putMaskKey(wrapped: Uint8Array): void;
+  /** Keeps a token; one that this value has already stays as it is. */
+  putToken(row: VaultRow): void;
   /** Changes one small row, so that the commit around it has to reach the disk. */
   proveWritable(atMs: number): void;
 }

@@ -17,10 +17,13 @@ function planOf(
   document: unknown,
   fields: readonly string[],
   masks: readonly Mask[] = [],
+  open: readonly string[] = [],
 ): ReleasePlan {
   const { schema, faults } = readSchema(document);
   assert.ok(schema, JSON.stringify(faults));
-  return { statuses: [200, 204], responseHeaders: [], ...compileResponse(schema, fields, masks) };
+  const detect = { hit: 'mask', open } as const;
+  const rewrites = compileResponse(schema, fields, masks, { detect });
+  return { statuses: [200, 204], responseHeaders: [], ...rewrites };
 }
 
 const answer = (value: unknown, status = 200, contentType = 'application/json') => ({
@@ -57,7 +60,7 @@ function release(plan: ReleasePlan, value: unknown) {
 }
 
 test('only granted fields leave, and what was left out is counted', () => {
-  const plan = planOf(person, ['$.name', '$.address.district']);
+  const plan = planOf(person, ['$.name', '$.address.district'], [], ['$.name']);
   const value = {
     id: 1,
     name: '张三',

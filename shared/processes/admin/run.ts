@@ -21,6 +21,7 @@ const guardVerbs = [
   'policy-history',
   'audit-blocks',
   'exchanges',
+  'token-reverse',
 ] as const;
 
 /** Errors: ADDRESS_IN_USE, CONFIG_INVALID (an address that is not of this machine), IPC_LOST. */

@@ -7,6 +7,7 @@ import type { CompiledPolicy } from '../../policy/compile.ts';
 import type { Role, Signer } from '../../ports.ts';
 import type { OutPackage, Store, StoreWrites } from '../../store/port.ts';
 import type { Answer, Handlers } from '../ipc/peer.ts';
+import type { MaskKeys } from './mask-keys.ts';
 import type { SparingRecord } from './sparing.ts';
 
 export interface NodeIdentity {
@@ -61,6 +62,8 @@ export interface GuardContext {
   readonly refusals: SparingRecord;
   /** Commits the audit events that wait, soon. */
   readonly flushAudit: () => void;
+  /** Keys and tokens of masks; only the inner node opens them. */
+  readonly maskKeys: MaskKeys;
   readonly policy: () => PolicyInForce | undefined;
   /** Puts a policy into force, where it is newer. */
   readonly obey: (policy: PolicyInForce) => void;

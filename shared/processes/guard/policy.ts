@@ -1,6 +1,7 @@
 /** A signed policy bundle: CMS SignedData by the inner node's signing key over canonical JSON. */
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
+import { noSecrets, type SecretsOf } from '../../masking/secrets.ts';
 import { verifySigned } from '../../package/cms-signed.ts';
 import { type Bundle, decodeBundle } from '../../policy/bundle.ts';
 import { compilePolicy } from '../../policy/compile.ts';
@@ -25,18 +26,24 @@ export function readBundle(
   return bundle;
 }
 
-/** A policy ready to decide: whoever stores one compiles it first. Errors: POLICY_INVALID. */
+/**
+ * A policy ready to decide: whoever stores one compiles it first. `secretsOf`: for the node that masks.
+ * Errors: POLICY_INVALID.
+ */
 export function enforceable(
   { policy, version }: Pick<Bundle, 'policy' | 'version'>,
   appliedAtMs: number,
+  secretsOf: SecretsOf = noSecrets,
 ): PolicyInForce {
-  return { compiled: compilePolicy(policy, version), version, appliedAtMs };
+  return { compiled: compilePolicy(policy, version, secretsOf), version, appliedAtMs };
 }
 
 /** The stored bundle, verified again and compiled. */
 export function enforce(
   stored: StoredPolicy,
   issuer: { nodeId: string; signCertificate: Buffer },
+  secretsOf: SecretsOf,
 ): PolicyInForce {
-  return enforceable(readBundle(Buffer.from(stored.bundle), issuer), stored.appliedAtMs);
+  const bundle = readBundle(Buffer.from(stored.bundle), issuer);
+  return enforceable(bundle, stored.appliedAtMs, secretsOf);
 }

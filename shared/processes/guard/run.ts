@@ -23,6 +23,7 @@ import type {
   PolicyInForce,
 } from './context.ts';
 import { type Doors, openDoors } from './doors.ts';
+import { createMaskKeys } from './mask-keys.ts';
 import { patientSigner } from './patience.ts';
 import { enforce } from './policy.ts';
 import { createReceiving } from './receiving.ts';
@@ -84,8 +85,9 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     policy = newer;
     log.info({ version: policy.version }, 'policy in force');
   };
+  const maskKeys = createMaskKeys({ self, store, signer });
   const stored = store.policyBundle();
-  if (stored) obey(enforce(stored, issuer));
+  if (stored) obey(enforce(stored, issuer, maskKeys.secretsOf));
 
   const tellMover = (verb: string, names: string[]): void => doors?.tellMover(verb, names);
   const sending = await createSending({
@@ -150,6 +152,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const node: GuardContext = {
     ...{ self, peer, store, audit, signer, log, sending, now, steady, flushAudit, refusals, obey },
     stopping: stopping.signal,
+    maskKeys,
     policy: () => policy,
     askEdge: (verb, head, body, timeoutMs) => {
       if (doors) return doors.askEdge(verb, head, body, timeoutMs);

@@ -10,6 +10,7 @@ import Database from 'better-sqlite3';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Store, StoreWrites } from '../port.ts';
+import { accountRecords } from './accounts.ts';
 import { createCommits } from './commits.ts';
 import { exchanges } from './exchanges.ts';
 import { damaged, type OnDamage, storeFault } from './fault.ts';
@@ -18,6 +19,7 @@ import { outbound } from './outbound.ts';
 import { records } from './records.ts';
 import { applicationId, migrations, vitalTables } from './schema.ts';
 import { createStatements } from './statements.ts';
+import { tokens } from './tokens.ts';
 import { isLogWhole } from './wal.ts';
 
 /**
@@ -136,16 +138,21 @@ function storeOn(db: Database.Database, onDamage: OnDamage): Store {
   const leaving = outbound(sql);
   const arriving = inbound(sql);
   const kept = records(sql);
+  const accounts = accountRecords(sql);
+  const vault = tokens(sql);
   const writes: StoreWrites = {
     ...calls.writes,
     ...leaving.writes,
     ...arriving.writes,
     ...kept.writes,
+    ...accounts.writes,
+    ...vault.writes,
     forget(beforeMs, count, kept = answersKept) {
       calls.forget(beforeMs, count, kept);
       // A package stays as long as an exchange takes its state from it.
       leaving.forget(Math.min(beforeMs, calls.oldestWaitingMs()), count);
       arriving.forget(beforeMs, count);
+      accounts.forget(beforeMs, count);
     },
   };
   const commits = createCommits(db, writes, calls.pending, onDamage);
@@ -154,6 +161,8 @@ function storeOn(db: Database.Database, onDamage: OnDamage): Store {
     ...leaving.reads,
     ...arriving.reads,
     ...kept.reads,
+    ...accounts.reads,
+    ...vault.reads,
     write: commits.write,
     later: commits.later,
     counts: () => ({

@@ -65,10 +65,35 @@ export const migrations: readonly string[] = [
   CREATE TABLE proof (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
   `,
   'ALTER TABLE ended_exchanges ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;',
+  `
+  CREATE TABLE mask_key (
+    one INTEGER PRIMARY KEY CHECK (one = 1), wrapped BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE token (
+    consumer TEXT, lookup BLOB, token TEXT NOT NULL, sealed BLOB NOT NULL,
+    PRIMARY KEY (consumer, lookup)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX token_value ON token (consumer, token);
+  `,
+  `
+  CREATE TABLE signature_use (
+    key TEXT PRIMARY KEY, id TEXT NOT NULL, consumer TEXT NOT NULL, until_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX signature_use_time ON signature_use (until_at);
+  CREATE TABLE credential_use (
+    consumer TEXT, credential TEXT, at INTEGER NOT NULL, PRIMARY KEY (consumer, credential)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** "SLYP": tells a store of ours from any other SQLite file. */
 export const applicationId = 0x534c5950;
 
 /** Small tables that must be whole for the node to know its place; checked whatever the file's size. */
-export const vitalTables: readonly string[] = ['out_lane', 'in_lane', 'policy', 'ended_exchanges'];
+export const vitalTables: readonly string[] = [
+  'out_lane',
+  'in_lane',
+  'policy',
+  'ended_exchanges',
+  'mask_key',
+];

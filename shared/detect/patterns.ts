@@ -1,0 +1,85 @@
+/** Detectors that look for a form rather than for a checked number. */
+import { isSurname } from '../masking/surnames.ts';
+import { plateProvinces } from '../masking/text.ts';
+import { isIpv4, isIpv6 } from './checks.ts';
+
+const secret =
+  /-----BEGIN [A-Z ]{0,30}PRIVATE KEY|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}|\b(?:AKIA|ASIA|LTAI|AKID)[0-9A-Za-z]{12,}|\bgh[pousr]_[0-9A-Za-z]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{18,}|\bxox[abprs]-[\w-]{10,}|\bsk-[\w-]{20,}|\bsp_[0-9a-f]{12}_[\w-]{20,}|\bAIza[\w-]{35}|\b[Bb]earer [\w.~+/-]{16,}|:\/\/[^\s:/@]{1,64}:[^\s:/@]{3,64}@|(?:passw(?:or)?d|passwd|pwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|密码|口令|密钥)["' ]{0,2}(?:[:=]|是|为)["' ]{0,2}[^\s"',;。，；]{6,}/i;
+
+/** Keys, tokens and passwords, by their forms or by the word before them. */
+export const hasSecret = (text: string): boolean => secret.test(text);
+
+const localEnd = /[A-Za-z0-9._%+-]{1,64}$/;
+const domainStart = /^(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}/;
+
+/** An e-mail address, also with spaces around its signs, or with (at) and [dot]. */
+export function hasEmail(text: string): boolean {
+  const plain = text
+    .replace(/ ?[[({<] ?(?:at|@) ?[\])}>] ?/gi, '@')
+    .replace(/ ?[[({<] ?(?:dot|\.) ?[\])}>] ?/gi, '.')
+    .replace(/ {0,2}@ {0,2}/g, '@');
+  for (let at = plain.indexOf('@'); at !== -1; at = plain.indexOf('@', at + 1)) {
+    const after = plain.slice(at + 1, at + 255);
+    const isDomain = domainStart.test(after) || domainStart.test(after.replace(/ ?\. ?/g, '.'));
+    if (isDomain && localEnd.test(plain.slice(Math.max(0, at - 64), at))) return true;
+  }
+  return false;
+}
+
+const plate = new RegExp(
+  `[${plateProvinces}][ -]?[A-HJ-Z](?:[ .-]{0,2}[A-HJ-NP-Z0-9]){4,5}[ .-]{0,2}[A-HJ-NP-Z0-9警学挂港澳领](?![A-Z0-9])`,
+  'giu',
+);
+
+/** A plate of the mainland: province, office, five or six characters with two digits among them. */
+export function hasPlate(text: string): boolean {
+  return (text.match(plate) ?? []).some((one) => (one.match(/[0-9]/g)?.length ?? 0) >= 2);
+}
+
+const ipv4 = /(?<![\w.])\d{1,3}(?: ?\. ?\d{1,3}){3}(?![\w.]*\w)/g;
+const ipv6 = /(?<![\w:])[0-9A-Fa-f:]{6,39}(?![\w:])/g;
+const isVersion = /(?:version|ver|release|build|firmware|版本|固件|\bv)[ :=]{0,3}$/i;
+
+export function hasIp(text: string): boolean {
+  for (const match of text.matchAll(ipv4)) {
+    const before = text.slice(Math.max(0, match.index - 12), match.index);
+    if (isIpv4(match[0].replaceAll(' ', '')) && !isVersion.test(before)) return true;
+  }
+  return (text.match(ipv6) ?? []).some((one) => one.split(':').length > 3 && isIpv6(one));
+}
+
+const passport =
+  /(?<![0-9A-Z])(?:[EGDSPK][ -]?\d{8}|E[A-HJ-NP-Z][ -]?\d{7}|[DSPK][ED]?\d{7}|1[45]\d{7})(?![0-9A-Z])/i;
+const foreignPassport = /^[A-Z]{0,2}\d{6,9}$/i;
+
+/** A passport number: where the field or a word before it says so. */
+export function hasPassport(text: string, isNamedField: boolean): boolean {
+  if (isNamedField && foreignPassport.test(text.replace(/[ -]/g, ''))) return true;
+  return (isNamedField || /护照|passport/i.test(text)) && passport.test(text);
+}
+
+const permit =
+  /(?<![0-9A-Z])(?:[CWLT][A-Z]?[ -]?\d{7,8}|[HM][ -]?\d{8}(?:\d{2})?|\d{8}(?:\d{2})?(?:\([A-Z]\))?|[A-Z]{3}\d{12})(?![0-9A-Z])/i;
+
+/** Travel permits of Hong Kong, Macao and Taiwan, residence of foreigners: where a word says so. */
+export function hasPermit(text: string, isNamedField: boolean): boolean {
+  return (isNamedField || /通行证|回乡证|台胞证|居留|permit/i.test(text)) && permit.test(text);
+}
+
+const addressPart =
+  /(?:路|街|巷|弄|道|胡同|村|里|园|苑|小区|大厦|广场).{0,16}\d|\d+ ?(?:号|弄|室|栋|幢|单元|组|楼)|[号室栋幢][ -]?\d/u;
+const westernAddress =
+  /\b\d{1,5} [A-Z][a-z]+ (?:[A-Z][a-z]+ )?(?:St|Street|Rd|Road|Ave|Avenue|Lane|Ln|Blvd)\b/;
+
+/** A place where somebody lives, below the district; only asked of fields that are named so. */
+export const isAddress = (text: string): boolean =>
+  (/\p{Script=Han}/u.test(text) && addressPart.test(text)) || westernAddress.test(text);
+
+/** The name of a person; only asked of fields that are named so. */
+export function isPersonName(text: string): boolean {
+  const bare = text.replace(/ /g, '');
+  if (/^\p{Script=Han}{2,4}$/u.test(bare)) return isSurname(bare);
+  if (/^\p{Script=Han}{1,8}[-.]\p{Script=Han}{1,8}(?:[-.]\p{Script=Han}{1,8})?$/u.test(bare))
+    return true;
+  return /^[A-Z][a-z]{1,20}(?:[ -][A-Z][a-z]{0,20}\.?){1,3}$/.test(text.trim());
+}

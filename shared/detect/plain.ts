@@ -1,0 +1,50 @@
+/**
+ * One spelling for a text before detectors look at it: full-width, mathematical and foreign digits
+ * become plain, zero-width and control characters go, odd dashes and spaces become the plain ones,
+ * runs of Han numerals become digits, letters that look like Latin ones become these.
+ */
+const hanDigits = '〇零○一壹幺二贰三叁四肆五伍六陆七柒八捌九玖';
+const hanValues = '0001112233445566778899';
+/** One alone may be a word: 一号楼. */
+const hanRun = new RegExp(`[${hanDigits}]{3,}`, 'gu');
+const lookAlikes: Readonly<Record<string, string>> = {
+  О: 'O',
+  о: 'o',
+  Ο: 'O',
+  ο: 'o',
+  Х: 'X',
+  х: 'x',
+  Χ: 'X',
+  '×': 'X',
+  '✕': 'X',
+  '。': '.',
+};
+
+export function spacedText(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
+  return text
+    .normalize('NFKC')
+    .replace(
+      /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Variation_Selector}\p{Mn}\u115f\u1160\u3164\uffa0]/gu,
+      goes,
+    )
+    .replace(/\p{Nd}/gu, digitOf)
+    .replace(/[\p{Pd}\u2212\u00b7\u2022\u2027\u30fb\u30fc]/gu, '-')
+    .replace(/\p{Z}/gu, ' ')
+    .replace(/[ОоΟοХхΧ×✕。]/gu, (one) => lookAlikes[one] ?? one)
+    .replace(hanRun, (run) =>
+      Array.from(run, (one) => hanValues.charAt(hanDigits.indexOf(one))).join(''),
+    );
+}
+
+/** A line's end or a tab parts two texts; what has no width parts nothing. */
+const goes = (one: string): string => (/[\t\n\r\v\f]/.test(one) ? ' ' : '');
+
+/** Every script's decimal digits stand in a row of ten: as many as stand before it is its value. */
+function digitOf(one: string): string {
+  const code = one.codePointAt(0) ?? 0;
+  if (code < 0x80) return one;
+  let value = 0;
+  while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value += 1;
+  return String(value);
+}

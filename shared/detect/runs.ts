@@ -1,0 +1,70 @@
+/**
+ * Numbers in a text, however they are spaced: `138 0013 8000`, `1-3-8-…`, `(010) 8888-8888`. Each token
+ * of digits begins runs of itself and its neighbours, as long as nothing but a little space, dashes
+ * and brackets stand between them.
+ */
+interface Token {
+  readonly digits: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+const token = /[0-9]+/g;
+const gap = /^[ \-_/()+]{1,3}$/;
+const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
+const longest = 19;
+/** In a longer string of letters and digits, such as a digest, a number is there by chance. */
+const mixedMax = 20;
+
+/** Calls `found` with every run of at most 19 digits, `X` behind 17 of them included. */
+export function someRun(spaced: string, found: (digits: string) => boolean): boolean {
+  const text = spaced.includes('.') ? spaced.replace(dotted, '$1-$2-$3') : spaced;
+  const tokens: Token[] = [];
+  token.lastIndex = 0;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const start = match.index;
+    tokens.push({ digits: match[0], start, end: start + match[0].length });
+  }
+  for (let from = 0; from < tokens.length; from += 1) {
+    const first = tokens[from];
+    if (first === undefined || isInWord(text, first.start, first.end)) continue;
+    let run = '';
+    for (let to = from; to < tokens.length; to += 1) {
+      const next = tokens[to];
+      if (next === undefined || run.length + next.digits.length > longest) break;
+      const before = tokens[to - 1];
+      if (to > from && before && !gap.test(text.slice(before.end, next.start))) break;
+      run += next.digits;
+      if (found(run)) return true;
+      if (
+        run.length === 17 &&
+        /^[ -]{0,2}[Xx](?![0-9A-Za-z])/.test(text.slice(next.end, next.end + 4))
+      )
+        if (found(`${run}X`)) return true;
+    }
+  }
+  return false;
+}
+
+function isInWord(text: string, start: number, end: number): boolean {
+  if (!isLetter(text, start - 1) && !isLetter(text, end)) return false;
+  let from = start;
+  let to = end;
+  while (to - from <= mixedMax && isAlphanumeric(text, from - 1)) from -= 1;
+  while (to - from <= mixedMax && isAlphanumeric(text, to)) to += 1;
+  return to - from > mixedMax;
+}
+
+const isLetter = (text: string, at: number): boolean => /[A-Za-z]/.test(text.charAt(at));
+const isAlphanumeric = (text: string, at: number): boolean => /[0-9A-Za-z]/.test(text.charAt(at));
+
+const mixed = /[0-9OoQlIi|]{11,19}X?/g;
+
+/** Numbers in which letters stand for the digits that they look like: l38OO138OOO. */
+export function lookAlikeRuns(text: string): string[] {
+  return (text.match(mixed) ?? []).flatMap((run) => {
+    const digits = run.replace(/[OoQ]/g, '0').replace(/[lIi|]/g, '1');
+    const kept = run.replace(/[^0-9]/g, '').length;
+    return digits !== run && kept * 3 >= run.length ? [digits] : [];
+  });
+}

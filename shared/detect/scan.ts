@@ -1,0 +1,102 @@
+/**
+ * The detectors over one value. A cheap look at each character decides whether any of them could find
+ * something; only then the text is put into one spelling and looked at.
+ *
+ *   value ▶ what is it made of? ─ nothing personal can be ─▶ undefined
+ *                └▶ one spelling ▶ secret, numbers, e-mail, plate, … ▶ the first kind that fits
+ */
+import { compileCards } from './bank-cards.ts';
+import { isCreditCode, isLandline, isMobile, isOldResidentId, isResidentId } from './checks.ts';
+import { isNamed, type Kind } from './kinds.ts';
+import { look, marks } from './look.ts';
+import {
+  hasEmail,
+  hasIp,
+  hasPassport,
+  hasPermit,
+  hasPlate,
+  hasSecret,
+  isAddress,
+  isPersonName,
+} from './patterns.ts';
+import { spacedText } from './plain.ts';
+import { lookAlikeRuns, someRun } from './runs.ts';
+
+/** The kind of personal data that a value holds; undefined where none is known. */
+export type Scan = (value: string | number) => Kind | undefined;
+
+export interface ScanOptions {
+  /** Numbers that cards of the owner begin with, besides the public ones. */
+  readonly bankCardPrefixes?: readonly string[];
+}
+
+/** Compiles for the values of one field, whose name tells what some of them are. */
+export function compileScan(fieldName: string, options: ScanOptions = {}): Scan {
+  const named = (kind: Kind): boolean => isNamed(kind, fieldName);
+  const isCard = cardsOf(options.bankCardPrefixes);
+  const is = {
+    secret: named('secret'),
+    id: named('resident-id'),
+    passport: named('passport'),
+    permit: named('permit'),
+    address: named('address'),
+    name: named('name'),
+  };
+  const anyNamed = Object.values(is).includes(true);
+
+  const ofNumber = (digits: string, text: string): Kind | undefined => {
+    if (digits.length < 10) return undefined;
+    if (digits.length === 18 && isResidentId(digits)) return 'resident-id';
+    if (digits.length === 15 && isOldResidentId(digits) && (is.id || /身份证/.test(text)))
+      return 'resident-id';
+    if (isCard(digits)) return 'bank-card';
+    if (isMobile(digits)) return 'mobile';
+    return isLandline(digits) ? 'landline' : undefined;
+  };
+
+  return (value) => {
+    if (typeof value === 'number') {
+      return value >= 1e10 && Number.isSafeInteger(value) ? ofNumber(String(value), '') : undefined;
+    }
+    const seen = look(value);
+    if (seen === 0 && !anyNamed) return undefined;
+    const text = seen & marks.odd || anyNamed ? spacedText(value) : value;
+    if ((seen & marks.long && hasSecret(text)) || (is.secret && /^\S{6,}$/.test(text)))
+      return 'secret';
+    let kind: Kind | undefined;
+    if (seen & marks.digits) {
+      const found = (digits: string): boolean => {
+        kind = ofNumber(digits, text);
+        return kind !== undefined;
+      };
+      if (someRun(text, found) || lookAlikeRuns(text).some(found)) return kind;
+      if (hasCreditCode(text)) return 'credit-code';
+    }
+    if (seen & marks.at && hasEmail(text)) return 'email';
+    if (seen & marks.plate && hasPlate(text)) return 'plate';
+    if (hasPassport(text, is.passport)) return 'passport';
+    if (hasPermit(text, is.permit)) return 'permit';
+    if (seen & marks.dots && hasIp(text)) return 'ip';
+    if (is.address && isAddress(text)) return 'address';
+    return is.name && isPersonName(text) ? 'name' : undefined;
+  };
+}
+
+const code = /[0-9A-Za-z](?:[ -]{0,2}[0-9A-Za-z]){17,35}/g;
+
+/** Eighteen letters and digits together, or in groups of at least four. */
+function hasCreditCode(text: string): boolean {
+  for (const [run] of text.matchAll(code)) {
+    const groups = run.split(/[ -]+/);
+    for (let from = 0; from < groups.length; from += 1) {
+      let joined = '';
+      for (let to = from; to < groups.length && joined.length < 18; to += 1) joined += groups[to];
+      if (joined.length === 18 && isCreditCode(joined.toUpperCase())) return true;
+    }
+  }
+  return false;
+}
+
+const publicCards = compileCards();
+const cardsOf = (own: readonly string[] | undefined) =>
+  own === undefined || own.length === 0 ? publicCards : compileCards(own);

@@ -1,0 +1,195 @@
+/**
+ * The second net: whatever of an answer no mask covers is looked at by the detectors before it leaves.
+ * It hangs on the same tree as the masks, at every plain value that may cross, so whoever walks the
+ * document by that tree walks through the net too.
+ */
+import {
+  everyField,
+  type FieldTree,
+  formatField,
+  formatStep,
+  parseField,
+} from '../content/fields.ts';
+import type { Json } from '../content/json.ts';
+import type { FieldMask, MaskTree, Rewritten, WalkRules } from '../content/place.ts';
+import type { Rewrite } from '../content/rewrite.ts';
+import { compileScalar } from '../content/scalar.ts';
+import { type Schema, typesOf } from '../content/schema.ts';
+import { compileScan } from '../detect/scan.ts';
+import { SallyportError } from '../errors.ts';
+import type { Detect } from './net-rule.ts';
+import { hidden } from './text.ts';
+
+export interface Net {
+  /** The masks of the route, and the net where there is none. */
+  readonly release: MaskTree | undefined;
+  /** The same for the far side, where a hit is a refusal. */
+  readonly verify: MaskTree | undefined;
+  /** Tells of hits alone: `detect mobile $.remark` → how many. */
+  counted(rewrite: Rewrite): Rewrite;
+}
+
+/** One knot of the net: how many values went through, and which of them were hits. */
+interface Knot {
+  readonly id: string;
+  seen: number;
+  readonly hits: { readonly at: number; readonly kind: string }[];
+}
+
+/** Casts the net over all that a grant lets through. `detect` absent: hits are masked. */
+export function castNet(
+  rules: Pick<WalkRules, 'schema' | 'fields' | 'masks'>,
+  detect: Detect = { hit: 'mask', open: [] },
+): Net {
+  const knots: Knot[] = [];
+  const open = new Set(detect.open.map((field) => formatField(parseField(field) ?? [])));
+  const grow = (knot: (at: string, name: string, schema: Schema) => FieldMask): MaskTree =>
+    growTree({ ...rules, at: '$', name: '' }, open, knot);
+  return {
+    release: grow((at, name) => releaseKnot(at, name, detect.hit, knots)),
+    verify: grow((at, name, schema) => verifyKnot(at, name, schema)),
+    counted: (rewrite) => (document, bytesMax) => {
+      for (const knot of knots) {
+        knot.seen = 0;
+        knot.hits.length = 0;
+      }
+      return withHits(rewrite(document, bytesMax), knots);
+    },
+  };
+}
+
+/** Of the rules that ran, those of the net; undefined where it found nothing. */
+export function foundIn(
+  rules: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> | undefined {
+  const found = Object.entries(rules).filter(([id]) => id.startsWith(foundPrefix));
+  return found.length === 0 ? undefined : Object.fromEntries(found);
+}
+
+const foundPrefix = 'detect ';
+
+/** The rule ids of hits that made an answer refused; undefined for any other error. */
+export function hitsOf(error: SallyportError): Readonly<Record<string, number>> | undefined {
+  return error.cause instanceof Hits ? error.cause.rules : undefined;
+}
+
+class Hits {
+  readonly rules: Readonly<Record<string, number>>;
+
+  constructor(rules: Readonly<Record<string, number>>) {
+    this.rules = rules;
+  }
+}
+
+function releaseKnot(at: string, name: string, hit: Detect['hit'], knots: Knot[]): FieldMask {
+  const scan = compileScan(name);
+  const knot: Knot = { id: `net ${at}`, seen: 0, hits: [] };
+  knots.push(knot);
+  return {
+    id: knot.id,
+    reads: true,
+    drops: false,
+    apply(value) {
+      knot.seen += 1;
+      const kind = isPlain(value) ? scan(value) : undefined;
+      if (kind === undefined) return value;
+      const rule = `${foundPrefix}${kind} ${at}`;
+      if (hit === 'block') {
+        throw new SallyportError('RESPONSE_REFUSED', `expected no ${kind} in ${at}, found one`, {
+          hint: 'add a mask for the field, or name it under detect.open if it may be seen',
+          cause: new Hits({ [rule]: 1 }),
+        });
+      }
+      knot.hits.push({ at: knot.seen, kind: rule });
+      return hidden;
+    },
+    verify: () => false,
+  };
+}
+
+function verifyKnot(at: string, name: string, schema: Schema): FieldMask {
+  const scan = compileScan(name);
+  const check = compileScalar(schema);
+  return {
+    id: `net ${at}`,
+    reads: true,
+    drops: false,
+    apply: (value) => value,
+    verify: (value) =>
+      value === hidden ||
+      (check(value) === undefined && !(isPlain(value) && scan(value) !== undefined)),
+  };
+}
+
+const isPlain = (value: Json): value is string | number =>
+  typeof value === 'string' || typeof value === 'number';
+
+/** A document that was walked twice went twice through each knot: only the last round counts. */
+function withHits(rewritten: Rewritten, knots: readonly Knot[]): Rewritten {
+  const rules: Record<string, number> = {};
+  for (const [id, count] of Object.entries(rewritten.rules)) {
+    if (!id.startsWith('net ')) rules[id] = count;
+  }
+  for (const { id, seen, hits } of knots) {
+    const round = seen - (rewritten.rules[id] ?? 0);
+    for (const { at, kind } of hits) if (at > round) rules[kind] = (rules[kind] ?? 0) + 1;
+  }
+  return { ...rewritten, rules };
+}
+
+interface Twig {
+  readonly schema: Schema;
+  readonly fields: FieldTree;
+  readonly masks: MaskTree | undefined;
+  readonly at: string;
+  /** Name of the nearest member above: what a detector knows of the field's meaning. */
+  readonly name: string;
+}
+
+function growTree(
+  { schema, fields, masks, at, name }: Twig,
+  open: ReadonlySet<string>,
+  knot: (at: string, name: string, schema: Schema) => FieldMask,
+): MaskTree {
+  if (masks?.mask !== undefined || open.has(at)) {
+    return { mask: masks?.mask, names: masks?.names ?? new Map(), items: masks?.items };
+  }
+  const types = typesOf(schema);
+  const names = new Map<string, MaskTree>();
+  for (const [member, below] of Object.entries(schema.properties ?? {})) {
+    const granted = fields.whole ? everyField : fields.names.get(member);
+    if (granted === undefined) continue;
+    const twig = { schema: below, fields: granted, masks: masks?.names.get(member) };
+    const place = { at: at + formatStep(member), name: member };
+    names.set(member, growTree({ ...twig, ...place }, open, knot));
+  }
+  const granted = fields.whole ? everyField : fields.items;
+  const items =
+    schema.items === undefined || granted === undefined
+      ? undefined
+      : growTree(
+          { schema: schema.items, fields: granted, masks: masks?.items, at: `${at}[*]`, name },
+          open,
+          knot,
+        );
+  const isLeaf = !types.includes('object') && !types.includes('array');
+  const catches = isLeaf && fields.whole && canHold(schema);
+  return { mask: catches ? knot(at, name, schema) : undefined, names, items };
+}
+
+/** False where the schema lets no value through that a detector could know. */
+function canHold(schema: Schema): boolean {
+  const types = typesOf(schema);
+  if (schema.enum !== undefined) return false;
+  if (types.includes('string')) {
+    const isShaped = schema.format !== undefined && schema.format !== 'email';
+    return !isShaped && (schema.maxLength ?? Number.POSITIVE_INFINITY) >= detectedLengthMin;
+  }
+  return (
+    (types.includes('number') || types.includes('integer')) &&
+    (schema.maximum ?? Number.POSITIVE_INFINITY) >= 10 ** 10
+  );
+}
+
+/** Nothing shorter is personal by itself: a name of two characters is, where its field says so. */
+const detectedLengthMin = 2;
