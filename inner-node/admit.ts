@@ -1,5 +1,6 @@
 /** decide ▶ check at the inner node: what the outer node decided, decided again from the policy alone. */
 
+import type { RecordedUse, Replays } from '@sallyport/shared/accounts/replays.ts';
 import { allNamed, traceparentPattern } from '@sallyport/shared/content/headers.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
@@ -7,12 +8,15 @@ import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/deci
 import { namePattern } from '@sallyport/shared/policy/model.ts';
 import { type CheckedRequest, checkRequest } from '@sallyport/shared/policy/request.ts';
 import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
+import { prove } from './prove.ts';
 
 export interface Admitted {
   readonly decision: Decision;
   readonly request: CheckedRequest;
   /** As the message says, and never later than the policy allows from now. */
   readonly deadlineMs: number;
+  /** The signature that is used with it. */
+  readonly use?: RecordedUse;
 }
 
 /**
@@ -32,9 +36,10 @@ export function expectNames({ consumer, flow, traceparent }: RequestHeader): voi
 export function tryAdmit(
   node: GuardContext,
   arrived: Arrived<RequestHeader>,
+  replays: Replays,
 ): Admitted | SallyportError {
   try {
-    return admit(node, arrived);
+    return admit(node, arrived, replays);
   } catch (thrown) {
     const error = asSallyportError(thrown);
     if (!arrived.again || error.code === 'DEADLINE_PASSED') return error;
@@ -45,10 +50,10 @@ export function tryAdmit(
 
 /**
  * Errors: POLICY_MISSING, those of decide, PACKAGE_MESSAGE where the sealed flow is not what the policy
- * makes of the path or a header is not one that the route names, IN_DOUBT for a request that may have been
+ * makes of the path or a header is not one that the route names, those of prove, SIGNATURE_REPLAYED, IN_DOUBT for a request that may have been
  * called before a restart and must not be called twice, DEADLINE_PASSED, those of checkRequest.
  */
-function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admitted {
+function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Replays): Admitted {
   const { header, body } = arrived;
   const [startedMs, nowMs] = [performance.now(), node.now()];
   const about = { exchangeId: header.id, consumer: header.consumer, flow: header.flow };
@@ -64,16 +69,18 @@ function admit(node: GuardContext, arrived: Arrived<RequestHeader>): Admitted {
   if (!allNamed(header.headers, decision.requestHeaders)) {
     throw new SallyportError('PACKAGE_MESSAGE', 'expected only headers that the route names');
   }
+  const { use, ...content } = prove(compiled, header, body, { nowMs, decision });
+  const used = use && { ...use, consumer: header.consumer, id: header.id };
+  if (used) replays.take(used);
   if (arrived.again && !decision.idempotent) {
     throw new SallyportError('IN_DOUBT', 'the node restarted while the service was being called');
   }
   if (header.deadlineMs <= nowMs) {
     throw new SallyportError('DEADLINE_PASSED', 'the request came after its deadline');
   }
-  const { query, contentType } = header;
-  const request = checkRequest(decision, { params: match.params, query, contentType, body });
+  const request = checkRequest(decision, { params: match.params, ...content });
   const tookMs = performance.now() - startedMs;
   node.audit.append({ event: 'decide', atMs: nowMs, ...about, packageId, tookMs });
   const deadlineMs = Math.min(header.deadlineMs, nowMs + decision.deadlineMs);
-  return { decision, request, deadlineMs };
+  return { decision, request, deadlineMs, ...(used && { use: used }) };
 }

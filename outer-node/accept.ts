@@ -3,6 +3,7 @@
  * guard believes nothing of it but the types that it checks here.
  */
 
+import type { SignedRequest } from '@sallyport/shared/accounts/signature-base.ts';
 import { traceparentPattern } from '@sallyport/shared/content/headers.ts';
 import type { QueryPair } from '@sallyport/shared/content/path.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
@@ -20,6 +21,10 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   readonly apiKey?: string;
+  /** What may be signed, where the call has a signature. */
+  readonly signed?: Omit<SignedRequest, 'method'>;
+  /** DER in base64, the caller's own first. */
+  readonly certificates?: readonly string[];
   readonly idempotencyKey?: string;
   /** The edge hands the call over again, because the guard was lost while it had it. */
   readonly again?: boolean;
@@ -40,6 +45,8 @@ export function accept(head: unknown, body: Buffer): Call {
     isPairs(call.query) &&
     isTexts(call.headers) &&
     isTextOrAbsent(call.apiKey) &&
+    (call.signed === undefined || isSigned(call.signed)) &&
+    (call.certificates === undefined || isChain(call.certificates)) &&
     isTextOrAbsent(call.idempotencyKey) &&
     (call.traceparent === undefined || isTraceparent(call.traceparent)) &&
     typeof call.respondAsync === 'boolean' &&
@@ -61,6 +68,14 @@ const isText = (value: unknown): value is string =>
 const isTraceparent = (value: unknown): boolean => isText(value) && traceparentPattern.test(value);
 
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || isText(value);
+
+function isSigned(value: unknown): boolean {
+  const { scheme, target, fields } = (value ?? {}) as Partial<SignedRequest>;
+  return (scheme === 'http' || scheme === 'https') && isText(target) && isTexts(fields);
+}
+
+const isChain = (value: unknown): boolean =>
+  Array.isArray(value) && value.length <= limits.certificateChainMax && value.every(isText);
 
 const isTexts = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.values(value).every(isText);

@@ -5,12 +5,13 @@
  *   consumer ◀ release ◀ check ◀ open ◀ collect ◄─────────────────────┘ export
  */
 import { createHash } from 'node:crypto';
+import { createReplays, type Replays } from '@sallyport/shared/accounts/replays.ts';
 import { named } from '@sallyport/shared/content/headers.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
-import { authenticate } from '@sallyport/shared/policy/authenticate.ts';
+import type { Consumer } from '@sallyport/shared/policy/authenticate.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { checkRequest } from '@sallyport/shared/policy/request.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
@@ -19,6 +20,7 @@ import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { accept, type Call } from './accept.ts';
 import { type Admission, createAdmission, expectTaken, overloaded } from './admission.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
+import { expectSigned, identify, proofOf } from './identify.ts';
 import { createObedience } from './obey.ts';
 import { takeResponse } from './release.ts';
 import { expectOwn, replyTo, showExchange, type Wait } from './reply.ts';
@@ -27,9 +29,10 @@ export function outerJourney(node: GuardContext): Journey {
   const exchanges = createExchanges(node);
   const admission = createAdmission();
   const obedience = createObedience(node);
+  const replays = createReplays(node.store.signatureUses(node.now()));
   return {
     handlers: {
-      call: (head, body, edge) => call({ node, exchanges, admission, edge }, head, body),
+      call: (head, body, edge) => call({ node, exchanges, admission, replays, edge }, head, body),
     },
     take(arrived): Taking {
       const { header } = arrived;
@@ -43,6 +46,7 @@ export function outerJourney(node: GuardContext): Journey {
       }
     },
     tick(nowMs) {
+      replays.sweep(nowMs);
       for (const pending of exchanges.overdue()) void expire(node, exchanges, pending, nowMs);
     },
     announce: () => obedience.announce(),
@@ -54,10 +58,15 @@ interface Parts {
   readonly node: GuardContext;
   readonly exchanges: Exchanges;
   readonly admission: Admission;
+  readonly replays: Replays;
   readonly edge: IpcPeer;
 }
 
-async function call({ node, exchanges, admission, edge }: Parts, head: unknown, body: Buffer) {
+async function call(
+  { node, exchanges, admission, replays, edge }: Parts,
+  head: unknown,
+  body: Buffer,
+) {
   let about: { exchangeId?: string; consumer?: string; flow?: string } = {};
   let leave = (): void => {};
   try {
@@ -68,8 +77,9 @@ async function call({ node, exchanges, admission, edge }: Parts, head: unknown, 
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy bundle has arrived yet');
     const { compiled } = policy;
-    const consumer = authenticate(compiled, { apiKey: arrival.apiKey, nowMs });
+    const consumer = identify(compiled, arrival, nowMs);
     about = { ...about, consumer: consumer.name };
+    if (consumer.signed) replays.take({ ...consumer.signed.use, consumer: consumer.name, id });
     leave = admission.enter(consumer.name, arrival.again);
     const again = exchanges.get(id) ?? (arrival.again ? node.store.exchange(id) : undefined);
     if (again) {
@@ -84,6 +94,7 @@ async function call({ node, exchanges, admission, edge }: Parts, head: unknown, 
     const match = matchRoute(compiled, arrival.method, arrival.path);
     const decision = decide(compiled, { consumer, match, nowMs });
     about = { ...about, flow: decision.flow };
+    expectSigned(consumer, named(arrival.headers, decision.requestHeaders));
     const digest = arrival.idempotencyKey === undefined ? undefined : digestOf(arrival);
     if (digest !== undefined) await expectTaken(edge);
     const earlier = sameKey(node, exchanges, consumer.name, arrival, digest);
@@ -94,7 +105,7 @@ async function call({ node, exchanges, admission, edge }: Parts, head: unknown, 
     const request = checkRequest(decision, { ...arrival, params: match.params, contentType });
     const tookMs = performance.now() - startedMs;
     node.audit.append({ event: 'accept', atMs: nowMs, ...about, bytes: body.length, tookMs });
-    const checked = { arrival, decision, consumer: consumer.name, ...request };
+    const checked = { arrival, decision, consumer, ...request };
     const letGo = admission.hold(consumer.name, request.body.length);
     const pending = await seal(node, exchanges, {
       ...checked,
@@ -128,7 +139,7 @@ function methodRefused(node: GuardContext, head: unknown): Reply {
 interface Checked {
   readonly arrival: Call;
   readonly decision: Decision;
-  readonly consumer: string;
+  readonly consumer: Consumer;
   readonly query: RequestHeader['query'];
   readonly body: Uint8Array;
   readonly digest?: string;
@@ -144,7 +155,7 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
     type: 'request',
     id: arrival.id,
     flow: decision.flow,
-    consumer,
+    consumer: consumer.name,
     deadlineMs,
     method: arrival.method,
     path: arrival.path,
@@ -152,11 +163,13 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
     headers: named(arrival.headers, decision.requestHeaders),
     ...(checked.body.length > 0 && contentType !== undefined && { contentType }),
     ...(arrival.traceparent !== undefined && { traceparent: arrival.traceparent }),
+    ...proofOf(arrival, consumer),
   };
-  const message = encodeMessage({ header, body: checked.body });
+  // What was signed are the bytes that came: the inner node makes its own of them.
+  const message = encodeMessage({ header, body: consumer.signed ? arrival.body : checked.body });
   const pending: Pending = {
     id: arrival.id,
-    consumer,
+    consumer: consumer.name,
     flow: decision.flow,
     deadlineMs,
     requestDigest: message.digest,
@@ -167,8 +180,13 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
     node.sending.enqueue({
       message,
       awaitsReceipt: true,
-      record: (tx, { lane, sequence }) =>
-        tx.acceptExchange({ ...pending, acceptedAtMs, lane, sequence }),
+      record: (tx, { lane, sequence }) => {
+        tx.acceptExchange({ ...pending, acceptedAtMs, lane, sequence });
+        if (consumer.signed) {
+          const { use } = consumer.signed;
+          tx.recordSignatureUse({ ...use, consumer: consumer.name, id: arrival.id });
+        }
+      },
     }),
   );
   return pending;

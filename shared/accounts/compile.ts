@@ -1,7 +1,7 @@
 /** The credentials of a policy, made ready for the hot path: maps instead of lists, keys instead of texts. */
 import { readSpki } from './algorithms.ts';
 import { type CertificateHolder, certificateHolder } from './certificate.ts';
-import type { Credential } from './credential.ts';
+import { type Credential, labelOf } from './credential.ts';
 import type { SignatureHolder } from './signature.ts';
 import type { TokenHolder } from './token.ts';
 
@@ -13,6 +13,8 @@ export interface Accounts {
   readonly certificates: readonly CertificateHolder[];
   /** Consumer ▶ kinds of credentials that it has. */
   readonly kinds: ReadonlyMap<string, ReadonlySet<Credential['type']>>;
+  /** Consumer ▶ names of its credentials other than keys. */
+  readonly labels: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 interface Holder {
@@ -43,5 +45,11 @@ export function compileAccounts(consumers: readonly Holder[]): Accounts {
   const kinds = new Map(
     consumers.map(({ name, credentials }) => [name, new Set(credentials.map(({ type }) => type))]),
   );
-  return { signatures, tokens, certificates, kinds };
+  const labels = new Map(
+    consumers.map(({ name, credentials }) => [
+      name,
+      new Set(credentials.filter(({ type }) => type !== 'key').map(labelOf)),
+    ]),
+  );
+  return { signatures, tokens, certificates, kinds, labels };
 }

@@ -44,8 +44,12 @@ const base = z.strictObject({
     .string()
     .regex(nodeIdPattern, 'expected lower-case letters, digits and hyphens, at most 63'),
   edge: z
-    .strictObject({ listen: address.optional(), tls: z.boolean().default(true) })
-    .default({ tls: true }),
+    .strictObject({
+      listen: address.optional(),
+      tls: z.boolean().default(true),
+      clientCertificates: z.boolean().default(false),
+    })
+    .default({ tls: true, clientCertificates: false }),
   management: address,
   channel,
   hsm,
@@ -82,6 +86,13 @@ const schema = base
   .refine(
     (c) => c.edge?.tls !== false || !c.edge.listen || isLoopback(c.edge.listen.host),
     together(['edge', 'tls'], 'expected true: without TLS only a loopback address may listen'),
+  )
+  .refine(
+    (c) => !c.edge?.clientCertificates || (c.edge.tls && c.edge.listen),
+    together(
+      ['edge', 'clientCertificates'],
+      'expected false: only a TLS listener can ask for them',
+    ),
   )
   .refine(
     (c) => !listeners(c).some((one, i, all) => all.indexOf(one) !== i),

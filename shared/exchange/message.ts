@@ -2,6 +2,7 @@
  * What crosses inside packages. A message is a header (closed schema, deterministic CBOR on the wire)
  * and raw body bytes. docs/spec/exchange.md §Messages is the norm.
  */
+import type { SignedRequest } from '../accounts/signature-base.ts';
 import type { ErrorCode } from '../errors.ts';
 
 export type MessageHeader =
@@ -40,6 +41,15 @@ export interface RequestHeader extends Common {
   /** Only the headers that the route names, lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** Which credential the caller showed, as the sender says: `key 0a1b2c3d4e5f`. */
+  readonly credential?: string;
+  /**
+   * What the caller signed (RFC 9421), for the receiver to verify: the body is then the bytes that the
+   * caller sent. Fields: those that are covered, `host`, `signature-input` and `signature`.
+   */
+  readonly signed?: Omit<SignedRequest, 'method'>;
+  /** The caller's JWT, for the receiver to verify. */
+  readonly token?: string;
 }
 
 /** The answer to a request; carries the receipt of that request. */

@@ -3,7 +3,7 @@
  * checked. docs/spec/package.md §Messages is the norm. Errors: PACKAGE_MESSAGE.
  */
 import { type ErrorCode, isErrorCode, SallyportError } from '../errors.ts';
-import type { MessageHeader } from '../exchange/message.ts';
+import type { MessageHeader, RequestHeader } from '../exchange/message.ts';
 import { isId } from '../ids.ts';
 import * as cbor from './cbor.ts';
 
@@ -37,6 +37,9 @@ const schemas: Schemas = {
     query: list<readonly [string, string]>({ write: writePair, read: readPair }),
     headers: record(text),
     contentType: optional(text),
+    credential: optional(text),
+    signed: optional({ write: writeSigned, read: readSigned }),
+    token: optional(text),
   },
   response: {
     ...common,
@@ -159,6 +162,22 @@ function writePair(out: cbor.Cursor, [name, value]: readonly [string, string]): 
 function readPair(from: cbor.Cursor): [string, string] {
   if (cbor.readArray(from) !== 2) throw refused('a pair');
   return [cbor.readText(from), cbor.readText(from)];
+}
+
+type Signed = NonNullable<RequestHeader['signed']>;
+
+function writeSigned(out: cbor.Cursor, { scheme, target, fields }: Signed): void {
+  cbor.writeArray(out, 3);
+  cbor.writeText(out, scheme);
+  cbor.writeText(out, target);
+  record(text).write(out, fields);
+}
+
+function readSigned(from: cbor.Cursor): Signed {
+  if (cbor.readArray(from) !== 3) throw refused('scheme, target and fields');
+  const [scheme, target, fields] = [text.read(from), text.read(from), record(text).read(from)];
+  if (scheme !== 'http' && scheme !== 'https') throw refused('http or https as scheme');
+  return { scheme, target, fields };
 }
 
 /** Milliseconds in memory, whole microseconds on the wire: no floating point crosses. */

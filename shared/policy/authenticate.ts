@@ -56,7 +56,11 @@ export function authenticate(compiled: CompiledPolicy, call: Shown): Consumer {
   const times = { nowMs, lateMs };
   if (apiKey !== '') return byKey(compiled, apiKey, nowMs);
   if (signed) {
-    const { holder, ...proof } = verifySignature(accounts.signatures, { ...signed, body: call.body ?? noBody }, times);
+    const { holder, ...proof } = verifySignature(
+      accounts.signatures,
+      { ...signed, body: call.body ?? noBody },
+      times,
+    );
     return { ...consumerOf(holder), signed: proof };
   }
   if (token !== '') return consumerOf(verifyToken(accounts.tokens, token, times));

@@ -3,10 +3,12 @@
  * it has one meaning. What two parsers could read in two ways is refused, never repaired.
  */
 import type { IncomingMessage } from 'node:http';
+import type { SignedRequest } from '../../accounts/signature-base.ts';
 import { traceparentPattern } from '../../content/headers.ts';
 import { normalisePath, type QueryPair } from '../../content/path.ts';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
+import { readCertificates } from './client-certificate.ts';
 import { dropNominated, hopByHop } from './hop.ts';
 import type { EdgeLimits } from './limits.ts';
 
@@ -23,6 +25,10 @@ export interface CallHead {
   readonly headers: Readonly<Record<string, string>>;
   /** The secret itself: for the guard alone, never for a log. */
   readonly apiKey: string | undefined;
+  /** Set where the call has a signature: what may be signed, as it came. */
+  readonly signed?: Omit<SignedRequest, 'method'>;
+  /** The client certificate of the connection and what came with it, DER in base64. */
+  readonly certificates?: readonly string[];
   readonly idempotencyKey: string | undefined;
   readonly respondAsync: boolean;
   /** How long the caller wants to wait at most (RFC 7240 `wait`). */
@@ -91,6 +97,8 @@ export function readCallHead(
     query,
     headers,
     apiKey,
+    ...readSigned(req),
+    ...readCertificates(req.socket),
     idempotencyKey: readIdempotencyKey(given['idempotency-key']),
     ...readPrefer(given.prefer),
     traceparent: readTrace(given.traceparent),
@@ -167,6 +175,19 @@ function checkShape(req: IncomingMessage, bodyBytesMax: number): void {
 
 export function bodyTooLarge(bytesMax: number): SallyportError {
   return new SallyportError('REQUEST_TOO_LARGE', `expected at most ${bytesMax} bytes, got more`);
+}
+
+/** All header fields and the target byte for byte: only the guard knows what of it is covered. */
+function readSigned(req: IncomingMessage): Pick<CallHead, 'signed'> {
+  const given = req.headers;
+  if (given['signature-input'] === undefined && given.signature === undefined) return {};
+  const fields: Record<string, string> = Object.create(null);
+  for (const name in given) {
+    const value = given[name];
+    if (typeof value === 'string') fields[name] = value;
+  }
+  const scheme = 'encrypted' in req.socket ? 'https' : 'http';
+  return { signed: { scheme, target: req.url ?? '', fields } };
 }
 
 function oneKey(bearer: string | undefined, header: string | string[] | undefined) {

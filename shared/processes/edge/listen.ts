@@ -13,7 +13,12 @@ export interface AcceptOptions {
   /** 0: any free port. */
   readonly port: number;
   /** PEM. Without it, only a loopback address may listen. */
-  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
+  readonly tls?: {
+    readonly key: string | Buffer;
+    readonly cert: string | Buffer;
+    /** Ask callers for a certificate; one that has none still comes in. The guard judges it. */
+    readonly clientCertificates?: boolean;
+  };
 }
 
 /** Where the edge really listens. */
@@ -89,6 +94,9 @@ function tlsServer(
     honorCipherOrder: true,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     handshakeTimeout: bounds.edgeHeadersTimeoutMs,
+    requestCert: tls.clientCertificates ?? false,
+    // Whose certificates count is the policy's to say, and the policy is the guard's.
+    rejectUnauthorized: false,
   };
   try {
     return createTlsServer(tlsOptions);

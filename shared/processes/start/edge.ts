@@ -3,7 +3,7 @@ import { runEdge } from '../edge/run.ts';
 import type { Start } from '../node.ts';
 
 export const start: Start = async ({ home: { paths, config }, wires, log }) => {
-  const { listen, tls } = config.edge;
+  const { listen, tls, clientCertificates } = config.edge;
   const { ca } = config.upstreams;
   return runEdge({
     guard: wires('guard'),
@@ -11,7 +11,7 @@ export const start: Start = async ({ home: { paths, config }, wires, log }) => {
     ...(listen && {
       accept: {
         ...listen,
-        ...(tls && { tls: readTlsIdentity(paths, 'edge') }),
+        ...(tls && { tls: { ...readTlsIdentity(paths, 'edge'), clientCertificates } }),
       },
     }),
     ...(config.role === 'inner' && {
