@@ -93,7 +93,11 @@ export function innerJourney(node: GuardContext): Journey {
   };
 
   return {
-    handlers: { ...policies.handlers, ...tokenHandlers(node) },
+    handlers: {
+      ...policies.handlers,
+      'credentials-used': () => ({ head: lastUse.merged(node.store.credentialUses()) }),
+      ...tokenHandlers(node),
+    },
     take(arrived) {
       const { header } = arrived;
       switch (header.type) {

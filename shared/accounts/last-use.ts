@@ -13,6 +13,8 @@ export interface CredentialUse {
 
 export interface LastUse {
   note(use: CredentialUse): void;
+  /** What the store has, and what was noted since. */
+  merged(kept: readonly CredentialUse[]): CredentialUse[];
   /** What was noted since the last time that is worth to be kept; empty more often than not. */
   due(nowMs: number): readonly CredentialUse[];
 }
@@ -23,7 +25,11 @@ export function createLastUse(): LastUse {
   return {
     note(use) {
       // Names come from the policy on the outer node, from a peer on the inner one: bounded all the same.
-      if (noted.size < limits.policyKeysMax) noted.set(`${use.consumer} ${use.credential}`, use);
+      if (noted.size < limits.policyKeysMax) noted.set(keyOf(use), use);
+    },
+    merged(kept) {
+      const all = [...kept, ...noted.values()];
+      return [...new Map(all.map((use) => [keyOf(use), use])).values()];
     },
     due(nowMs) {
       if (noted.size === 0 || Math.abs(nowMs - keptMs) < limits.credentialUsesMs) return [];
@@ -34,3 +40,5 @@ export function createLastUse(): LastUse {
     },
   };
 }
+
+const keyOf = ({ consumer, credential }: CredentialUse): string => `${consumer} ${credential}`;

@@ -58,6 +58,15 @@ const headers = fc.oneof(
         plain,
       ),
       maybe('traceparent', text),
+      maybe('credential', text),
+      maybe('token', text),
+      maybe(
+        'signed',
+        fc.record(
+          { scheme: fc.constantFrom('http', 'https'), target: text, fields: record(text) },
+          plain,
+        ),
+      ),
       maybe('contentType', text),
     )
     .map((parts) => Object.assign({}, ...parts)),
