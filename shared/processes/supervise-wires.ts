@@ -92,6 +92,8 @@ export async function makePair(dir: string): Promise<readonly [Socket, Socket]> 
       near.once('error', reject);
       server.once('connection', (far: Socket) => {
         for (const socket of [far, near]) socket.on('error', () => {});
+        // Else Node keeps a list of it in both processes, for a server that is long closed.
+        Reflect.set(far, 'server', null);
         if (near.connecting) near.once('connect', () => resolve([near, far]));
         else resolve([near, far]);
       });
