@@ -1,5 +1,7 @@
 /** `npm run bench -- <what> [options]`: measured side by side with a baseline in the same run. */
 import { parseArgs } from 'node:util';
+import { benchDetect } from './detect.ts';
+import { detectSection } from './detect-section.ts';
 import { benchExchange } from './exchange.ts';
 import { exchangeSection } from './exchange-section.ts';
 import { benchMask } from './mask.ts';
@@ -7,7 +9,7 @@ import { benchPackage } from './package.ts';
 import { type BenchName, writeResults } from './results.ts';
 import { maskSection, packageSection } from './sections.ts';
 
-const usage = `Usage: npm run bench -- [exchange | mask | package] [options]
+const usage = `Usage: npm run bench -- [exchange | mask | package | detect] [options]
 
 exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service, and
 beside pairs with batches of one, with the other channel and with the other keys. About four minutes.
@@ -29,6 +31,11 @@ package: MB/s sealed into a file and opened from it, beside bare AES-256-GCM and
   --bytes <count>       size of the message (default 1073741824)
   --rounds <count>      measurements of which the median is reported (default 3)
 
+detect: precision and recall of the detectors on a seeded corpus with look-alikes and evasions.
+
+  --each <count>        values of each kind, and as many look-alikes as of all (default 1000)
+  --seed <number>       another corpus (default 1)
+
 All of them:
 
   --json                print JSON instead of a table, and leave RESULTS.md as it is
@@ -45,6 +52,7 @@ const benches: Readonly<Record<BenchName, (args: string[], isQuick: boolean) => 
     exchange: runExchange,
     mask: runMask,
     package: runPackage,
+    detect: runDetect,
   };
 
 const given = process.argv.slice(2);
@@ -102,6 +110,15 @@ async function runPackage(args: string[]): Promise<Outcome> {
     say,
   });
   return { report, lines: packageSection(report) };
+}
+
+async function runDetect(args: string[]): Promise<Outcome> {
+  const options = read(args, { each: '1000', seed: '1' });
+  const report = benchDetect({
+    each: count('each', options.each),
+    seed: count('seed', options.seed),
+  });
+  return { report, lines: detectSection(report) };
 }
 
 function say(text: string): void {

@@ -6,7 +6,7 @@ import { plateProvinces } from '../masking/text.ts';
 
 /** Bits of `look`. */
 export const marks = {
-  /** At least seven digits of any script. */
+  /** Digits of any script, enough for a number that a detector knows. */
   digits: 1,
   at: 2,
   plate: 4,
@@ -16,6 +16,8 @@ export const marks = {
   long: 16,
   /** Characters that must be brought into one spelling first. */
   odd: 32,
+  /** Digits enough for a number that only a word beside it explains. */
+  words: 64,
 } as const;
 
 const digit = 1;
@@ -26,6 +28,7 @@ const odd = 16;
 const sign = 32;
 const han = 64;
 const like = 128;
+const upper = 256;
 
 const classes = classTable();
 
@@ -36,6 +39,7 @@ export function look(text: string): number {
   let dots = 0;
   let hanDigits = 0;
   let likes = 0;
+  let uppers = 0;
   for (let index = 0; index < text.length; index += 1) {
     const is = classes[text.charCodeAt(index)] ?? 0;
     if (is === 0) continue;
@@ -44,26 +48,37 @@ export function look(text: string): number {
     if (is & dot) dots += 1;
     if (is & han) hanDigits += 1;
     if (is & like) likes += 1;
+    if (is & upper) uppers += 1;
   }
   // An O may stand for a zero, but not everywhere.
   const isLike = digits >= 4 && digits + likes >= 11;
-  const isNumber = digits + hanDigits >= digitsMin || isLike;
+  const isNumber = digits + hanDigits >= numberMin || isLike;
+  const isCode = digits >= codeDigitsMin && text.length >= codeMin;
   let found = 0;
-  if (isNumber) found |= marks.digits;
+  if (isNumber || isCode) found |= marks.digits;
+  if (digits >= wordsDigitsMin && text.length >= wordsMin) found |= marks.words;
   if (seen & at && /@|＠|﹫|[[({<] ?at ?[\])}>]/i.test(text)) found |= marks.at;
   if (seen & province && digits >= 2) found |= marks.plate;
-  if (dots >= 2 && digits + dots >= 4) found |= marks.dots;
-  if (text.length >= secretMin && (seen & sign || digits > 0)) found |= marks.long;
+  if (dots >= 3 && digits >= 4) found |= marks.dots;
+  if (text.length >= secretMin && (seen & sign || digits > 0 || uppers >= 8)) {
+    found |= marks.long;
+  }
   if (found !== 0 && (seen & odd || hanDigits > 0)) found |= marks.odd;
   return found;
 }
 
-const digitsMin = 6;
+/** A mobile or landline number, the shortest that needs no word beside it. */
+const numberMin = 11;
+/** A unified social credit code begins with eight digits. */
+const codeDigitsMin = 8;
+const codeMin = 18;
+const wordsDigitsMin = 7;
+const wordsMin = 11;
 const secretMin = 12;
 
-/** One byte for each UTF-16 unit. Halves of characters beyond the BMP count as digits: some are. */
-function classTable(): Uint8Array {
-  const table = new Uint8Array(0x1_0000);
+/** One number for each UTF-16 unit. Halves of characters beyond the BMP count as digits: some are. */
+function classTable(): Uint16Array {
+  const table = new Uint16Array(0x1_0000);
   for (let unit = 0; unit < table.length; unit += 1) {
     table[unit] = unit < 0x80 ? classOfAscii(unit) : classOfOther(unit);
   }
@@ -78,7 +93,9 @@ function classOfAscii(unit: number): number {
   const one = String.fromCharCode(unit);
   if (one >= '0' && one <= '9') return digit;
   if ('@[({<'.includes(one)) return at;
-  if ('OoQlIi|'.includes(one)) return like;
+  if ('OoQlIi|'.includes(one))
+    return like | (one === 'O' || one === 'Q' || one === 'I' ? upper : 0);
+  if (one >= 'A' && one <= 'Z') return upper;
   if (one === '.') return dot;
   if (one === ':') return dot | sign;
   return /[-_=/]/.test(one) ? sign : unit < 0x20 || unit === 0x7f ? odd : 0;
@@ -91,6 +108,6 @@ function classOfOther(unit: number): number {
   const plain = one.normalize('NFKC');
   if (/\p{Nd}/u.test(one) || /^[0-9]/.test(plain)) return digit | odd;
   if (plain.includes('@')) return at | odd;
-  if (plain === '.' || plain === ':' || one === '。') return dot | odd;
+  if (plain === '.' || plain === ':') return dot | odd;
   return odd;
 }

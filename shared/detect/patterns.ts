@@ -1,5 +1,5 @@
 /** Detectors that look for a form rather than for a checked number. */
-import { isSurname } from '../masking/surnames.ts';
+import { isLongName, isSurname } from '../masking/surnames.ts';
 import { plateProvinces } from '../masking/text.ts';
 import { isIpv4, isIpv6 } from './checks.ts';
 
@@ -27,7 +27,7 @@ export function hasEmail(text: string): boolean {
 }
 
 const plate = new RegExp(
-  `[${plateProvinces}][ -]?[A-HJ-Z](?:[ .-]{0,2}[A-HJ-NP-Z0-9]){4,5}[ .-]{0,2}[A-HJ-NP-Z0-9警学挂港澳领](?![A-Z0-9])`,
+  `[${plateProvinces}][ -]{0,3}[A-HJ-Z](?:[ .-]{0,3}[A-HJ-NP-Z0-9]){4,5}[ .-]{0,3}[A-HJ-NP-Z0-9警学挂港澳领](?![A-Z0-9])`,
   'giu',
 );
 
@@ -37,7 +37,7 @@ export function hasPlate(text: string): boolean {
 }
 
 const ipv4 = /(?<![\w.])\d{1,3}(?: ?\. ?\d{1,3}){3}(?![\w.]*\w)/g;
-const ipv6 = /(?<![\w:])[0-9A-Fa-f:]{6,39}(?![\w:])/g;
+const ipv6 = /(?<!\w)[0-9A-Fa-f:]{6,40}(?!\w)/g;
 const isVersion = /(?:version|ver|release|build|firmware|版本|固件|\bv)[ :=]{0,3}$/i;
 
 export function hasIp(text: string): boolean {
@@ -45,7 +45,10 @@ export function hasIp(text: string): boolean {
     const before = text.slice(Math.max(0, match.index - 12), match.index);
     if (isIpv4(match[0].replaceAll(' ', '')) && !isVersion.test(before)) return true;
   }
-  return (text.match(ipv6) ?? []).some((one) => one.split(':').length > 3 && isIpv6(one));
+  return (text.match(ipv6) ?? []).some((one) => {
+    const bare = one.replace(/^:(?!:)|(?<!:):$/g, '');
+    return bare.split(':').length > 3 && isIpv6(bare);
+  });
 }
 
 const passport =
@@ -78,7 +81,9 @@ export const isAddress = (text: string): boolean =>
 /** The name of a person; only asked of fields that are named so. */
 export function isPersonName(text: string): boolean {
   const bare = text.replace(/ /g, '');
-  if (/^\p{Script=Han}{2,4}$/u.test(bare)) return isSurname(bare);
+  if (/^\p{Script=Han}{2,3}$/u.test(bare)) return isSurname(bare);
+  // Four are a compound surname, or the two of a married couple.
+  if (/^\p{Script=Han}{4}$/u.test(bare)) return isLongName(bare);
   if (/^\p{Script=Han}{1,8}[-.]\p{Script=Han}{1,8}(?:[-.]\p{Script=Han}{1,8})?$/u.test(bare))
     return true;
   return /^[A-Z][a-z]{1,20}(?:[ -][A-Z][a-z]{0,20}\.?){1,3}$/.test(text.trim());

@@ -10,7 +10,7 @@ interface Token {
 }
 
 const token = /[0-9]+/g;
-const gap = /^[ \-_/()+]{1,3}$/;
+const gap = /^[ \-_/()+]{1,4}$/;
 const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
 const longest = 19;
 /** In a longer string of letters and digits, such as a digest, a number is there by chance. */
@@ -35,6 +35,8 @@ export function someRun(spaced: string, found: (digits: string) => boolean): boo
       const before = tokens[to - 1];
       if (to > from && before && !gap.test(text.slice(before.end, next.start))) break;
       run += next.digits;
+      // In pieces beside letters: a part of an id such as a UUID.
+      if (to > from && (isLetter(text, first.start - 1) || isHex(text, next.end))) continue;
       if (found(run)) return true;
       if (
         run.length === 17 &&
@@ -55,6 +57,8 @@ function isInWord(text: string, start: number, end: number): boolean {
   return to - from > mixedMax;
 }
 
+/** But for the X that ends an identity. */
+const isHex = (text: string, at: number): boolean => /[A-Fa-f]/.test(text.charAt(at));
 const isLetter = (text: string, at: number): boolean => /[A-Za-z]/.test(text.charAt(at));
 const isAlphanumeric = (text: string, at: number): boolean => /[0-9A-Za-z]/.test(text.charAt(at));
 

@@ -74,15 +74,15 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     }
     if (seen & marks.at && hasEmail(text)) return 'email';
     if (seen & marks.plate && hasPlate(text)) return 'plate';
-    if (hasPassport(text, is.passport)) return 'passport';
-    if (hasPermit(text, is.permit)) return 'permit';
+    if ((seen & marks.words || is.passport) && hasPassport(text, is.passport)) return 'passport';
+    if ((seen & marks.words || is.permit) && hasPermit(text, is.permit)) return 'permit';
     if (seen & marks.dots && hasIp(text)) return 'ip';
     if (is.address && isAddress(text)) return 'address';
     return is.name && isPersonName(text) ? 'name' : undefined;
   };
 }
 
-const code = /[0-9A-Za-z](?:[ -]{0,2}[0-9A-Za-z]){17,35}/g;
+const code = /[0-9A-Za-z](?:[ -]{0,3}[0-9A-Za-z]){17,35}/g;
 
 /** Eighteen letters and digits together, or in groups of at least four. */
 function hasCreditCode(text: string): boolean {

@@ -23,3 +23,9 @@ const singleSurnames = new Set(
 export function isSurname(name: string): boolean {
   return singleSurnames.has(name.slice(0, 1)) || compoundSurnames.has(name.slice(0, 2));
 }
+
+/** A name of four characters: a compound surname, or two single ones. */
+export function isLongName(name: string): boolean {
+  if (compoundSurnames.has(name.slice(0, 2))) return true;
+  return singleSurnames.has(name.slice(0, 1)) && singleSurnames.has(name.slice(1, 2));
+}

@@ -1,0 +1,214 @@
+/**
+ * Values for the detectors: personal data that belongs to nobody, written in many ways, and look-alikes
+ * that are none. Seeded: the same values on every machine. No look-alike is chosen by asking a detector.
+ */
+
+import { femaleGiven, maleGiven, surnames } from '@sallyport/examples/citizen-registry/names.ts';
+import {
+  luhnCheck,
+  makeBankCard,
+  makeLandline,
+  makeMobile,
+  makeResidentId,
+} from '@sallyport/examples/citizen-registry/numbers.ts';
+import { createRandom, type Random } from '@sallyport/examples/citizen-registry/random.ts';
+import { regions, streets } from '@sallyport/examples/citizen-registry/regions.ts';
+import { type Kind, kinds } from '@sallyport/shared/detect/kinds.ts';
+import { type Form, forms, write } from './detect-forms.ts';
+
+export interface Sample {
+  /** What it is; undefined for a look-alike. */
+  readonly kind: Kind | undefined;
+  readonly form: Form | 'look-alike';
+  /** Name of the field in which it stands. */
+  readonly field: string;
+  readonly value: string;
+}
+
+/** `each` values of every kind, and as many look-alikes as values of all kinds. */
+export function detectCorpus(seed: number, each: number): Sample[] {
+  const random = createRandom(seed);
+  const samples = kinds.flatMap((kind) =>
+    Array.from({ length: each }, (_, index): Sample => {
+      const form = forms[index % forms.length] ?? 'plain';
+      const { field, value } = makers[kind](random);
+      const written = write(random, form, kind, value);
+      // A field that says nothing of what it holds, unless the kind is only known by its field.
+      const unnamed = random.pick(['remark', 'content', 'note', 'value', 'extra']);
+      return { kind, form, field: field ?? unnamed, value: written };
+    }),
+  );
+  const others = Array.from({ length: samples.length }, (): Sample => {
+    const [field, value] = random.pick(lookAlikes)(random);
+    return { kind: undefined, form: 'look-alike', field, value };
+  });
+  return [...samples, ...others];
+}
+
+type Maker = (random: Random) => { readonly value: string; readonly field?: string };
+
+const letters = 'ABCDEFGHJKLMNPQRSTUVWXYZ';
+const text = (random: Random, count: number, from: string): string =>
+  Array.from({ length: count }, () => from.charAt(random.int(0, from.length - 1))).join('');
+const hex = (random: Random, count: number): string => text(random, count, '0123456789abcdef');
+const word = (random: Random): string => text(random, random.int(3, 9), 'abcdefghijklmnoprstuvwy');
+const two = (value: number): string => String(value).padStart(2, '0');
+const day = (random: Random, from = 1940, to = 2020): string =>
+  `${random.int(from, to)}-${two(random.int(1, 12))}-${two(random.int(1, 28))}`;
+const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+const makers: Readonly<Record<Kind, Maker>> = {
+  'resident-id': (random) => ({
+    value: makeResidentId(
+      random,
+      random.pick(regions).code,
+      day(random),
+      random.pick(['male', 'female']),
+    ),
+  }),
+  mobile: (random) => ({ value: makeMobile(random) }),
+  landline: (random) => ({ value: makeLandline(random, random.pick(regions).areaCode) }),
+  'bank-card': (random) => ({ value: makeBankCard(random) }),
+  'credit-code': (random) => ({ value: creditCode(random) }),
+  plate: (random) => ({
+    value:
+      random.pick([...'京沪粤浙苏鲁川鄂']) +
+      text(random, 1, 'ABCDEFGH') +
+      (random.chance(0.2)
+        ? `${random.pick(['D', 'F'])}${random.digits(5)}`
+        : `${text(random, 1, letters)}${random.digits(4)}`),
+  }),
+  passport: (random) => ({
+    value: random.chance(0.5)
+      ? `E${random.digits(8)}`
+      : `E${text(random, 1, 'ABCDEFGH')}${random.digits(7)}`,
+    field: 'passportNo',
+  }),
+  permit: (random) => ({
+    value: random.pick(['C', 'W', 'L', 'T', 'H', 'M']) + random.digits(8),
+    field: 'travelPermit',
+  }),
+  email: (random) => ({
+    value: `${word(random)}${random.pick(['', '.', '_'])}${word(random)}@${word(random)}.${random.pick(['com', 'gov.cn', 'example', 'org'])}`,
+  }),
+  ip: (random) => ({
+    value: random.chance(0.8)
+      ? `${random.int(1, 223)}.${random.int(0, 255)}.${random.int(0, 255)}.${random.int(1, 254)}`
+      : `2001:db8:${hex(random, 4)}::${hex(random, 4)}:${hex(random, 4)}`,
+  }),
+  name: (random) => ({
+    value: random.pick(surnames)[0] + random.pick(random.chance(0.5) ? maleGiven : femaleGiven)[0],
+    field: random.pick(['name', 'realName', 'contactName', '姓名']),
+  }),
+  address: (random) => {
+    const { province, city, district } = random.pick(regions);
+    const street = `${random.pick(streets)}${random.int(1, 200)}号${random.int(1, 20)}栋${random.int(101, 2604)}室`;
+    const head = random.pick([province + city + district, city + district, district, '']);
+    return {
+      value: head + street,
+      field: random.pick(['address', 'homeAddress', 'street', '住址']),
+    };
+  },
+  secret: (random) => ({
+    value: random.pick([
+      () => `sp_${hex(random, 12)}_${text(random, 43, base64)}`,
+      () => `AKIA${text(random, 16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567')}`,
+      () =>
+        `eyJ${text(random, 30, base64)}.eyJ${text(random, 60, base64)}.${text(random, 43, base64)}`,
+      () => `ghp_${text(random, 36, base64.slice(0, 62))}`,
+      () => `password=${text(random, 12, base64)}`,
+      () => `-----BEGIN PRIVATE KEY-----${text(random, 60, base64)}`,
+      () => `Bearer ${text(random, 40, base64)}`,
+    ])(),
+  }),
+};
+
+const codeAlphabet = '0123456789ABCDEFGHJKLMNPQRTUWXY';
+
+function creditCode(random: Random): string {
+  const head = `9${random.pick(['1', '2', '3'])}${random.pick(regions).code}${text(random, 9, codeAlphabet)}`;
+  const sum = [...head].reduce(
+    (total, one, at) => total + codeAlphabet.indexOf(one) * (3 ** at % 31),
+    0,
+  );
+  return head + codeAlphabet.charAt((31 - (sum % 31)) % 31);
+}
+
+type LookAlike = (random: Random) => [field: string, value: string];
+
+const note = (random: Random): string =>
+  random.pick(['remark', 'content', 'orderNo', 'ref', 'code']);
+
+/** Numbers and texts of everyday systems that resemble personal data. */
+const lookAlikes: readonly LookAlike[] = [
+  (random) => [note(random), random.digits(18)],
+  (random) => [note(random), random.digits(16)],
+  (random) => [note(random), random.digits(19)],
+  (random) => [
+    note(random),
+    `${random.int(2015, 2026)}${two(random.int(1, 12))}${two(random.int(1, 28))}${random.digits(10)}`,
+  ],
+  (random) => [note(random), `20${random.digits(9)}`],
+  (random) => ['createdAt', String(1_600_000_000_000 + random.int(0, 200_000_000) * 1000)],
+  (random) => ['time', String(1_600_000_000 + random.int(0, 200_000_000))],
+  (random) => [
+    note(random),
+    `${hex(random, 8)}-${hex(random, 4)}-4${hex(random, 3)}-a${hex(random, 3)}-${hex(random, 12)}`,
+  ],
+  (random) => ['digest', hex(random, 64)],
+  (random) => ['digest', hex(random, 32)],
+  (random) => ['version', `v${random.int(1, 20)}.${random.int(0, 30)}.${random.int(0, 99)}`],
+  (random) => [
+    'remark',
+    `version ${random.int(1, 9)}.${random.int(0, 9)}.${random.int(0, 9)}.${random.int(0, 9)}`,
+  ],
+  (random) => ['amount', `${random.int(1, 999_999)}.${random.digits(2)}`],
+  (random) => ['amount', `${random.int(1, 999)},${random.digits(3)},${random.digits(3)}.00`],
+  (random) => [
+    'date',
+    `${day(random, 1990, 2026)} ${two(random.int(0, 23))}:${two(random.int(0, 59))}:${two(random.int(0, 59))}`,
+  ],
+  (random) => [
+    'remark',
+    `会议定于${day(random, 2020, 2026)}在${random.int(1, 9)}号楼${random.int(101, 909)}室举行`,
+  ],
+  (random) => [
+    'remark',
+    `共${random.int(1, 99)}件，合计${random.int(100, 9999)}元，编号${random.digits(8)}`,
+  ],
+  (random) => ['mac', Array.from({ length: 6 }, () => hex(random, 2)).join(':')],
+  (random) => [
+    'location',
+    `${random.int(20, 45)}.${random.digits(6)}, ${random.int(100, 125)}.${random.digits(6)}`,
+  ],
+  (random) => [
+    'sku',
+    `${text(random, 2, letters)}-${random.digits(5)}-${text(random, 1, letters)}`,
+  ],
+  (random) => ['remark', `@${word(random)} 请处理工单 #${random.digits(6)}`],
+  (random) => ['path', `/data/${word(random)}/${random.digits(8)}.${word(random)}`],
+  (random) => [
+    'productName',
+    `${random.pick(['朝阳', '海淀', '春风', '东方', '红星'])}牌${random.pick(['水杯', '台灯', '书包'])}`,
+  ],
+  (random) => ['district', random.pick(regions).district],
+  (random) => ['remark', `京${random.pick(['津冀', '沪高铁', '剧'])}${random.int(1, 9999)}`],
+  (random) => ['isbn', `978-7-${random.digits(4)}-${random.digits(4)}-${random.digits(1)}`],
+  // Nothing but its field tells these from mobile numbers, cards and people.
+  (random) => ['orderNo', `1${random.digits(10)}`],
+  (random) => ['orderNo', `62${random.digits(14)}`],
+  (random) => [
+    'name',
+    `${random.pick(['Blue', 'Small', 'Red'])} ${random.pick(['Water Bottle', 'Lamp', 'Book'])}`,
+  ],
+  (random) => [
+    'name',
+    random.pick(['黄河大桥', '高新园区', '白马小学', '金水桥', '安全帽', '路灯']),
+  ],
+  (random) => ['remark', Array.from({ length: 8 }, () => random.int(1, 99)).join(' ')],
+  // A valid check digit alone makes no card and no identity.
+  (random) => {
+    const payload = `1${random.digits(14)}`;
+    return [note(random), payload + luhnCheck(payload)];
+  },
+];
