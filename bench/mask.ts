@@ -1,16 +1,18 @@
 /**
- * MB/s of a service's answer through the masking of the inner node (strict parse, compiled walk, write),
- * beside JSON.parse and JSON.stringify of the same bytes. The answers are pages of the citizen
+ * MB/s of a service's answer through the masking of the inner node and the proof of the outer one,
+ * by the straight path (one pass over the bytes) and by the slow one (strict parse, compiled walk,
+ * write), beside JSON.parse and JSON.stringify of the same bytes. The answers are pages of the citizen
  * registry, under its own sample policy. Rounds alternate; CPU time decides, not the clock.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { parseJson } from '@sallyport/shared/content/json.ts';
-import { maskResponse, type ReleasePlan } from '@sallyport/shared/masking/response.ts';
+import type { WalkRules } from '@sallyport/shared/content/place.ts';
+import { compileSlow } from '@sallyport/shared/content/rewrite.ts';
+import { compileStraight } from '@sallyport/shared/content/straight/compile.ts';
+import { responseRules } from '@sallyport/shared/masking/rules.ts';
 import { checkPolicy } from '@sallyport/shared/policy/check.ts';
-import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
-import { decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { schemaFilesOf } from '@sallyport/shared/policy/source.ts';
 import { type Machine, machine } from './machine.ts';
 import { median } from './median.ts';
@@ -21,16 +23,21 @@ export interface MaskOptions {
   readonly say: (text: string) => void;
 }
 
-/** Medians over the rounds; MB/s (10^6 bytes of the answer) by CPU time. */
-export interface MaskFigures {
-  readonly documentBytes: number;
+const workNames = ['straight', 'slow', 'parse', 'baseline'] as const;
+type WorkName = (typeof workNames)[number];
+
+/** Medians over the rounds; MB/s (10^6 bytes of the document) by CPU time. */
+export interface WorkFigures {
   readonly mbPerSec: number;
   readonly cpuUsPerDocument: number;
-  /** The strict parser alone. */
-  readonly parse: { readonly mbPerSec: number };
-  readonly baseline: { readonly mbPerSec: number; readonly cpuUsPerDocument: number };
-  /** Speed of masking for one of the baseline. */
+  /** Speed for one of the baseline. */
   readonly ratio: number;
+}
+
+export interface MaskFigures {
+  readonly mode: WalkRules['mode'];
+  readonly documentBytes: number;
+  readonly works: Readonly<Record<WorkName, WorkFigures>>;
 }
 
 export interface MaskReport extends Machine {
@@ -42,43 +49,72 @@ export interface MaskReport extends Machine {
 const documentSizes = [1024, 100 * 1024];
 
 export function benchMask({ seconds, rounds, say }: MaskOptions): MaskReport {
-  const plan = planOf('health-office', '/citizens');
-  const figures = documentSizes.map((sizeMax) => {
-    const body = pageOf(sizeMax);
-    const answer = { status: 200, contentType: 'application/json', body };
-    const works = {
-      mask: () => maskResponse(plan, answer).body.length,
-      parse: () => parseJson(body) !== null,
-      baseline: () => Buffer.from(JSON.stringify(JSON.parse(body.toString('utf8')))).length,
-    };
-    const took = { mask: [] as number[], parse: [] as number[], baseline: [] as number[] };
-    for (const work of Object.values(works)) cpuUsOf(work, seconds / 4);
-    for (let round = 0; round < rounds; round += 1) {
-      took.mask.push(cpuUsOf(works.mask, seconds));
-      took.parse.push(cpuUsOf(works.parse, seconds));
-      took.baseline.push(cpuUsOf(works.baseline, seconds));
-    }
-    const figure = figuresOf(body.length, took);
-    say(
-      `${body.length} bytes: ${figure.mbPerSec.toFixed(0)} MB/s, parse and stringify alone ` +
-        `${figure.baseline.mbPerSec.toFixed(0)} MB/s, ratio ${figure.ratio.toFixed(2)}`,
-    );
-    return figure;
+  const rules = rulesOf('health-office', 'list-citizens');
+  const figures = documentSizes.flatMap((sizeMax) => {
+    const answer = pageOf(sizeMax);
+    const { body } = compileSlow({ ...rules, mode: 'release' })(answer, answer.length);
+    if (body === undefined) throw new Error('expected a page of which something is granted');
+    return [
+      benchMode({ ...rules, mode: 'release' }, answer, { seconds, rounds, say }),
+      benchMode({ ...rules, mode: 'verify' }, body, { seconds, rounds, say }),
+    ];
   });
   return { ...machine(), seconds, rounds, figures };
 }
 
-function planOf(consumer: string, path: string): ReleasePlan {
+function benchMode(
+  rules: WalkRules,
+  document: Buffer,
+  { seconds, rounds, say }: MaskOptions,
+): MaskFigures {
+  const straight = compileStraight(rules);
+  const slow = compileSlow(rules);
+  if (straight?.(document) === undefined) throw new Error('expected a document that goes straight');
+  const works: Record<WorkName, () => unknown> = {
+    straight: () => straight(document),
+    slow: () => slow(document, document.length),
+    parse: () => parseJson(document),
+    baseline: () => Buffer.from(JSON.stringify(JSON.parse(document.toString('utf8')))),
+  };
+  const took: Record<WorkName, number[]> = { straight: [], slow: [], parse: [], baseline: [] };
+  for (const work of workNames) cpuUsOf(works[work], seconds / 4);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const work of workNames) took[work].push(cpuUsOf(works[work], seconds));
+  }
+  const figure = (work: WorkName): WorkFigures => ({
+    mbPerSec: document.length / median(took[work]),
+    cpuUsPerDocument: median(took[work]),
+    ratio: median(took[work].map((cpuUs, at) => (took.baseline[at] ?? cpuUs) / cpuUs)),
+  });
+  const of = {
+    straight: figure('straight'),
+    slow: figure('slow'),
+    parse: figure('parse'),
+    baseline: figure('baseline'),
+  };
+  say(
+    `${rules.mode} ${document.length} bytes: ` +
+      workNames.map((work) => `${work} ${of[work].cpuUsPerDocument.toFixed(1)} µs`).join(', ') +
+      `; ratio ${of.straight.ratio.toFixed(2)}, slow ${of.slow.ratio.toFixed(2)}`,
+  );
+  return { mode: rules.mode, documentBytes: document.length, works: of };
+}
+
+/** Schema, granted fields and masks of a route for a consumer. */
+function rulesOf(consumer: string, routeName: string): Omit<WalkRules, 'mode'> {
   const folder = join(import.meta.dirname, '../examples/citizen-registry/policy');
   const text = readFileSync(join(folder, 'policy.yaml'), 'utf8');
   const schemas = Object.fromEntries(
     schemaFilesOf(text).map((file) => [file, { text: readFileSync(join(folder, file), 'utf8') }]),
   );
-  const { policy: checked } = checkPolicy({ file: 'policy.yaml', text, schemas });
-  if (!checked) throw new Error('expected the sample policy without faults');
-  const policy = compilePolicy(checked, 1);
-  const match = matchRoute(policy, 'GET', path);
-  return decide(policy, { consumer: { name: consumer }, match, nowMs: Date.now() });
+  const { policy } = checkPolicy({ file: 'policy.yaml', text, schemas });
+  const routes = policy?.services.flatMap((service) => service.routes) ?? [];
+  const response = routes.find(({ name }) => name === routeName)?.response;
+  const grant = policy?.grants.find(
+    ({ consumer: name, flow }) => name === consumer && flow.endsWith(`/${routeName}`),
+  );
+  if (!response?.schema || !grant) throw new Error('expected the sample policy without faults');
+  return responseRules(response.schema, grant.fields, response.masks);
 }
 
 /** The most that the policy's schema lets through. */
@@ -108,19 +144,4 @@ function cpuUsOf(work: () => unknown, seconds: number): number {
   }
   const { user, system } = process.cpuUsage(before);
   return (user + system) / runs;
-}
-
-function figuresOf(
-  documentBytes: number,
-  took: { mask: number[]; parse: number[]; baseline: number[] },
-): MaskFigures {
-  const mbPerSec = (cpuUs: readonly number[]): number => documentBytes / median(cpuUs);
-  return {
-    documentBytes,
-    mbPerSec: mbPerSec(took.mask),
-    cpuUsPerDocument: median(took.mask),
-    parse: { mbPerSec: mbPerSec(took.parse) },
-    baseline: { mbPerSec: mbPerSec(took.baseline), cpuUsPerDocument: median(took.baseline) },
-    ratio: median(took.mask.map((cpuUs, at) => (took.baseline[at] ?? cpuUs) / cpuUs)),
-  };
 }

@@ -1,10 +1,13 @@
 /** One spelling for a value before a rule looks at its characters. */
 
+/** ASCII and the common Han characters have one spelling. */
+const unchanged = /^[\w@.*\u4e00-\u9fff-]*$/;
+
 /**
  * Full-width letters and digits become plain (NFKC); spaces, zero-width and control characters go.
  */
 export function plainText(text: string): string {
-  if (/^[\w@.*-]*$/.test(text)) return text;
+  if (unchanged.test(text)) return text;
   return text.normalize('NFKC').replace(/[\p{C}\p{Z}]|\p{Variation_Selector}/gu, '');
 }
 

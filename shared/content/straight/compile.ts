@@ -88,11 +88,12 @@ function compileMask({ masks }: Compiling, place: Place, mask: FieldMask, depth:
   if (mask.reads) {
     const scalar = compileScalar(place.schema);
     const { whole } = place.fields;
-    return readPlain((tape, value) => {
+    return readPlain((tape, value, at, end) => {
       if (scalar(value) !== undefined || (!whole && value !== null)) throw detour;
       count(tape);
       const left = mask.apply(value);
-      if (left !== undefined) writeValue(tape, left);
+      if (left === value) writeRead(tape, value, at, end);
+      else if (left !== undefined) writeValue(tape, left);
     });
   }
   const left = mask.apply(null);
@@ -139,7 +140,7 @@ function objectStep(compiling: Compiling, place: Place, depth: number): Step {
     ...member,
     step: compileStep(compiling, member.place, depth + 1),
   }));
-  return compileObject(rules, place, crossing, depth + 1);
+  return compileObject(rules.mode, place.schema, crossing, depth + 1);
 }
 
 function arrayStep(compiling: Compiling, place: Place, depth: number): Step {

@@ -1,29 +1,51 @@
 /** Finds which member of an object a name in the input is. */
 import { colon } from './bytes.ts';
 import { pastSpace } from './scan.ts';
-import { type Bytes, bytesOf, detour, nameBytesMax, type Tape } from './tape.ts';
+import { detour, nameBytesMax, type Tape } from './tape.ts';
+
+/** Bytes to compare with, as words of four. */
+export interface Literal {
+  readonly bytes: Buffer;
+  readonly length: number;
+  readonly words: Int32Array;
+  /** The bits of the last word that count. */
+  readonly mask: number;
+}
+
+export function literalOfText(text: string): Literal {
+  const bytes = Buffer.from(text);
+  const words = new Int32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(words.buffer).set(bytes);
+  const rest = bytes.length % 4;
+  return { bytes, length: bytes.length, words, mask: rest === 0 ? -1 : (1 << (8 * rest)) - 1 };
+}
 
 /** `"name":`, as it stands in a document that has no space there. */
-export function literalOf(name: string): Bytes {
+export function literalOf(name: string): Literal {
   const text = JSON.stringify(name);
-  const literal = bytesOf(`${text}:`);
+  const literal = literalOfText(`${text}:`);
   // A name with another spelling, or that does not become a plain property, is for the slow path.
   const plain = text === `"${name}"` && name !== '' && name !== '__proto__';
-  if (!plain || literal.bytes.length > nameBytesMax) throw detour;
+  if (!plain || literal.length > nameBytesMax) throw detour;
   return literal;
 }
 
-/** True where the input has the literal at `at`. Four bytes at a time, the last four once more. */
-export function begins({ inputView }: Tape, at: number, { bytes, view }: Bytes): boolean {
-  const last = bytes.length - 4;
-  for (let done = 0; done < last; done += 4) {
-    if (inputView.getInt32(at + done, true) !== view.getInt32(done, true)) return false;
+/** True where the input has the literal at `at`. */
+export function begins({ inputView }: Tape, at: number, { words, mask }: Literal): boolean {
+  const last = words.length - 1;
+  for (let word = 0; word < last; word += 1) {
+    if (inputView.getInt32(at + 4 * word, true) !== words[word]) return false;
   }
-  return inputView.getInt32(at + last, true) === view.getInt32(last, true);
+  return ((inputView.getInt32(at + 4 * last, true) ^ (words[last] ?? 0)) & mask) === 0;
 }
 
 /** Which of the literals is the name from quote to quote; -1 where none is. */
-export function findName(tape: Tape, at: number, end: number, literals: readonly Bytes[]): number {
+export function findName(
+  tape: Tape,
+  at: number,
+  end: number,
+  literals: readonly Literal[],
+): number {
   for (let index = 0; index < literals.length; index += 1) {
     const bytes = literals[index]?.bytes;
     if (bytes?.length === end - at + 2 && isSame(tape, at, end, bytes)) return index;

@@ -4,13 +4,15 @@
  * end. Services write the members of their answers in the same order each time, so the name that came
  * after this one the last time is tried first.
  */
-import type { Member, Place, WalkRules } from '../place.ts';
+import { limits } from '../../limits.ts';
+import type { Member, WalkRules } from '../place.ts';
+import { type Schema, typesOf } from '../schema.ts';
 import { closeObject, comma, openObject } from './bytes.ts';
 import { begins, findName, literalOf, pastColon } from './names.ts';
 import type { Step } from './plain.ts';
 import { nameEnd, pastSpace } from './scan.ts';
 import { countMember, rememberName, skipValue } from './skip.ts';
-import { bytesOf, copyOut, detour, enclose, put, type Tape } from './tape.ts';
+import { bytesOf, copyOut, detour, enclose, moveBack, put, type Tape } from './tape.ts';
 
 /** A member that may cross, and how it does. */
 export interface Crossing extends Member {
@@ -19,8 +21,8 @@ export interface Crossing extends Member {
 
 /** `depth`: of the containers here, this one among them. */
 export function compileObject(
-  { mode }: WalkRules,
-  { schema }: Place,
+  mode: WalkRules['mode'],
+  schema: Schema,
   crossing: readonly Crossing[],
   depth: number,
 ): Step {
@@ -29,6 +31,7 @@ export function compileObject(
   if (mode === 'release') for (const name of Object.keys(schema.properties ?? {})) names.add(name);
   const literals = Array.from(names, literalOf);
   const steps = crossing.map(({ name, step }) => memberStep(name, step));
+  const skips = Array.from(names, (name) => skipStep(schema.properties?.[name], depth));
   const required = crossing.map((member) => member.required);
   const requiredCount = required.filter((is) => is).length;
   /** Member → the one that came next the last time; for the first member at 0, others one further. */
@@ -37,88 +40,94 @@ export function compileObject(
   const seen = new Float64Array(literals.length);
   const starts = new Int32Array(steps.length);
   const ends = new Int32Array(steps.length);
-
-  // Of the object in hand. A place is in no place below it, so there is one at a time.
-  let object = 0;
-  let previous = -1;
-  let lastCrossed = -1;
-  let ordered = true;
-  let missing = 0;
-  let unknown = 0;
+  // A place is in no place below it, so there is one object at a time.
+  const count = { objects: 0, unknown: 0 };
+  const skip = skipStep(undefined, depth);
 
   return (tape, start) => {
     const { input } = tape;
     const from = tape.size;
-    object += 1;
-    previous = -1;
-    lastCrossed = -1;
-    ordered = true;
-    missing = requiredCount;
-    unknown = 0;
+    count.objects += 1;
+    count.unknown = 0;
+    const object = count.objects;
+    let previous = -1;
+    let lastCrossed = -1;
+    let ordered = true;
+    let missing = requiredCount;
     let at = pastSpace(input, start + 1);
-    if (input[at] === closeObject) at += 1;
-    else {
-      for (let more = true; more; ) {
-        countMember(tape);
-        at = pastSpace(input, takeMember(tape, at));
-        more = input[at] === comma;
-        if (!more && input[at] !== closeObject) throw detour;
-        at = more ? pastSpace(input, at + 1) : at + 1;
+    let more = input[at] !== closeObject;
+    if (!more) at += 1;
+    while (more) {
+      countMember(tape);
+      let member = next[previous + 1] ?? 0;
+      const literal = literals[member];
+      if (literal !== undefined && begins(tape, at, literal)) at += literal.length;
+      else {
+        const end = nameEnd(tape, at);
+        member = findName(tape, at, end, literals);
+        if (member < 0) addUnknown(tape, at, end);
+        else next[previous + 1] = member;
+        at = pastColon(tape, end);
       }
+      if (member >= 0) {
+        if (seen[member] === object) throw detour;
+        seen[member] = object;
+        previous = member;
+      }
+      at = pastSpace(input, at);
+      const step = steps[member];
+      if (step === undefined) {
+        tape.dropped += 1;
+        at = (skips[member] ?? skip)(tape, at);
+      } else {
+        if (required[member]) missing -= 1;
+        if (member < lastCrossed) ordered = false;
+        lastCrossed = member;
+        starts[member] = tape.size;
+        at = step(tape, at);
+        ends[member] = tape.size;
+      }
+      at = pastSpace(input, at);
+      more = input[at] === comma;
+      if (!more && input[at] !== closeObject) throw detour;
+      at = more ? pastSpace(input, at + 1) : at + 1;
     }
     if (missing > 0) throw detour;
-    if (!ordered) arrange(tape, from);
+    if (!ordered) arrange(tape, from, object);
     enclose(tape, from, openObject, closeObject);
     return at;
   };
 
-  function takeMember(tape: Tape, start: number): number {
-    let at = start;
-    let member = next[previous + 1] ?? 0;
-    const literal = literals[member];
-    if (literal !== undefined && begins(tape, at, literal)) {
-      at = pastSpace(tape.input, at + literal.bytes.length);
-    } else {
-      const end = nameEnd(tape, at);
-      member = findName(tape, at, end, literals);
-      if (member < 0) return skipUnknown(tape, at, end);
-      next[previous + 1] = member;
-      at = pastColon(tape, end);
-    }
-    if (seen[member] === object) throw detour;
-    seen[member] = object;
-    previous = member;
-    const step = steps[member];
-    if (step === undefined) {
-      tape.dropped += 1;
-      return skipValue(tape, at, depth);
-    }
-    if (required[member]) missing -= 1;
-    if (member < lastCrossed) ordered = false;
-    lastCrossed = member;
-    starts[member] = tape.size;
-    at = step(tape, at);
-    ends[member] = tape.size;
-    return at;
-  }
-
-  function skipUnknown(tape: Tape, start: number, end: number): number {
+  function addUnknown(tape: Tape, start: number, end: number): void {
     if (mode === 'verify') throw detour;
-    rememberName(tape, start, end, depth, unknown);
-    unknown += 1;
-    tape.dropped += 1;
-    return skipValue(tape, pastColon(tape, end), depth);
+    rememberName(tape, start, end, depth, count.unknown);
+    count.unknown += 1;
   }
 
   /** Puts the members in the order of the schema, behind all, and moves them back. */
-  function arrange(tape: Tape, from: number): void {
+  function arrange(tape: Tape, from: number, object: number): void {
     const to = tape.size;
     for (let member = 0; member < steps.length; member += 1) {
       if (seen[member] === object) copyOut(tape, starts[member] ?? 0, ends[member] ?? 0);
     }
-    tape.out.copyWithin(from, to, tape.size);
-    tape.size = to;
+    moveBack(tape, from, to);
   }
+}
+
+/** Past a value that does not cross. It need not fit its schema, but its names are likely the same. */
+function skipStep(schema: Schema | undefined, depth: number): Step {
+  const any: Step = (tape, at) => skipValue(tape, at, depth);
+  const isObject = schema !== undefined && typesOf(schema).includes('object');
+  if (!isObject || depth >= limits.jsonDepthMax) return any;
+  const object = compileObject('release', schema, [], depth + 1);
+  return (tape, at) => {
+    if (tape.input[at] !== openObject) return any(tape, at);
+    const { size, dropped } = tape;
+    const end = object(tape, at);
+    tape.size = size;
+    tape.dropped = dropped;
+    return end;
+  };
 }
 
 /** Name and value behind a comma; nothing where nothing of the value is left. */

@@ -2,9 +2,10 @@
 import type { Json } from '../json.ts';
 import type { Place } from '../place.ts';
 import { compileScalar } from '../scalar.ts';
-import { typesOf } from '../schema.ts';
+import { type Schema, typesOf } from '../schema.ts';
 import { minus, quote, zero } from './bytes.ts';
 import { plainEnd, stringEnd, sureNumberEnd, wordEnd } from './scan.ts';
+import { type Fits, listFits, patternFits } from './shapes.ts';
 import { oddNumber } from './skip.ts';
 import { copyIn, detour, type Tape } from './tape.ts';
 import { writeValue } from './write.ts';
@@ -23,7 +24,11 @@ export function compilePlain({ schema }: Place): Step {
     writeRead(tape, value, at, end);
   });
   const { pattern, format, minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema;
-  if (!typesOf(schema).includes('string') || schema.enum || pattern || format) return any;
+  if (!typesOf(schema).includes('string')) return any;
+  if (schema.enum || pattern !== undefined || format !== undefined) {
+    const fits = fitsOf(schema);
+    return fits === undefined ? any : knownOr(any, fits);
+  }
   return (tape, at) => {
     const last = tape.input[at] === quote ? plainEnd(tape, at) : -1;
     if (last < 0) return any(tape, at);
@@ -33,6 +38,23 @@ export function compilePlain({ schema }: Place): Step {
       const length = characters(tape, at + 1, last);
       if (length < minLength || length > maxLength) throw detour;
     }
+    copyIn(tape, at, last + 1);
+    return last + 1;
+  };
+}
+
+/** A test by bytes for all that the schema asks of a string. */
+function fitsOf({ enum: listed, pattern, format, minLength, maxLength }: Schema): Fits | undefined {
+  const others = format !== undefined || minLength !== undefined || maxLength !== undefined;
+  if (others || (listed !== undefined && pattern !== undefined)) return undefined;
+  return listed !== undefined ? listFits(listed) : patternFits(pattern ?? '');
+}
+
+/** Copies a string that is known to fit; for any other value asks the other step. */
+function knownOr(other: Step, fits: Fits): Step {
+  return (tape, at) => {
+    const last = tape.input[at] === quote ? plainEnd(tape, at) : -1;
+    if (last < 0 || !fits(tape, at, last)) return other(tape, at);
     copyIn(tape, at, last + 1);
     return last + 1;
   };
@@ -78,11 +100,27 @@ export function writeRead(tape: Tape, value: Json, at: number, end: number): voi
   else copyIn(tape, at, end);
 }
 
+/** The runtime is faster for more. */
+const decodedBytesMax = 24;
+
 /** Characters between the quotes. */
 function textOf(tape: Tape, start: number, end: number): string {
-  return isAscii(tape, start, end)
-    ? tape.text(start, end)
-    : tape.input.toString('utf8', start, end);
+  if (isAscii(tape, start, end)) return tape.text(start, end);
+  const { input } = tape;
+  if (end - start > decodedBytesMax) return input.toString('utf8', start, end);
+  let text = '';
+  for (let at = start; at < end; ) {
+    const byte = input[at] ?? 0;
+    const second = (input[at + 1] ?? 0) & 0x3f;
+    const third = (input[at + 2] ?? 0) & 0x3f;
+    if (byte < 0x80) text += String.fromCharCode(byte);
+    else if (byte < 0xe0) text += String.fromCharCode(((byte & 0x1f) << 6) | second);
+    else if (byte < 0xf0) {
+      text += String.fromCharCode(((byte & 0x0f) << 12) | (second << 6) | third);
+    } else return input.toString('utf8', start, end);
+    at += byte < 0x80 ? 1 : byte < 0xe0 ? 2 : 3;
+  }
+  return text;
 }
 
 function unescaped(tape: Tape, start: number, end: number): string {

@@ -106,7 +106,7 @@ function grow(tape: Tape, bytes: number): void {
 }
 
 /** Fewer are copied four at a time here; more by the runtime. */
-const copyByWordsMax = 96;
+const copyByWordsMax = 256;
 
 /** Writes input bytes as they are. */
 export function copyIn(tape: Tape, start: number, end: number): void {
@@ -123,6 +123,13 @@ export function copyOut(tape: Tape, start: number, end: number): void {
 export function put(tape: Tape, { bytes, view }: Bytes): void {
   reserve(tape, bytes.length);
   copy(tape, bytes, view, 0, bytes.length);
+}
+
+/** Moves what was written from `start` on to `to`, over as many bytes that are no longer needed. */
+export function moveBack(tape: Tape, to: number, start: number): void {
+  const { size } = tape;
+  tape.size = to;
+  copy(tape, tape.out, tape.outView, start, size);
 }
 
 function copy(tape: Tape, from: Buffer, view: DataView, start: number, end: number): void {
