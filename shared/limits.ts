@@ -82,29 +82,29 @@ export const limits = {
   policyConsumersMax: 10_000,
   policyGrantsMax: 100_000,
   policyRightsMax: 1_000,
+  policyDeniesMax: 1_000,
+  conditionBytesMax: 1024,
+  conditionNodesMax: 128,
+  conditionDepthMax: 24,
+  conditionListMax: 64,
+  /** Fields of a route that one consumer gets unmasked; each end makes a plan of its own. */
+  exceptionsPerGrantMax: 8,
+  /** How long an exception may last, from the moment its policy is signed. */
+  exceptionMsMax: 366 * 24 * 3_600_000,
+  exceptionReasonMin: 8,
+  exceptionReasonMax: 200,
+  /** Of one rule of a grant: calls in its period. */
+  rateCallsMax: 1_000_000_000,
+  /** What was used is saved so often: a crash forgets no more of it than this. */
+  rateSaveMs: 250,
+  /** Use that could not be saved for so long closes what has a limit. */
+  rateUnsavedMsMax: 5_000,
+  /** Refusals of one consumer, or wrong credentials of one network, count as risk for so long. */
+  riskWindowMs: 600_000,
+  riskEntriesMax: 16_384,
+  policyPlansKept: 1_000,
+  policyPlansOpenMax: 100,
   policyKeysMax: 20_000,
-  policySchemaFilesMax: 2_000,
-  policyFaultsMax: 200,
-  openApiBytesMax: 4 * 1024 * 1024,
-  openApiRoutesMax: 500,
-  callTimeoutMsMax: 3_600_000,
-  /** Time to fetch an answer that came late, where a route does not say. */
-  routeDeadlineMs: 60_000,
-  // package
-  packageBytesMax: 64 * 1024 * 1024 * 1024,
-  manifestBytesMax: 16 * 1024,
-  keysBytesMax: 16 * 1024,
-  segmentPlainBytesMax: 8 * 1024 * 1024,
-  segmentPlainBytesMin: 1024,
-  segmentsMax: 8192,
-  messagesPerPackageMax: 4096,
-  packageInMemoryBytesMax: 32 * 1024 * 1024,
-  messageHeaderBytesMax: 64 * 1024,
-  messageBodyBytesMax: 16 * 1024 * 1024,
-  cborItemsMax: 2048,
-  clockSkewMs: 5 * 60_000,
-  /** A clock that moved against the steady one by more was set. */
-  clockSetMs: 1_000,
   policyGroupsMax: 1_000,
   // accounts
   credentialsPerConsumerMax: 16,
@@ -128,6 +128,28 @@ export const limits = {
   certificatesRememberedMax: 1_024,
   credentialUsesMs: 60_000,
   policyConfirmMs: 30_000,
+  policySchemaFilesMax: 2_000,
+  policyFaultsMax: 200,
+  openApiBytesMax: 4 * 1024 * 1024,
+  openApiRoutesMax: 500,
+  callTimeoutMsMax: 3_600_000,
+  /** Time to fetch an answer that came late, where a route does not say. */
+  routeDeadlineMs: 60_000,
+  // package
+  packageBytesMax: 64 * 1024 * 1024 * 1024,
+  manifestBytesMax: 16 * 1024,
+  keysBytesMax: 16 * 1024,
+  segmentPlainBytesMax: 8 * 1024 * 1024,
+  segmentPlainBytesMin: 1024,
+  segmentsMax: 8192,
+  messagesPerPackageMax: 4096,
+  packageInMemoryBytesMax: 32 * 1024 * 1024,
+  messageHeaderBytesMax: 64 * 1024,
+  messageBodyBytesMax: 16 * 1024 * 1024,
+  cborItemsMax: 2048,
+  clockSkewMs: 5 * 60_000,
+  /** A clock that moved against the steady one by more was set. */
+  clockSetMs: 1_000,
   /** Clocks of two nodes that differ by more are told as apart: deadlines suffer. */
   clockApartMs: 30_000,
   clockSampleMs: 25_000,

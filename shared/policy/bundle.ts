@@ -32,8 +32,10 @@ export function encodeBundle(bundle: Bundle): Uint8Array {
 
 /** Strict: exact members, canonical bytes, consistent references. Errors: POLICY_INVALID. */
 export function decodeBundle(bytes: Uint8Array): Bundle {
-  const { policy, version, issuer, issuedAtMs } = decode(bytes, bundleShape);
-  return { policy: asPolicy(policy), version, issuer, issuedAtMs };
+  const { policy: read, version, issuer, issuedAtMs } = decode(bytes, bundleShape);
+  const policy = asPolicy(read);
+  expectEnds(policy, issuedAtMs);
+  return { policy, version, issuer, issuedAtMs };
 }
 
 /** A policy alone, on its way from who checked it to the authority. Errors: POLICY_INVALID. */
@@ -44,6 +46,16 @@ export function encodePolicy(policy: Policy): Uint8Array {
 /** The other half of encodePolicy, as strict as decodeBundle. Errors: POLICY_INVALID. */
 export function decodePolicy(bytes: Uint8Array): Policy {
   return asPolicy(decode(bytes, policyShape));
+}
+
+/** No exception may last longer than the limit, whoever wrote it. Errors: POLICY_INVALID. */
+export function expectEnds(policy: Policy, issuedAtMs: number): void {
+  const latestMs = issuedAtMs + limits.exceptionMsMax;
+  for (const { unmasked = [] } of policy.grants) {
+    if (unmasked.some(({ untilMs }) => untilMs > latestMs)) {
+      throw invalid(`exceptions that end within ${limits.exceptionMsMax / 86_400_000} days`);
+    }
+  }
 }
 
 /**
@@ -187,7 +199,7 @@ function decode<S extends z.ZodType>(bytes: Uint8Array, shape: S): z.infer<S> {
 function asPolicy(read: z.infer<typeof policyShape>): Policy {
   // The shape checks each schema with the very function that makes the type.
   const policy = read as unknown as Policy;
-  const { services, consumers, grants, credentials, rights = [] } = policy;
+  const { services, consumers, grants, credentials, rights = [], deny = [] } = policy;
   const flows = unique(
     services.flatMap((one) => one.routes.map((route) => `${one.name}/${route.name}`)),
   );
@@ -197,10 +209,13 @@ function asPolicy(read: z.infer<typeof policyShape>): Policy {
   unique(
     consumers.flatMap((one) => one.credentials.map((c) => identityOf(c) ?? `${one.name} key`)),
   );
+  unique(deny.map((rule) => rule.name));
   unique(rights.map(({ actor, consumer }) => `${actor} ${consumer}`));
   const dangling =
     grants.some(({ consumer, flow }) => !names.has(consumer) || !flows.has(flow)) ||
     credentials.keys.some(({ consumer }) => !names.has(consumer)) ||
+    deny.some((rule) => rule.consumers?.some((one) => !names.has(one))) ||
+    deny.some((rule) => rule.flows?.some((one) => !flows.has(one))) ||
     rights.some(({ consumer }) => !names.has(consumer));
   if (dangling) throw invalid('references to parts of the policy');
   return policy;

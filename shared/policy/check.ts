@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { readSchema, type Schema } from '../content/schema.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { expandDenies } from './denies.ts';
 import {
   consumerShape,
   fileShape,
@@ -23,7 +24,6 @@ import { checkGroups, expandGrants } from './groups.ts';
 import type { Fault, Policy } from './model.ts';
 import { normalisePolicy } from './normalise.ts';
 import { referenceFaults } from './references.ts';
-import { expandDenies } from './denies.ts';
 import { type PolicySource, readDocument, type SourceDocument, type SourcePath } from './source.ts';
 import { type DenyText, denyTextShape } from './terms.ts';
 
@@ -55,15 +55,15 @@ export type Checked =
   | { readonly policy?: undefined; readonly faults: readonly Fault[] };
 
 /**
- * Checks files of the policy's author. Never throws; at most `policyFaultsMax` faults, in file
+ * Checks files of the policy's author as of `nowMs`. Never throws; at most `policyFaultsMax` faults, in file
  * order.
  */
-export function checkPolicy(source: PolicySource): Checked {
+export function checkPolicy(source: PolicySource, nowMs: number = Date.now()): Checked {
   const document = readDocument(source.file, source.text);
   if (document.faults.length > 0) return { faults: inOrder(source, document.faults) };
   const faults: Fault[] = [];
   const draft = readDraft(source, document, faults);
-  for (const { path, message } of referenceFaults(draft))
+  for (const { path, message } of referenceFaults(draft, nowMs))
     faults.push(document.faultAt(path, message));
   if (faults.length > 0) return { faults: inOrder(source, faults) };
   return { policy: normalisePolicy(draft), faults: [] };

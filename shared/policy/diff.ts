@@ -69,8 +69,16 @@ function partsOf(policy: Policy): Map<string, Details> {
   for (const { actor, may, consumer, untilMs } of policy.rights ?? []) {
     add(`rights/${actor}/${may}/${consumer}`, { until: dateOf(untilMs) });
   }
-  for (const { untilMs, ...grant } of policy.grants) {
-    add(`grants/${grant.consumer}/${grant.flow}`, { ...grant, until: dateOf(untilMs) });
+  for (const { fromMs, untilMs, unmasked = [], ...grant } of policy.grants) {
+    const name = `${grant.consumer}/${grant.flow}`;
+    add(`grants/${name}`, { ...grant, ...datesOf(fromMs, untilMs) });
+    // Parts of their own, so that nobody overlooks one in the lines of its grant.
+    for (const { field, untilMs: endMs, ...why } of unmasked) {
+      add(`unmasked/${name}/${field}`, { ...why, until: dateOf(endMs) });
+    }
+  }
+  for (const { name, fromMs, untilMs, ...rule } of policy.deny ?? []) {
+    add(`deny/${name}`, { ...rule, ...datesOf(fromMs, untilMs) });
   }
   return parts;
 }
@@ -91,6 +99,10 @@ function shown(credential: Credential): object {
 
 const fingerprint = (base64: string): string =>
   `sha256:${createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex').slice(0, 16)}`;
+
+function datesOf(fromMs: number | undefined, untilMs: number | undefined): object {
+  return { ...(fromMs !== undefined && { from: dateOf(fromMs) }), until: dateOf(untilMs) };
+}
 
 function dateOf(ms: number | undefined): string {
   return ms === undefined ? 'never' : new Date(ms).toISOString();

@@ -8,6 +8,7 @@ import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
 import type { Draft, DraftService } from './check.ts';
 import { inOrder } from './credential-text.ts';
+import { deniesOf } from './denies.ts';
 import { type ConsumerText, deadlineOf, type GrantText, type RouteText } from './grammar.ts';
 import {
   type ConsumerEntry,
@@ -18,16 +19,15 @@ import {
   type Route,
   type Service,
 } from './model.ts';
-import { exceptionsOf, termsOf } from './terms.ts';
+import { exceptionsOf, ratesOf, termsOf } from './terms.ts';
 import { untilMs } from './until.ts';
 
 /** Only for drafts without faults. */
 export function normalisePolicy(draft: Draft): Policy {
   const services = draft.services.map((service) => serviceOf(service, draft.schemas));
-  const schemas = new Map<string, Schema | undefined>();
+  const routes = new Map<string, Route>();
   for (const service of services) {
-    for (const route of service.routes)
-      schemas.set(`${service.name}/${route.name}`, route.response.schema);
+    for (const route of service.routes) routes.set(`${service.name}/${route.name}`, route);
   }
   return {
     services: services.toSorted(by((service) => service.name)),
@@ -35,7 +35,7 @@ export function normalisePolicy(draft: Draft): Policy {
       .map(({ value }) => consumerOf(value))
       .toSorted(by((consumer) => consumer.name)),
     grants: draft.grants
-      .flatMap(({ value }) => value.routes.map((flow) => grantOf(value, flow, schemas.get(flow))))
+      .flatMap(({ value }) => value.routes.map((flow) => grantOf(value, flow, routes.get(flow))))
       .toSorted(by((grant) => `${grant.consumer} ${grant.flow}`)),
     ...(draft.deny.length > 0 && { deny: deniesOf(draft) }),
     credentials: noCredentials,
@@ -131,13 +131,16 @@ function maskOf(mask: Mask): Mask {
   return { ...mask, field: formatField(parseField(mask.field) ?? []) };
 }
 
-function grantOf(text: GrantText, flow: string, schema: Schema | undefined): Grant {
-  const until = text.until === undefined ? undefined : untilMs(text.until);
+function grantOf(text: GrantText, flow: string, route: Route | undefined): Grant {
+  const { schema, masks = [] } = route?.response ?? {};
+  const unmasked = exceptionsOf(text.unmasked, new Set(masks.map((mask) => mask.field)));
   return {
     consumer: text.consumer,
     flow,
     fields: knownFields(text.fields, schema).map(formatField).toSorted(),
-    ...(until === undefined ? {} : { untilMs: until }),
+    ...termsOf(text),
+    ...(text.limits && { limits: ratesOf(text.limits) }),
+    ...(unmasked.length > 0 && { unmasked }),
   };
 }
 

@@ -9,12 +9,13 @@ import { schemaAt } from '../content/schema.ts';
 import { asSallyportError } from '../errors.ts';
 import { maskFault } from '../masking/mask-fault.ts';
 import type { Draft, Placed } from './check.ts';
+import { checkDenies } from './denies.ts';
 import { deadlineOf, type GrantText, type RouteText } from './grammar.ts';
+import { checkTerms } from './grant-terms.ts';
 import { knownFields } from './normalise.ts';
 import { checkRecipients } from './recipients.ts';
 import { templateSegments } from './routes.ts';
 import type { SourcePath } from './source.ts';
-import { untilMs } from './until.ts';
 
 interface PlacedFault {
   readonly path: SourcePath;
@@ -22,7 +23,7 @@ interface PlacedFault {
 }
 
 /** All faults between the parts of a draft; parts that have faults of their own are left alone. */
-export function referenceFaults(draft: Draft): PlacedFault[] {
+export function referenceFaults(draft: Draft, nowMs: number): PlacedFault[] {
   const faults: PlacedFault[] = [];
   const add = (path: SourcePath, message: string): void => {
     faults.push({ path, message });
@@ -41,6 +42,8 @@ export function referenceFaults(draft: Draft): PlacedFault[] {
     }
   }
   checkGrants(draft, add);
+  checkTerms(draft, nowMs, add);
+  checkDenies(draft, add);
   checkRecipients(draft, add);
   return faults;
 }
@@ -191,9 +194,6 @@ function checkGrants(draft: Draft, add: Add): void {
       return [route];
     });
     checkFields(value, path, known, draft, add);
-    if (value.until !== undefined && untilMs(value.until) === undefined) {
-      add([...path, 'until'], 'expected a date such as 2027-06-30, or RFC 3339 with an offset');
-    }
   }
 }
 

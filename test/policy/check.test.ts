@@ -62,22 +62,153 @@ const oneFault: readonly (readonly [
     /ownr: unknown key "ownr"/,
   ],
   [
-    'conditions, which come later',
-    [['    until:', '    when: "true"\n    until:']],
+    'a condition that is no CEL',
+    [['    until:', "    when: 'source.ip ='\n    until:"]],
     'when',
-    /grants\[0\]\.when: unknown key/,
+    /grants\[0\]\.when: expected a condition of CEL/,
   ],
   [
-    'limits, which come later',
-    [['    until:', '    limits: { perMinute: 1 }\n    until:']],
+    'a condition of another type',
+    [['    until:', "    when: 'risk.score + 1'\n    until:"]],
+    'when',
+    /true or false, got int/,
+  ],
+  [
+    'a start that is no date',
+    [['    until:', '    from: soon\n    until:']],
+    'from',
+    /from: expected a date/,
+  ],
+  [
+    'an end before its start',
+    [['    until:', '    from: 2027-07-01\n    until:']],
+    'until',
+    /expected an end after "from"/,
+  ],
+  [
+    'limits without a period',
+    [['    until:', '    limits: {}\n    until:']],
     'limits',
-    /limits: unknown key/,
+    /expected a number of calls/,
   ],
   [
-    'unmasked, which comes later',
-    [['    until:', '    unmasked: []\n    until:']],
-    'unmasked',
-    /unmasked: unknown key/,
+    'a limit of nothing',
+    [['    until:', '    limits: { perMinute: 0 }\n    until:']],
+    'perMinute',
+    /perMinute: expected at least 1/,
+  ],
+  [
+    'a limit of an unknown period',
+    [['    until:', '    limits: { perDay: 1, perWeek: 5 }\n    until:']],
+    'perWeek',
+    /unknown key "perWeek"/,
+  ],
+  [
+    'an exception without a mask',
+    [
+      [
+        '    until:',
+        '    unmasked: [ { field: $.address.district, reason: tax audit 7, approver: chen, until: 2026-06-30 } ]\n    until:',
+      ],
+    ],
+    'field',
+    /expected exactly the field of a mask/,
+  ],
+  [
+    'an exception beside the grant',
+    [
+      [
+        '    until:',
+        '    unmasked: [ { field: $.email, reason: tax audit 7, approver: chen, until: 2026-06-30 } ]\n    until:',
+      ],
+    ],
+    'field',
+    /expected a field that the grant gives/,
+  ],
+  [
+    'an exception without end',
+    [
+      [
+        '    until:',
+        '    unmasked: [ { field: $.name, reason: tax audit 7, approver: chen } ]\n    until:',
+      ],
+    ],
+    '{ field',
+    /until: expected string/,
+  ],
+  [
+    'an exception for too long',
+    [
+      [
+        '    until:',
+        '    unmasked: [ { field: $.name, reason: tax audit 7, approver: chen, until: 2028-06-30 } ]\n    until:',
+      ],
+    ],
+    'until',
+    /at most 366 days from now/,
+  ],
+  [
+    'an exception without reason',
+    [
+      [
+        '    until:',
+        '    unmasked: [ { field: $.name, reason: none, approver: chen, until: 2026-06-30 } ]\n    until:',
+      ],
+    ],
+    'reason',
+    /reason: expected at least 8/,
+  ],
+  [
+    'an exception without approver',
+    [
+      [
+        '    until:',
+        '    unmasked: [ { field: $.name, reason: tax audit 7, until: 2026-06-30 } ]\n    until:',
+      ],
+    ],
+    '{ field',
+    /approver: expected string/,
+  ],
+  [
+    'two exceptions for a field',
+    [
+      [
+        '    until:',
+        '    unmasked:\n      - { field: $.name, reason: tax audit 7, approver: chen, until: 2026-06-30 }\n      - { field: $.name, reason: tax audit 8, approver: chen, until: 2026-06-30 }\n    until:',
+      ],
+    ],
+    'field',
+    /one exception for a field/,
+  ],
+  [
+    'a deny rule of an unknown consumer',
+    [['grants:', 'deny:\n  - { name: freeze, reason: data audit, consumers: [nobody] }\ngrants:']],
+    'nobody',
+    /expected a consumer of the policy/,
+  ],
+  [
+    'a deny rule of an unknown route',
+    [['grants:', 'deny:\n  - { name: freeze, reason: data audit, routes: [x/*] }\ngrants:']],
+    'x/*',
+    /expected service\/route or service\/\*/,
+  ],
+  [
+    'a deny rule of an unknown group',
+    [['grants:', 'deny:\n  - { name: freeze, reason: data audit, groups: [all] }\ngrants:']],
+    'all',
+    /expected a group of the policy/,
+  ],
+  [
+    'a deny rule without reason',
+    [['grants:', 'deny:\n  - { name: freeze }\ngrants:']],
+    '{ name',
+    /reason: expected string/,
+  ],
+  [
+    'a deny rule with a bad condition',
+    [['grants:', 'deny:\n  - { name: freeze, reason: data audit, when: "1" }\ngrants:']],
+    'when',
+    /true or false, got int/,
   ],
   [
     'an unknown key at the top',
@@ -374,6 +505,8 @@ const oneFault: readonly (readonly [
   ['a duplicate key', [['    owner:', '    name: x\n    owner:']], 'name: x', /unique/],
 ];
 
+const nowMs = Date.parse('2026-03-01T00:00:00Z');
+
 /** What stands in the policy where a fault points to. */
 function textAt(source: PolicySource, fault: Fault | undefined): string {
   const line = source.text.split('\n')[(fault?.line ?? 0) - 1] ?? '';
@@ -384,7 +517,7 @@ const other = { type: 'object', properties: { other: { type: 'string' } } };
 for (const [name, replace, place, message] of oneFault) {
   test(`refuses ${name}, and points to it`, () => {
     const source = sourceOf(replace, { 'schemas/other.json': other });
-    const { faults } = checkPolicy(source);
+    const { faults } = checkPolicy(source, nowMs);
     assert.equal(faults.length, 1, faults.map(formatFault).join('\n'));
     const [fault] = faults;
     assert.match(fault === undefined ? '' : formatFault(fault), message);
