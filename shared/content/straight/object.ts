@@ -30,19 +30,25 @@ export function compileObject(
   const names = new Set(crossing.map(({ name }) => name));
   if (mode === 'release') for (const name of Object.keys(schema.properties ?? {})) names.add(name);
   const literals = Array.from(names, literalOf);
+  const crossed = crossing.length;
+  const unknown = literals.length;
+  const skip = skipStep(undefined, depth);
+  /** Of those that cross, of other known members, of unknown ones. */
   const steps = crossing.map(({ name, step }) => memberStep(name, step));
-  const skips = Array.from(names, (name) => skipStep(schema.properties?.[name], depth));
+  for (const name of [...names].slice(crossed)) {
+    steps.push(skipStep(schema.properties?.[name], depth));
+  }
+  steps.push(skip);
   const required = crossing.map((member) => member.required);
   const requiredCount = required.filter((is) => is).length;
   /** Member → the one that came next the last time; for the first member at 0, others one further. */
   const next = [0, ...literals.keys()];
   /** Member → the object that it was last seen in, by number. */
   const seen = new Float64Array(literals.length);
-  const starts = new Int32Array(steps.length);
-  const ends = new Int32Array(steps.length);
+  const starts = new Int32Array(crossed);
+  const ends = new Int32Array(crossed);
   // A place is in no place below it, so there is one object at a time.
   const count = { objects: 0, unknown: 0 };
-  const skip = skipStep(undefined, depth);
 
   return (tape, start) => {
     const { input } = tape;
@@ -65,20 +71,22 @@ export function compileObject(
       else {
         const end = nameEnd(tape, at);
         member = findName(tape, at, end, literals);
-        if (member < 0) addUnknown(tape, at, end);
-        else next[previous + 1] = member;
+        if (member < 0) {
+          addUnknown(tape, at, end);
+          member = unknown;
+        } else next[previous + 1] = member;
         at = pastColon(tape, end);
       }
-      if (member >= 0) {
+      if (member !== unknown) {
         if (seen[member] === object) throw detour;
         seen[member] = object;
         previous = member;
       }
+      const step = steps[member] ?? skip;
       at = pastSpace(input, at);
-      const step = steps[member];
-      if (step === undefined) {
+      if (member >= crossed) {
         tape.dropped += 1;
-        at = (skips[member] ?? skip)(tape, at);
+        at = step(tape, at);
       } else {
         if (required[member]) missing -= 1;
         if (member < lastCrossed) ordered = false;
@@ -107,7 +115,7 @@ export function compileObject(
   /** Puts the members in the order of the schema, behind all, and moves them back. */
   function arrange(tape: Tape, from: number, object: number): void {
     const to = tape.size;
-    for (let member = 0; member < steps.length; member += 1) {
+    for (let member = 0; member < crossed; member += 1) {
       if (seen[member] === object) copyOut(tape, starts[member] ?? 0, ends[member] ?? 0);
     }
     moveBack(tape, from, to);
