@@ -2,25 +2,29 @@ import {
   issueConsumerKey,
   readCredentials,
   revokeConsumerKey,
+  rotateConsumerKey,
 } from '@sallyport/inner-node/policy/credentials.ts';
 import { readHome } from '@sallyport/shared/config/home.ts';
-import { SallyportError } from '@sallyport/shared/errors.ts';
+import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { namePattern } from '@sallyport/shared/policy/model.ts';
 import type { Command } from 'commander';
 import { timeText } from './amounts.ts';
+import { lastUses, putInForce } from './credentials.ts';
 import { result, resultJson, tell } from './print.ts';
-
-const nextStep = 'it takes effect with the next `sallyport policy apply`';
 
 export function register(program: Command): void {
   const consumer = program.command('consumer').description('who may call');
   const key = consumer.command('key').description('API keys of consumers (on the inner node)');
+  const expires = [
+    '--expires <date>',
+    'last moment of the key, as 2027-06-30 or with a time',
+  ] as const;
   key
     .command('issue')
     .argument('<consumer>', 'name of the consumer, as in policy.yaml')
     .description('make an API key and show it this once')
     .requiredOption('--dir <dir>', 'home of the inner node')
-    .option('--expires <date>', 'last moment of the key, as 2027-06-30 or with a time')
+    .option(...expires)
     .action(issue);
   key
     .command('list')
@@ -29,9 +33,17 @@ export function register(program: Command): void {
     .option('--json', 'as JSON')
     .action(list);
   key
+    .command('rotate')
+    .argument('<id>', 'id of the key, as `list` shows it')
+    .description('make another key for the same consumer; the old one goes on for a while')
+    .requiredOption('--dir <dir>', 'home of the inner node')
+    .option('--grace <span>', 'how long the old key goes on, as 30m, 12h or 7d', '7d')
+    .option(...expires)
+    .action(rotate);
+  key
     .command('revoke')
     .argument('<id>', 'id of the key, as `list` shows it')
-    .description('forget a key')
+    .description('end a key now; says when it is in force at the boundary')
     .requiredOption('--dir <dir>', 'home of the inner node')
     .action(revoke);
 }
@@ -44,26 +56,60 @@ async function issue(name: string, options: { dir: string; expires?: string }): 
   const order = { consumer: name, nowMs: Date.now(), expiresAtMs };
   const { key, record } = await issueConsumerKey(home, order);
   result(key);
-  tell(`key ${record.id} of ${name}; it is shown this once and kept nowhere`, nextStep);
+  tell(`key ${record.id} of ${name}; it is shown this once and kept nowhere`);
+  await confirmedLater(home);
 }
 
 async function list({ dir, json }: { dir: string; json?: boolean }): Promise<void> {
-  const { keys } = await readCredentials(requireInner(dir));
-  const shown = keys.map(({ hash: _hash, ...rest }) => rest);
+  const home = requireInner(dir);
+  const { keys } = await readCredentials(home);
+  const used = await lastUses(home);
+  const shown = keys.map(({ hash: _hash, ...rest }) => {
+    const lastUsedAtMs = used?.get(rest.id);
+    return { ...rest, ...(lastUsedAtMs !== undefined && { lastUsedAtMs }) };
+  });
   if (json === true) return resultJson(shown);
-  for (const { id, consumer, prefix, lastFour, createdAtMs, expiresAtMs } of shown) {
-    const end = expiresAtMs === undefined ? 'no end' : `until ${timeText(expiresAtMs)}`;
-    result(`${id}  ${consumer}  ${prefix}…${lastFour}  ${timeText(createdAtMs)}  ${end}`);
+  for (const { id, consumer, prefix, lastFour, createdAtMs, ...times } of shown) {
+    const end = times.expiresAtMs === undefined ? 'no end' : `until ${timeText(times.expiresAtMs)}`;
+    const last =
+      times.lastUsedAtMs === undefined ? 'unused' : `used ${timeText(times.lastUsedAtMs)}`;
+    const use = used === undefined ? 'last use unknown: the node does not run' : last;
+    result(`${id}  ${consumer}  ${prefix}…${lastFour}  ${timeText(createdAtMs)}  ${end}  ${use}`);
   }
 }
 
+async function rotate(
+  id: string,
+  options: { dir: string; grace: string; expires?: string },
+): Promise<void> {
+  const home = requireInner(options.dir);
+  const expiresAtMs = options.expires === undefined ? undefined : readDate(options.expires);
+  const order = { id, nowMs: Date.now(), graceMs: readSpan(options.grace), expiresAtMs };
+  const rotated = await rotateConsumerKey(home, order);
+  if (!rotated) throw unknownKey(id);
+  const { key, record, old } = rotated;
+  result(key);
+  tell(`key ${record.id} of ${record.consumer}; it is shown this once and kept nowhere`);
+  tell(`key ${id} goes on until ${timeText(old.expiresAtMs ?? 0)}`);
+  await confirmedLater(home);
+}
+
 async function revoke(id: string, { dir }: { dir: string }): Promise<void> {
-  if (!(await revokeConsumerKey(requireInner(dir), id))) {
-    throw new SallyportError('USAGE', `expected the id of an issued key, got ${id}`, {
-      hint: 'see `sallyport consumer key list`',
-    });
+  const home = requireInner(dir);
+  if (!(await revokeConsumerKey(home, id))) throw unknownKey(id);
+  tell(`key ${id} is revoked`);
+  await putInForce(home);
+}
+
+/** A new key that the boundary does not know yet is a matter of time, not a failure. */
+async function confirmedLater(home: string): Promise<void> {
+  try {
+    await putInForce(home);
+  } catch (thrown) {
+    const { code, message, hint } = asSallyportError(thrown);
+    if (code !== 'POLICY_UNCONFIRMED') throw thrown;
+    tell(message, hint);
   }
-  tell(`key ${id} is revoked`, nextStep);
 }
 
 function requireInner(dir: string): string {
@@ -76,6 +122,19 @@ function readDate(text: string): number {
   const ms = Date.parse(text);
   if (ms > Date.now()) return ms;
   throw usage(`expected a date in the future, got ${text}`);
+}
+
+function readSpan(text: string): number {
+  const [, amount, unit = ''] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }[unit];
+  if (amount !== undefined && unitMs !== undefined) return Number(amount) * unitMs;
+  throw usage(`expected a span such as 30m, 12h or 7d, got ${text}`);
+}
+
+function unknownKey(id: string): SallyportError {
+  return new SallyportError('USAGE', `expected the id of an issued key, got ${id}`, {
+    hint: 'see `sallyport consumer key list`',
+  });
 }
 
 function usage(message: string): SallyportError {

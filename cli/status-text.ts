@@ -34,7 +34,7 @@ export function statusText(status: NodeStatus, nowMs: number): string {
     '',
     ...channels,
     '',
-    row('policy', policyText(guard, nowMs)),
+    row('policy', policyText(guard, peer, nowMs)),
     row('queues', queuesText(record(guard.queues))),
     row('audit', `block ${numberText(record(guard.audit).sequence)}`),
     row('keys', keysText(status, told('signer'))),
@@ -110,11 +110,14 @@ function laneClass(lane: Told): string {
   );
 }
 
-function policyText(guard: Told, nowMs: number): string {
-  const { version, appliedAtMs } = record(guard.policy);
+function policyText(guard: Told, peer: string, nowMs: number): string {
+  const { version, appliedAtMs, peerVersion } = record(guard.policy);
   if (version === undefined) return bad(guard.policy === null ? 'none' : '?');
   const since = typeof appliedAtMs === 'number' ? `, ${spanText(nowMs - appliedAtMs)} ago` : '';
-  return `version ${String(version)}${since}`;
+  const apart = peerVersion === version ? (text: string) => text : bad;
+  const other =
+    typeof peerVersion === 'number' ? apart(`${peer} obeys version ${peerVersion}`) : '';
+  return [`version ${String(version)}${since}`, other].filter(Boolean).join('  ');
 }
 
 function queuesText(queues: Told): string {

@@ -11,11 +11,13 @@ import { signData } from '@sallyport/shared/package/cms-signed.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
 import {
   type Bundle,
+  decodeCredentials,
   decodePolicy,
   encodeBundle,
   encodePolicy,
   outerEdition,
 } from '@sallyport/shared/policy/bundle.ts';
+import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import type { GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import { enforceable, readBundle } from '@sallyport/shared/processes/guard/policy.ts';
 import type { Handlers, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
@@ -76,9 +78,18 @@ export function authority(node: GuardContext): Authority {
     }
   };
 
+  /** Body: all issued keys. The policy in force is signed again with them. Errors: POLICY_MISSING, those of apply. */
+  const applyCredentials = async (head: unknown, body: Buffer): Promise<Reply> => {
+    const credentials = decodeCredentials(body);
+    const current = inStore(node);
+    if (!current) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
+    return apply(head, Buffer.from(encodePolicy(withCredentials(current.policy, credentials))));
+  };
+
   return {
     handlers: {
       'policy-apply': apply,
+      'credentials-apply': applyCredentials,
     },
     wanted(header) {
       if (header.version >= (node.policy()?.version ?? 0)) return {};

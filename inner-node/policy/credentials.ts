@@ -1,7 +1,7 @@
 /**
  * Issued API keys, kept beside the policy in `policy/credentials.json` (mode 0600): hashes only,
- * never a key. They take effect with the next `policy apply`, which puts them into the signed
- * bundle.
+ * never a key. They take effect in a signed bundle: `credentials-apply` puts them into the policy in
+ * force, `policy apply` into the next.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -59,7 +59,34 @@ export async function issueConsumerKey(
   return issued;
 }
 
-/** Forgets a key; in force with the next apply. Returns false where there is none of that id. */
+/**
+ * A new key for the consumer of an old one, which goes on for `graceMs`: time to bring the new one where it is
+ * used. Undefined where there is no key of that id. Errors: as issueConsumerKey.
+ */
+export async function rotateConsumerKey(
+  dir: string,
+  order: {
+    readonly id: string;
+    readonly nowMs: number;
+    readonly graceMs: number;
+    readonly expiresAtMs?: number | undefined;
+  },
+): Promise<{ key: string; record: KeyRecord; old: KeyRecord } | undefined> {
+  const before = (await readCredentials(dir)).keys.find(({ id }) => id === order.id);
+  if (!before) return undefined;
+  const { nowMs, expiresAtMs } = order;
+  const issued = await issueConsumerKey(dir, { consumer: before.consumer, nowMs, expiresAtMs });
+  const endMs = Math.min(before.expiresAtMs ?? Number.POSITIVE_INFINITY, nowMs + order.graceMs);
+  const old = { ...before, expiresAtMs: endMs };
+  const { hashKey, keys } = await readCredentials(dir);
+  await writeCredentials(dir, {
+    hashKey,
+    keys: keys.map((one) => (one.id === old.id ? old : one)),
+  });
+  return { ...issued, old };
+}
+
+/** Forgets a key. Returns false where there is none of that id. */
 export async function revokeConsumerKey(dir: string, id: string): Promise<boolean> {
   const held = await readCredentials(dir);
   const keys = held.keys.filter((record) => record.id !== id);

@@ -12,7 +12,15 @@ import { recipientKeyShape } from '../masking/jwe.ts';
 import { maskShape } from '../masking/mask.ts';
 import { detectShape } from '../masking/net-rule.ts';
 import { canonicalJson } from '../package/jcs.ts';
-import { actorPattern, dataLevels, methodNames, namePattern, type Policy } from './model.ts';
+import { contentShape } from './content.ts';
+import {
+  actorPattern,
+  type Credentials,
+  dataLevels,
+  methodNames,
+  namePattern,
+  type Policy,
+} from './model.ts';
 import { denyShape, exceptionShape, ratesShape, termShapes } from './terms.ts';
 
 /** What the policy authority signs. */
@@ -56,6 +64,17 @@ export function expectEnds(policy: Policy, issuedAtMs: number): void {
       throw invalid(`exceptions that end within ${limits.exceptionMsMax / 86_400_000} days`);
     }
   }
+}
+
+/** Issued keys alone, on their way from who issued them to the authority. Errors: POLICY_INVALID. */
+export function encodeCredentials(credentials: Credentials): Uint8Array {
+  return encode(credentials);
+}
+
+/** The other half of encodeCredentials. Errors: POLICY_INVALID. */
+export function decodeCredentials(bytes: Uint8Array): Credentials {
+  // The shape leaves what is absent absent.
+  return decode(bytes, credentialsShape) as Credentials;
 }
 
 /**

@@ -19,6 +19,8 @@ const guardVerbs = [
   'policy-apply',
   'policy-show',
   'policy-history',
+  'credentials-apply',
+  'credentials-used',
   'audit-blocks',
   'exchanges',
   'token-reverse',

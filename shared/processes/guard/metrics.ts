@@ -27,6 +27,11 @@ const gauges: Readonly<Record<string, { path: readonly string[]; gauge: Gauge }>
     'queues.waitingForTurn',
   ),
   policy: at('sallyport_guard_policy_version', 'version of the policy in force', 'policy.version'),
+  peerPolicy: at(
+    'sallyport_guard_peer_policy_version',
+    'version of the policy that the peer obeys, as its youngest package says',
+    'policy.peerVersion',
+  ),
   head: at('sallyport_guard_lane_out_head', 'last sequence sent', 'lanes.out.0.head'),
   inFlight: at(
     'sallyport_guard_lane_out_in_flight',

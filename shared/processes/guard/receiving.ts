@@ -11,6 +11,7 @@ import { createReceivingLane, type ReceivingLane } from '../../exchange/lane.ts'
 import type { MessageHeader } from '../../exchange/message.ts';
 import { createReceiptBook, type ReceiptBook } from '../../exchange/receipts.ts';
 import { limits } from '../../limits.ts';
+import type { Manifest } from '../../package/manifest.ts';
 import { openPackage } from '../../package/open.ts';
 import { bytesSource } from '../../package/source.ts';
 import { type LaneName, laneKey, type Signer } from '../../ports.ts';
@@ -32,8 +33,8 @@ export interface ReceivingOptions {
   readonly log: Logger;
   readonly now: () => number;
   readonly stopping: AbortSignal;
-  /** When an authentic package was made, by the clock of the peer. */
-  readonly heard: (createdAtMs: number) => void;
+  /** What an authentic package says of the peer: its clock, its policy. */
+  readonly heard: (manifest: Manifest) => void;
   /** A package came too late to count: what it said is lost here. */
   readonly passedOver: () => void;
   /** What to do with one message; may throw a coded error, which refuses that message alone. */
@@ -137,7 +138,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     try {
       const opened = await openAt(bytes, atMs, (manifest) => {
         came.place = placeOf({ ...manifest, lane: laneName });
-        options.heard(manifest.createdAtMs);
+        options.heard(manifest);
         // However far it jumps, it says nothing of what is further than the window.
         const furthest = lane.contiguous + limits.laneWindowMax + 1;
         hold.proved(Math.min(manifest.sequence, furthest), 'fits');
@@ -206,7 +207,7 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
     const { sequence, previous } = manifest;
     const place = placeOf({ ...manifest, lane: laneName });
     came.place = place;
-    options.heard(manifest.createdAtMs);
+    options.heard(manifest);
     lane.judge({ sequence, digest, previous });
     const verdict = hold.judge(sequence, error.code);
     if (verdict === 'take') return openAt(bytes, undefined, () => {});

@@ -63,6 +63,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   let flushing = false;
   let doors: Doors | undefined;
   let announcing: NodeJS.Timeout | undefined;
+  /** Of the peer's youngest package: which policy it obeyed when it was sealed. */
+  let peerSays = { sequence: 0, policyVersion: 0 };
 
   const flushAudit = (): void => {
     if (flushing) return;
@@ -121,7 +123,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const receiving = createReceiving({
     ...{ self, peer, store, audit, signer, log, now, refusals, stopping: stopping.signal },
     spool: options.spool,
-    heard: clock.heard,
+    heard({ createdAtMs, sequence, policyVersion }) {
+      clock.heard(createdAtMs);
+      if (sequence > peerSays.sequence) peerSays = { sequence, policyVersion };
+    },
     take(arrived) {
       const { header } = arrived;
       if (header.type === 'receipt') return { after: sending.receipt(header) };
@@ -186,7 +191,13 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       role: self.role,
       node: self.nodeId,
       peer: peer.nodeId,
-      policy: policy ? { version: policy.version, appliedAtMs: policy.appliedAtMs } : null,
+      policy: policy
+        ? {
+            version: policy.version,
+            appliedAtMs: policy.appliedAtMs,
+            ...(peerSays.sequence > 0 && { peerVersion: peerSays.policyVersion }),
+          }
+        : null,
       lanes: {
         out: [{ lane: sending.lane, head: sending.head, inFlight: sending.inFlight }],
         in: [{ lane: receiving.laneName, ...placeOf(receiving.lane), held: receiving.held }],
