@@ -15,6 +15,7 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
   consumer: () => import('./consumer.ts'),
   package: () => import('./package.ts'),
   audit: () => import('./audit.ts'),
+  mask: () => import('./mask.ts'),
   token: () => import('./token.ts'),
   demo: () => import('./demo.ts'),
   version: () => import('./version.ts'),

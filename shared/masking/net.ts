@@ -11,10 +11,11 @@ import {
   parseField,
 } from '../content/fields.ts';
 import type { Json } from '../content/json.ts';
-import type { FieldMask, MaskTree, Rewritten, WalkRules } from '../content/place.ts';
+import type { FieldMask, MaskTree, Tally, WalkRules } from '../content/place.ts';
 import type { Rewrite } from '../content/rewrite.ts';
 import { compileScalar } from '../content/scalar.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
+import type { Walk } from '../content/walk.ts';
 import { compileScan } from '../detect/scan.ts';
 import { SallyportError } from '../errors.ts';
 import type { Detect } from './net-rule.ts';
@@ -25,8 +26,10 @@ export interface Net {
   readonly release: MaskTree | undefined;
   /** The same for the far side, where a hit is a refusal. */
   readonly verify: MaskTree | undefined;
-  /** Tells of hits alone: `detect mobile $.remark` → how many. */
+  /** Makes its rules tell of hits alone: `detect mobile $.remark` → how many. */
   counted(rewrite: Rewrite): Rewrite;
+  /** The same for a walk. */
+  countedWalk(walk: Walk): Walk;
 }
 
 /** One knot of the net: how many values went through, and which of them were hits. */
@@ -49,11 +52,19 @@ export function castNet(
     release: grow((at, name) => releaseKnot(at, name, detect.hit, knots)),
     verify: grow((at, name, schema) => verifyKnot(at, name, schema)),
     counted: (rewrite) => (document, bytesMax) => {
-      for (const knot of knots) {
-        knot.seen = 0;
-        knot.hits.length = 0;
+      begin(knots);
+      const rewritten = rewrite(document, bytesMax);
+      return { ...rewritten, rules: hitsOnly(rewritten.rules, knots) };
+    },
+    countedWalk: (walk) => (value, tally) => {
+      begin(knots);
+      const own: Tally = { dropped: 0, rules: {} };
+      const left = walk(value, own);
+      tally.dropped += own.dropped;
+      for (const [rule, count] of Object.entries(hitsOnly(own.rules, knots))) {
+        tally.rules[rule] = (tally.rules[rule] ?? 0) + count;
       }
-      return withHits(rewrite(document, bytesMax), knots);
+      return left;
     },
   };
 }
@@ -125,16 +136,26 @@ const isPlain = (value: Json): value is string | number =>
   typeof value === 'string' || typeof value === 'number';
 
 /** A document that was walked twice went twice through each knot: only the last round counts. */
-function withHits(rewritten: Rewritten, knots: readonly Knot[]): Rewritten {
+function hitsOnly(
+  told: Readonly<Record<string, number>>,
+  knots: readonly Knot[],
+): Record<string, number> {
   const rules: Record<string, number> = {};
-  for (const [id, count] of Object.entries(rewritten.rules)) {
+  for (const [id, count] of Object.entries(told)) {
     if (!id.startsWith('net ')) rules[id] = count;
   }
   for (const { id, seen, hits } of knots) {
-    const round = seen - (rewritten.rules[id] ?? 0);
+    const round = seen - (told[id] ?? 0);
     for (const { at, kind } of hits) if (at > round) rules[kind] = (rules[kind] ?? 0) + 1;
   }
-  return { ...rewritten, rules };
+  return rules;
+}
+
+function begin(knots: readonly Knot[]): void {
+  for (const knot of knots) {
+    knot.seen = 0;
+    knot.hits.length = 0;
+  }
 }
 
 interface Twig {

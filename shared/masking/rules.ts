@@ -3,6 +3,7 @@ import { type FieldPath, fieldTree, parseField } from '../content/fields.ts';
 import type { FieldMask, MaskTree, WalkRules } from '../content/place.ts';
 import { compileRewrite, type Rewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
+import { compileWalk, type Walk } from '../content/walk.ts';
 import { SallyportError } from '../errors.ts';
 import type { Recipient } from './keyed.ts';
 import type { Mask } from './mask.ts';
@@ -38,6 +39,18 @@ export function compileResponse(
     release: net.counted(compileRewrite({ ...rules, masks: net.release, mode: 'release' })),
     verify: compileRewrite({ ...rules, masks: net.verify, mode: 'verify' }),
   };
+}
+
+/** The release of one parsed document after the other, for records of a stream. Errors: POLICY_INVALID. */
+export function compileRecords(
+  schema: Schema,
+  fields: readonly string[],
+  masks: readonly Mask[],
+  options: ResponseOptions = {},
+): Walk {
+  const rules = responseRules(schema, fields, masks, options.recipient);
+  const net = castNet(rules, options.detect);
+  return net.countedWalk(compileWalk({ ...rules, masks: net.release, mode: 'release' }));
 }
 
 /** What both compile. Errors: POLICY_INVALID. */

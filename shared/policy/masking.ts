@@ -1,0 +1,105 @@
+/** What one consumer gets of one route, ready to mask documents that are no answers: files. */
+import { formatField, parseField } from '../content/fields.ts';
+import { type Schema, typesOf } from '../content/schema.ts';
+import type { Walk } from '../content/walk.ts';
+import { SallyportError } from '../errors.ts';
+import type { Mask } from '../masking/mask.ts';
+import type { Detect } from '../masking/net-rule.ts';
+import { compileRecords } from '../masking/rules.ts';
+import type { SecretsOf } from '../masking/secrets.ts';
+import type { Policy } from './model.ts';
+
+/** One consumer on one route, with the rules that are laid on what it gets. */
+export interface FileMasking {
+  readonly flow: string;
+  /** Of a whole document. */
+  readonly schema: Schema;
+  readonly fields: readonly string[];
+  readonly masks: readonly Mask[];
+  readonly detect: Detect | undefined;
+  /** Masks a parsed document as the inner node would mask an answer. */
+  readonly document: Walk;
+  /** Masks one record of a file: an item, where the answer of the route is a list. */
+  readonly record: Walk;
+  /** Of one record. */
+  readonly recordSchema: Schema;
+  /** Members that a record can have afterwards, in the order of the schema. */
+  readonly columns: readonly string[];
+}
+
+/**
+ * `flow` may be left out where the consumer has one grant with a response schema. Exceptions of a grant
+ * do not count here: a file leaves more masked than an answer, never less. Errors: GRANT_MISSING.
+ */
+export function maskingFor(
+  policy: Policy,
+  consumer: string,
+  flow: string | undefined,
+  secretsOf: SecretsOf,
+): FileMasking {
+  const granted = policy.grants.flatMap((grant) => {
+    const schema = routeOf(policy, grant.flow)?.response.schema;
+    const isMeant = grant.consumer === consumer && (flow === undefined || grant.flow === flow);
+    return isMeant && schema !== undefined ? [{ grant, schema }] : [];
+  });
+  const [one, ...more] = granted;
+  if (one === undefined || more.length > 0) {
+    const got = one === undefined ? 'none' : granted.map(({ grant }) => grant.flow).join(', ');
+    throw new SallyportError('GRANT_MISSING', `expected one grant with an answer, got ${got}`, {
+      hint: 'name a consumer of the policy, and a route of its grants with --route',
+    });
+  }
+  const { grant, schema } = one;
+  const { masks = [], detect } = routeOf(policy, grant.flow)?.response ?? {};
+  const entry = policy.consumers.find(({ name }) => name === consumer);
+  const recipient = {
+    name: consumer,
+    secrets: secretsOf(consumer),
+    encryptionKey: entry?.encryptionKey,
+  };
+  const { fields } = grant;
+  const document = compileRecords(schema, fields, masks, { recipient, detect });
+  const parts = { flow: grant.flow, schema, fields, masks, detect, document };
+  const isList = typesOf(schema).includes('array') && schema.items !== undefined;
+  if (!isList || schema.items === undefined) {
+    const columns = columnsOf(schema, fields, masks);
+    return { ...parts, record: document, recordSchema: schema, columns };
+  }
+  const below = (field: string): string[] => belowItems(field);
+  const [own, hiding] = [
+    fields.flatMap(below),
+    masks.flatMap((mask) => below(mask.field).map((field) => ({ ...mask, field }))),
+  ];
+  const net = detect && { ...detect, open: detect.open.flatMap(below) };
+  const record = compileRecords(schema.items, own, hiding, { recipient, detect: net });
+  const columns = columnsOf(schema.items, own, hiding);
+  return { ...parts, record, recordSchema: schema.items, columns };
+}
+
+function routeOf(policy: Policy, flow: string) {
+  for (const service of policy.services) {
+    for (const route of service.routes) {
+      if (`${service.name}/${route.name}` === flow) return route;
+    }
+  }
+  return undefined;
+}
+
+/** `$[*].name` of a list is `$.name` of its items; all of the list is all of each. */
+function belowItems(field: string): string[] {
+  const path = parseField(field) ?? [];
+  if (path.length === 0) return ['$'];
+  return path[0] === null ? [formatField(path.slice(1))] : [];
+}
+
+function columnsOf(schema: Schema, fields: readonly string[], masks: readonly Mask[]): string[] {
+  const first = (field: string): string | null | undefined => parseField(field)?.[0];
+  const granted = new Set(fields.map(first));
+  const gone = new Set(
+    masks
+      .filter(({ transform, field }) => transform === 'drop' && parseField(field)?.length === 1)
+      .map(({ field }) => first(field)),
+  );
+  const names = Object.keys(schema.properties ?? {});
+  return names.filter((name) => (fields.includes('$') || granted.has(name)) && !gone.has(name));
+}
