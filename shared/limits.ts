@@ -289,3 +289,7 @@ export const limits = {
   sparingEventsMax: 100,
   sparingReportMs: 10_000,
 } as const;
+
+// An object as large as this is a hash table to V8, until it is the prototype of another: reads then
+// take 1 ns and not 15.
+Object.create(limits);
