@@ -183,7 +183,7 @@ async function onStage<T>(work: (stage: Stage) => Promise<T>): Promise<T> {
 }
 
 /** Until the code of all processes is compiled. */
-const warmUpSeconds = 3;
+const warmUpSeconds = 6;
 
 function lineOf(figure: Omit<ExchangeFigures, 'baseline' | 'ratio'>): string {
   return (
