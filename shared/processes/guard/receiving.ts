@@ -86,7 +86,6 @@ export function createReceiving(options: ReceivingOptions): ReceivingHalf {
   /** Package → ids of its messages that are not finished. */
   const open = new Map<string, Set<string>>();
   const hold = createHold();
-
   const trust = { nodeId: peer.nodeId, certificate: peer.signCertificate };
 
   const openAt = (
