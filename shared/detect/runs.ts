@@ -13,8 +13,8 @@ const token = /[0-9]+/g;
 const gap = /^[ \-_/()+]{1,4}$/;
 const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
 const longest = 19;
-/** In a longer string of letters and digits, such as a digest, a number is there by chance. */
-const mixedMax = 20;
+/** In a longer string of hexadecimal digits, such as a digest, a number is there by chance. */
+const digestMax = 20;
 
 /** Calls `found` with every run of at most 19 digits, `X` behind 17 of them included. */
 export function someRun(spaced: string, found: (digits: string) => boolean): boolean {
@@ -52,15 +52,15 @@ function isInWord(text: string, start: number, end: number): boolean {
   if (!isLetter(text, start - 1) && !isLetter(text, end)) return false;
   let from = start;
   let to = end;
-  while (to - from <= mixedMax && isAlphanumeric(text, from - 1)) from -= 1;
-  while (to - from <= mixedMax && isAlphanumeric(text, to)) to += 1;
-  return to - from > mixedMax;
+  while (to - from <= digestMax && isDigest(text, from - 1)) from -= 1;
+  while (to - from <= digestMax && isDigest(text, to)) to += 1;
+  return to - from > digestMax;
 }
 
 /** But for the X that ends an identity. */
 const isHex = (text: string, at: number): boolean => /[A-Fa-f]/.test(text.charAt(at));
 const isLetter = (text: string, at: number): boolean => /[A-Za-z]/.test(text.charAt(at));
-const isAlphanumeric = (text: string, at: number): boolean => /[0-9A-Za-z]/.test(text.charAt(at));
+const isDigest = (text: string, at: number): boolean => /[0-9A-Fa-f]/.test(text.charAt(at));
 
 const mixed = /[0-9OoQlIi|]{11,19}X?/g;
 
