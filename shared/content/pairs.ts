@@ -92,6 +92,22 @@ export function readScalar(type: string, text: string): Json | undefined {
   return grammar.test(text) ? Number(text) : undefined;
 }
 
+/**
+ * The value that a text has in a column, field or element of this schema: a number or boolean where it
+ * is one and may be, null where it is empty and may be. What fits no type stays text, and then breaks
+ * the schema, where it is refused.
+ */
+export function readTyped(schema: Schema, text: string): Json {
+  const types = typesOf(schema);
+  if (text === '' && types.includes('null')) return null;
+  for (const type of types) {
+    if (type === 'string' || type === 'null') continue;
+    const value = readScalar(type, text);
+    if (value !== undefined) return value;
+  }
+  return text;
+}
+
 function refused(expected: string, got: string): SallyportError {
   return new SallyportError('SCHEMA_REFUSED', `expected ${expected}, got ${got}`, {
     hint: 'see the parameters of the route in the policy',

@@ -7,6 +7,7 @@
 import { limits } from '../limits.ts';
 import type { FieldPath } from './fields.ts';
 import type { Json } from './json.ts';
+import { namesFaults } from './names.ts';
 import { patternFault } from './pattern.ts';
 
 const jsonTypes = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const;
@@ -231,6 +232,9 @@ function readObject(
   if (additionalProperties !== false)
     fault('expected false: an object is closed', 'additionalProperties');
   const members: Record<string, unknown> = {};
+  for (const [name, message] of namesFaults(Object.keys(properties))) {
+    fault(message, 'properties', name);
+  }
   for (const name of Object.keys(properties).sort()) {
     if (!/^[^'\\\p{C}]{1,128}$/u.test(name) || name === '__proto__') {
       fault('expected a member name without quotes and control characters', 'properties', name);

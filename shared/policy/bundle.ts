@@ -110,11 +110,13 @@ const routeShape = z.strictObject({
     params: schema.optional(),
     query: schema.optional(),
     body: schema.optional(),
+    content: contentShape.optional(),
     headers: names,
   }),
   response: z.strictObject({
     statuses: z.array(z.int().min(200).max(299)).min(1),
     schema: schema.optional(),
+    content: contentShape.optional(),
     headers: names,
     masks: z.array(maskShape),
     detect: detectShape.optional(),

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { readSchema, type Schema } from '../content/schema.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { readXsds } from './content.ts';
 import { expandDenies } from './denies.ts';
 import {
   consumerShape,
@@ -39,6 +40,8 @@ export interface Draft {
   readonly broken: ReadonlySet<string>;
   /** File name → schema; undefined where the file has a fault. */
   readonly schemas: ReadonlyMap<string, Schema | undefined>;
+  /** File name → text of an XML Schema; absent where it has a fault. */
+  readonly xsds: ReadonlyMap<string, string>;
 }
 
 export interface Placed<T> {
@@ -136,6 +139,9 @@ function readDraft(source: PolicySource, document: SourceDocument, faults: Fault
     rights: list(rightShape, listIn(document.value, 'rights'), ['rights']),
     broken,
     schemas: readSchemas(source, routes, document, faults),
+    xsds: readXsds(source, routes, (path, message) => {
+      faults.push(document.faultAt(path, message));
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import { limits } from '../limits.ts';
 import { recipientKeyShape } from '../masking/jwe.ts';
 import { maskTextShape } from '../masking/mask.ts';
 import { detectTextShape } from '../masking/net-rule.ts';
+import { contentTextShape } from './content.ts';
 import { credentialText } from './credential-text.ts';
 import { actorPattern, dataLevels, methodNames, namePattern } from './model.ts';
 import type { SourcePath } from './source.ts';
@@ -48,6 +49,7 @@ export const routeShape = z.strictObject({
       params: schemaFile.optional(),
       query: schemaFile.optional(),
       body: schemaFile.optional(),
+      content: contentTextShape.optional(),
       headers,
     })
     .prefault({}),
@@ -55,6 +57,7 @@ export const routeShape = z.strictObject({
     .strictObject({
       statuses: z.array(z.int().min(200).max(299)).min(1).default([200]),
       schema: schemaFile.optional(),
+      content: contentTextShape.optional(),
       headers,
       masks: z.array(maskTextShape).default([]),
       detect: detectTextShape.optional(),

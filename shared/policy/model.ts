@@ -5,6 +5,7 @@
  */
 import type { Credential } from '../accounts/credential.ts';
 import type { Schema } from '../content/schema.ts';
+import type { Content } from '../content/translate.ts';
 import type { RecipientKey } from '../masking/jwe.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
@@ -65,12 +66,16 @@ export interface Route {
     readonly params?: Schema;
     readonly query?: Schema;
     readonly body?: Schema;
+    /** How the body is written. Absent: strict JSON in NFC without hidden characters. */
+    readonly content?: Content;
     readonly headers: readonly string[];
   };
   readonly response: {
     /** Statuses whose body is released by `schema`; ascending. */
     readonly statuses: readonly number[];
     readonly schema?: Schema;
+    /** How the body is written; as in the request. */
+    readonly content?: Content;
     readonly headers: readonly string[];
     /** By field. */
     readonly masks: readonly Mask[];

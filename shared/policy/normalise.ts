@@ -7,6 +7,7 @@ import { type Schema, schemaAt } from '../content/schema.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
 import type { Draft, DraftService } from './check.ts';
+import { contentOf } from './content.ts';
 import { inOrder } from './credential-text.ts';
 import { deniesOf } from './denies.ts';
 import { type ConsumerText, deadlineOf, type GrantText, type RouteText } from './grammar.ts';
@@ -24,7 +25,7 @@ import { untilMs } from './until.ts';
 
 /** Only for drafts without faults. */
 export function normalisePolicy(draft: Draft): Policy {
-  const services = draft.services.map((service) => serviceOf(service, draft.schemas));
+  const services = draft.services.map((service) => serviceOf(service, draft));
   const routes = new Map<string, Route>();
   for (const service of services) {
     for (const route of service.routes) routes.set(`${service.name}/${route.name}`, route);
@@ -55,7 +56,7 @@ export function knownFields(fields: readonly string[], schema: Schema | undefine
   });
 }
 
-function serviceOf({ value, routes }: DraftService, schemas: Draft['schemas']): Service {
+function serviceOf({ value, routes }: DraftService, draft: Draft): Service {
   return {
     name: value.name,
     owner: value.owner,
@@ -66,13 +67,11 @@ function serviceOf({ value, routes }: DraftService, schemas: Draft['schemas']): 
         .toSorted(by((target) => target.url)),
       timeoutMs: value.upstream.timeoutMs,
     },
-    routes: routes
-      .map((route) => routeOf(route.value, schemas))
-      .toSorted(by((route) => route.name)),
+    routes: routes.map((route) => routeOf(route.value, draft)).toSorted(by((route) => route.name)),
   };
 }
 
-function routeOf(text: RouteText, schemas: Draft['schemas']): Route {
+function routeOf(text: RouteText, { schemas, xsds }: Draft): Route {
   const schema = (key: string, file: string | undefined): Record<string, Schema> => {
     const read = file === undefined ? undefined : schemas.get(file);
     return read === undefined ? {} : { [key]: read };
@@ -90,11 +89,13 @@ function routeOf(text: RouteText, schemas: Draft['schemas']): Route {
       ...schema('params', request.params),
       ...schema('query', request.query),
       ...schema('body', request.body),
+      ...contentOf(request.content, xsds),
       headers: request.headers.toSorted(),
     },
     response: {
       statuses: response.statuses.toSorted((a, b) => a - b),
       ...schema('schema', response.schema),
+      ...contentOf(response.content, xsds),
       headers: response.headers.toSorted(),
       masks: response.masks.map(maskOf).toSorted(by((mask) => mask.field)),
       ...detectOf(response.detect),

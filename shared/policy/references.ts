@@ -9,6 +9,7 @@ import { schemaAt } from '../content/schema.ts';
 import { asSallyportError } from '../errors.ts';
 import { maskFault } from '../masking/mask-fault.ts';
 import type { Draft, Placed } from './check.ts';
+import { contentFaults } from './content.ts';
 import { checkDenies } from './denies.ts';
 import { deadlineOf, type GrantText, type RouteText } from './grammar.ts';
 import { checkTerms } from './grant-terms.ts';
@@ -121,6 +122,16 @@ function checkParams(
   if (wrong !== undefined) add([...at, 'query'], wrong);
   if (body !== undefined && value.match.methods.includes('GET')) {
     add([...at, 'body'], 'expected no body on a route with GET');
+  }
+  const sides = [
+    ['request', body],
+    ['response', value.response.schema],
+  ] as const;
+  for (const [side, file] of sides) {
+    const schema = file === undefined ? undefined : draft.schemas.get(file);
+    for (const fault of contentFaults(value[side].content, schema, file !== undefined)) {
+      add([...path, side, 'content', ...fault.at], fault.message);
+    }
   }
 }
 

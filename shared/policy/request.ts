@@ -25,27 +25,47 @@ export interface CheckedRequest {
 /**
  * Checks a request; both guards do, the second on what the first regenerated.
  * Errors in check order: SCHEMA_REFUSED (params, query), CONTENT_REFUSED (a body where none may be,
- * or none where one must be), CONTENT_TYPE_REFUSED, JSON_REFUSED, SCHEMA_REFUSED (body).
+ * or none where one must be), CONTENT_TYPE_REFUSED, JSON_REFUSED, TEXT_REFUSED, SCHEMA_REFUSED (body).
  */
 export function checkRequest(decision: Decision, request: RequestContent): CheckedRequest {
-  const { params, query, body } = decision.compiled;
+  const { params, query, body, content } = decision.compiled;
   params(Object.entries(request.params));
   const checked = { params: request.params, query: query(request.query) };
-  if (body === undefined) {
+  if (body === undefined || content.request === undefined) {
     if (request.body.length > 0) throw bodyRefused('no body', 'one');
     return { ...checked, body: Buffer.alloc(0) };
   }
-  if (request.body.length === 0) throw bodyRefused('a JSON body', 'none');
+  if (request.body.length === 0) throw bodyRefused('a body', 'none');
   if (!isJson(request.contentType)) {
-    throw new SallyportError(
-      'CONTENT_TYPE_REFUSED',
-      `expected ${jsonType}, got another content type`,
-      {
-        hint: `send JSON in UTF-8 as ${jsonType}`,
-      },
-    );
+    throw typeRefused(jsonType);
   }
-  return { ...checked, body: body(request.body), contentType: jsonType };
+  const json = content.request.clean(request.body);
+  return { ...checked, body: body(json), contentType: jsonType };
+}
+
+/**
+ * A request as its consumer sent it, with its body in JSON: what checkRequest takes. Errors:
+ * CONTENT_TYPE_REFUSED, CSV_REFUSED, FORM_REFUSED, JSON_REFUSED, XML_REFUSED.
+ */
+export function readRequest(decision: Decision, request: RequestContent): RequestContent {
+  const translation = decision.compiled.content.request;
+  if (translation === undefined || request.body.length === 0) return request;
+  if (!translation.accepts(request.contentType)) throw typeRefused(translation.mediaType);
+  return { ...request, body: translation.read(request.body), contentType: jsonType };
+}
+
+/** A checked request as its service wants it. Errors: CSV_REFUSED, XML_REFUSED. */
+export function writeRequest(decision: Decision, checked: CheckedRequest): CheckedRequest {
+  const translation = decision.compiled.content.request;
+  if (translation === undefined) return checked;
+  const body = translation.write(checked.body);
+  return { ...checked, body, contentType: translation.mediaType };
+}
+
+function typeRefused(expected: string): SallyportError {
+  return new SallyportError('CONTENT_TYPE_REFUSED', `expected ${expected}, got another`, {
+    hint: `send the body in UTF-8 as ${expected}`,
+  });
 }
 
 function bodyRefused(expected: string, got: string): SallyportError {

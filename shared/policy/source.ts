@@ -105,9 +105,10 @@ export function schemaFilesOf(text: string): string[] {
   const document: unknown = readDocument('', text).value;
   for (const service of listOf(document, 'services')) {
     for (const route of listOf(service, 'routes')) {
-      const { params, query, body } = membersOf(membersOf(route).request);
-      const { schema } = membersOf(membersOf(route).response);
-      for (const name of [params, query, body, schema])
+      const request = membersOf(membersOf(route).request);
+      const response = membersOf(membersOf(route).response);
+      const xsds = [request, response].map(({ content }) => membersOf(membersOf(content).xml).xsd);
+      for (const name of [request.params, request.query, request.body, response.schema, ...xsds])
         if (typeof name === 'string') found.add(name);
     }
   }

@@ -85,7 +85,13 @@ export type Upstream = (call: {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   readonly idempotencyKey?: string;
-}) => Promise<{ status: number; headers?: Record<string, string>; body: unknown }>;
+}) => Promise<{
+  status: number;
+  headers?: Record<string, string>;
+  /** Bytes as they are, or a value to be sent as JSON. */
+  body: unknown;
+  contentType?: string;
+}>;
 
 export const samplePolicy = join(
   import.meta.dirname,
@@ -258,9 +264,9 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
         head: {
           status: answer.status,
           headers: answer.headers ?? {},
-          contentType: 'application/json',
+          contentType: answer.contentType ?? 'application/json',
         },
-        body: Buffer.from(JSON.stringify(answer.body)),
+        body: Buffer.isBuffer(answer.body) ? answer.body : Buffer.from(JSON.stringify(answer.body)),
       };
     },
   });

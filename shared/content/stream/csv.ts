@@ -8,7 +8,7 @@
  */
 import { SallyportError } from '../../errors.ts';
 import type { Json, JsonObject } from '../json.ts';
-import { readScalar } from '../pairs.ts';
+import { readTyped } from '../pairs.ts';
 import { type Schema, typesOf } from '../schema.ts';
 import { nameFault } from '../text.ts';
 import { type Cell, csvRefused, type Row, readRows } from './csv-rows.ts';
@@ -107,22 +107,15 @@ function headerOf(cells: Row): string[] {
   return names;
 }
 
-/** What fits no type of its column stays text, and then breaks the schema, where it is refused. */
 function cellReader(schema: Schema, name: string): (cell: Cell) => Json | undefined {
   const properties = schema.properties ?? {};
   const node = Object.hasOwn(properties, name) ? properties[name] : undefined;
-  const types = node === undefined ? [] : typesOf(node).filter((type) => type !== 'null');
-  const nullable = node !== undefined && typesOf(node).includes('null');
-  const typed = types.filter((type) => type !== 'string');
+  if (node === undefined) return ({ text }) => text;
+  const types = typesOf(node);
   return ({ text, quoted }) => {
-    if (text === '' && !quoted) return nullable ? null : undefined;
+    if (text === '' && !quoted) return types.includes('null') ? null : undefined;
     // A text in quotes is one, where the column may hold texts.
-    if (quoted && types.includes('string')) return text;
-    for (const type of typed) {
-      const value = readScalar(type, text);
-      if (value !== undefined) return value;
-    }
-    return text;
+    return quoted && types.includes('string') ? text : readTyped(node, text);
   };
 }
 
