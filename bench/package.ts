@@ -52,6 +52,8 @@ export async function benchPackage(options: PackageOptions): Promise<PackageRepo
     batch: [],
   };
   try {
+    // A virtual machine pays for each page that it uses for the first time, whoever is the first.
+    await inChild({ ...order, work: 'write' });
     for (let round = 0; round < rounds; round += 1) {
       for (const work of ['seal', 'bare', 'write', 'open', 'batch'] as const) {
         done[work].push(await inChild({ ...order, work }));

@@ -59,8 +59,8 @@ export function packageSection(report: PackageReport): string[] {
     'segment (so that nothing is decrypted that the sender did not sign); opening reads the file',
     'twice, because all of it is verified before the first key is derived. Sealing also pays for the',
     'plain write, in parallel, and cannot be faster than disk and kernel: where the plain write is the',
-    'slowest row, it decides (`TMPDIR=/dev/shm` measures without a disk). Memory is Node itself and two',
-    'or three segments of 8 MiB; the peak of the baseline is ciphertext that waits for the garbage',
+    'slowest row, it decides (`TMPDIR=/dev/shm` measures without a disk). Memory is Node itself and',
+    'three segments of 8 MiB; the peak of the baseline is ciphertext that waits for the garbage',
     'collector.',
   ];
 }
