@@ -62,7 +62,8 @@ test('a diff shows that a key changed, by its fingerprint', () => {
 test('API keys of a consumer that may not have any do not get into the bundle', () => {
   const policy = policyOf([withTax(signature)]);
   const record = {
-    ...{ id: '0123456789ab', type: 'key', consumer: 'tax-bureau', prefix: 'sp_', lastFour: 'abcd' },
+    ...({ id: '0123456789ab', type: 'key', consumer: 'tax-bureau' } as const),
+    ...{ prefix: 'sp_', lastFour: 'abcd' },
     ...{ hash: 'A'.repeat(43), createdAtMs: 0 },
   } as const;
   const merged = withCredentials(policy, { hashKey: 'A'.repeat(43), keys: [record] });

@@ -4,6 +4,8 @@ import { after, before, test } from 'node:test';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { newId } from '@sallyport/shared/ids.ts';
+import { encodeCredentials } from '@sallyport/shared/policy/bundle.ts';
+import { newHashKey } from '@sallyport/shared/policy/credentials.ts';
 import { until } from '../until.ts';
 import { type Fallen, fell } from './fallen.ts';
 import { type Rig, startRig } from './rig.ts';
@@ -117,6 +119,20 @@ test('when a credential was used last is kept once in a while, and survives', as
     assert.ok(used.every(({ atMs }) => atMs > Date.now() - 60_000));
     return used.map(({ credential }) => credential).join() === 'jwt bearer-1,http-signature tax-1';
   });
+});
+
+test('a key that is revoked is refused at the boundary as soon as the inner node sees that it is obeyed', async () => {
+  const { signed: _signed, ...plain } = signedCall(get);
+  const callWith = (apiKey: string) => codeOf({ ...plain, id: newId(), headers: {}, apiKey });
+  assert.equal(await callWith(key), undefined);
+  const none = encodeCredentials({ hashKey: newHashKey(), keys: [] });
+  const { head } = await rig.inner.admin.request('credentials-apply', { actor: 'test' }, none);
+  const { version } = head as { version: number };
+  await until(async () => {
+    const status = (await rig.inner.admin.request('status')).head;
+    return (status as { policy: { peerVersion?: number } }).policy.peerVersion === version;
+  });
+  assert.equal(await callWith(key), 'CREDENTIAL_UNKNOWN');
 });
 
 let outer: Fallen;
