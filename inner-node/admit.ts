@@ -6,7 +6,11 @@ import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { namePattern } from '@sallyport/shared/policy/model.ts';
-import { type CheckedRequest, checkRequest } from '@sallyport/shared/policy/request.ts';
+import {
+  type CheckedRequest,
+  checkRequest,
+  writeRequest,
+} from '@sallyport/shared/policy/request.ts';
 import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import { prove } from './prove.ts';
 
@@ -51,7 +55,8 @@ export function tryAdmit(
 /**
  * Errors: POLICY_MISSING, those of decide, PACKAGE_MESSAGE where the sealed flow is not what the policy
  * makes of the path or a header is not one that the route names, those of prove, SIGNATURE_REPLAYED, IN_DOUBT for a request that may have been
- * called before a restart and must not be called twice, DEADLINE_PASSED, those of checkRequest.
+ * called before a restart and must not be called twice, DEADLINE_PASSED, those of checkRequest
+ * and writeRequest.
  */
 function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Replays): Admitted {
   const { header, body } = arrived;
@@ -62,7 +67,13 @@ function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Rep
   if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
   const { compiled } = policy;
   const match = matchRoute(compiled, header.method, header.path);
-  const decision = decide(compiled, { consumer: { name: header.consumer }, match, nowMs });
+  const decision = decide(compiled, {
+    consumer: { name: header.consumer },
+    match,
+    nowMs,
+    source: header.source === undefined ? undefined : { ip: header.source },
+    risk: header.risk === undefined ? undefined : { score: header.risk },
+  });
   if (decision.flow !== header.flow) {
     throw new SallyportError('PACKAGE_MESSAGE', 'expected the flow that the path belongs to');
   }
@@ -78,9 +89,11 @@ function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Rep
   if (header.deadlineMs <= nowMs) {
     throw new SallyportError('DEADLINE_PASSED', 'the request came after its deadline');
   }
-  const request = checkRequest(decision, { params: match.params, ...content });
+  const checked = checkRequest(decision, { params: match.params, ...content });
+  const request = writeRequest(decision, checked);
   const tookMs = performance.now() - startedMs;
-  node.audit.append({ event: 'decide', atMs: nowMs, ...about, packageId, tookMs });
+  const policyVersion = policy.version;
+  node.audit.append({ event: 'decide', atMs: nowMs, ...about, packageId, policyVersion, tookMs });
   const deadlineMs = Math.min(header.deadlineMs, nowMs + decision.deadlineMs);
   return { decision, request, deadlineMs, ...(used && { use: used }) };
 }

@@ -158,11 +158,20 @@ async function serve(
       answer: { status: errorTable[told].status, headers: {}, error: told },
       body: new Uint8Array(0),
       state: finishedAs(told),
-      refusal: { event, atMs: node.now(), ...about, code },
+      refusal: { event, atMs: node.now(), ...about, code, ...whyOf(node, error) },
     });
   } finally {
     turn?.end();
   }
+}
+
+/** Which version refused, and which of its rules. */
+function whyOf(node: GuardContext, { rule }: SallyportError): Partial<AuditEvent> {
+  const policyVersion = node.policy()?.version;
+  return {
+    ...(policyVersion !== undefined && { policyVersion }),
+    ...(rule !== undefined && { rule }),
+  };
 }
 
 interface Ending {

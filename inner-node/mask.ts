@@ -62,11 +62,22 @@ function masked(
   answer: UpstreamAnswer,
 ): MaskedAnswer {
   try {
-    return maskResponse(decision, answer);
+    // The walk reads the format itself; that it is the one of the route is known by its type.
+    const { answer: format } = decision;
+    const known = format?.accepts(answer.contentType) ?? true;
+    const answered = { ...answer, contentType: known ? jsonType : undefined };
+    return withExceptions(maskResponse(decision, answered), decision.unmasked);
   } catch (thrown) {
     if (thrown instanceof SallyportError) tellOwner(node, about, hitsOf(thrown));
     throw thrown;
   }
+}
+
+/** That a mask did not run is evidence too: `unmasked $.idNumber`. */
+function withExceptions(answer: MaskedAnswer, unmasked: readonly string[]): MaskedAnswer {
+  if (unmasked.length === 0 || answer.body.length === 0) return answer;
+  const open = Object.fromEntries(unmasked.map((field) => [`unmasked ${field}`, 1]));
+  return { ...answer, rules: { ...answer.rules, ...open } };
 }
 
 function tellOwner(

@@ -20,6 +20,8 @@ export interface Call {
   readonly query: readonly QueryPair[];
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** IP address of the caller, as the edge saw it. */
+  readonly remote?: string;
   readonly apiKey?: string;
   /** What may be signed, where the call has a signature. */
   readonly signed?: Omit<SignedRequest, 'method'>;
@@ -44,6 +46,7 @@ export function accept(head: unknown, body: Buffer): Call {
     isText(call.path) &&
     isPairs(call.query) &&
     isTexts(call.headers) &&
+    isTextOrAbsent(call.remote) &&
     isTextOrAbsent(call.apiKey) &&
     (call.signed === undefined || isSigned(call.signed)) &&
     (call.certificates === undefined || isChain(call.certificates)) &&

@@ -13,6 +13,7 @@ export interface Pending {
   readonly id: string;
   readonly consumer: string;
   readonly flow: string;
+  readonly acceptedAtMs: number;
   readonly deadlineMs: number;
   readonly requestDigest: string;
   readonly idempotencyKey?: string;

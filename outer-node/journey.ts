@@ -13,26 +13,32 @@ import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
 import type { Consumer } from '@sallyport/shared/policy/authenticate.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
-import { checkRequest } from '@sallyport/shared/policy/request.ts';
+import { checkRequest, readRequest } from '@sallyport/shared/policy/request.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type { GuardContext, Journey, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { accept, type Call } from './accept.ts';
 import { type Admission, createAdmission, expectTaken, overloaded } from './admission.ts';
+import { type Allowance, createAllowance, rateLimited } from './allowance.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
+import { type Crossing, crossingOf, seenOf } from './facts.ts';
 import { expectSigned, identify, proofOf } from './identify.ts';
 import { createObedience } from './obey.ts';
 import { takeResponse } from './release.ts';
 import { expectOwn, replyTo, showExchange, type Wait } from './reply.ts';
+import { createRisk, type Risk } from './risk.ts';
 
 export function outerJourney(node: GuardContext): Journey {
   const exchanges = createExchanges(node);
   const admission = createAdmission();
+  const allowance = createAllowance(node);
+  const risk = createRisk();
   const obedience = createObedience(node);
   const replays = createReplays(node.store.signatureUses(node.now()));
   return {
     handlers: {
-      call: (head, body, edge) => call({ node, exchanges, admission, replays, edge }, head, body),
+      call: (head, body, edge) =>
+        call({ node, exchanges, admission, allowance, risk, replays, edge }, head, body),
     },
     take(arrived): Taking {
       const { header } = arrived;
@@ -47,6 +53,7 @@ export function outerJourney(node: GuardContext): Journey {
     },
     tick(nowMs) {
       replays.sweep(nowMs);
+      allowance.tick();
       for (const pending of exchanges.overdue()) void expire(node, exchanges, pending, nowMs);
     },
     announce: () => obedience.announce(),
@@ -58,25 +65,31 @@ interface Parts {
   readonly node: GuardContext;
   readonly exchanges: Exchanges;
   readonly admission: Admission;
+  readonly allowance: Allowance;
+  readonly risk: Risk;
   readonly replays: Replays;
   readonly edge: IpcPeer;
 }
 
 async function call(
-  { node, exchanges, admission, replays, edge }: Parts,
+  { node, exchanges, admission, allowance, risk, replays, edge }: Parts,
   head: unknown,
   body: Buffer,
 ) {
-  let about: { exchangeId?: string; consumer?: string; flow?: string } = {};
+  let about: About = {};
+  let left: Readonly<Record<string, string>> = {};
+  let remote: string | undefined;
   let leave = (): void => {};
   try {
     const arrival = accept(head, body);
     const { id } = arrival;
     about = { exchangeId: id };
+    remote = arrival.remote;
     const [startedMs, nowMs] = [performance.now(), node.now()];
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy bundle has arrived yet');
     const { compiled } = policy;
+    about = { ...about, policyVersion: policy.version };
     const consumer = identify(compiled, arrival, nowMs);
     about = { ...about, consumer: consumer.name };
     if (consumer.signed) replays.take({ ...consumer.signed.use, consumer: consumer.name, id });
@@ -92,8 +105,11 @@ async function call(
       return showExchange(node, consumer.name, arrival.path.slice(exchangePath.length));
     }
     const match = matchRoute(compiled, arrival.method, arrival.path);
-    const decision = decide(compiled, { consumer, match, nowMs });
-    about = { ...about, flow: decision.flow };
+    about = { ...about, flow: match.flow };
+    const seen = seenOf(risk, consumer.name, remote, nowMs);
+    const decision = decide(compiled, { consumer, match, nowMs, ...seen });
+    const crossing = crossingOf(decision, seen);
+    about = { ...about, ...crossing };
     expectSigned(consumer, named(arrival.headers, decision.requestHeaders));
     const digest = arrival.idempotencyKey === undefined ? undefined : digestOf(arrival);
     if (digest !== undefined) await expectTaken(edge);
@@ -101,27 +117,54 @@ async function call(
     if (earlier) return await replyTo(node, exchanges, earlier, waitOf(arrival, decision));
 
     exchanges.expectRoom(consumer.name, decision.flow, decision.timeoutMs);
+    const { headers, refusal } = allowance.take(decision);
+    left = headers;
+    if (refusal) throw refusal;
     const contentType = arrival.headers['content-type'];
-    const request = checkRequest(decision, { ...arrival, params: match.params, contentType });
+    const sent = { ...arrival, params: match.params, contentType };
+    const request = checkRequest(decision, readRequest(decision, sent));
     const tookMs = performance.now() - startedMs;
     node.audit.append({ event: 'accept', atMs: nowMs, ...about, bytes: body.length, tookMs });
-    const checked = { arrival, decision, consumer, ...request };
+    const checked = { arrival, decision, consumer, crossing, ...request };
     const letGo = admission.hold(consumer.name, request.body.length);
     const pending = await seal(node, exchanges, {
       ...checked,
       ...(digest !== undefined && { digest }),
     }).finally(letGo);
-    return await replyTo(node, exchanges, pending, waitOf(arrival, decision));
+    return withHeaders(await replyTo(node, exchanges, pending, waitOf(arrival, decision)), left);
   } catch (thrown) {
     const error = asSallyportError(thrown);
-    node.audit.append({ event: 'refuse', atMs: node.now(), code: error.code, ...about });
+    const { code, rule } = error;
+    const atMs = node.now();
+    node.audit.append({
+      event: 'refuse',
+      atMs,
+      code,
+      ...about,
+      ...(rule !== undefined && { rule }),
+    });
+    risk.refused(code, { ...about, ip: remote }, atMs);
     node.flushAudit();
     if (error.code === 'METHOD_REFUSED') return methodRefused(node, head);
     if (error.code === 'OVERLOADED') return overloaded(error);
+    if (error.code === 'RATE_LIMITED') return rateLimited(error, left);
     throw error;
   } finally {
     leave();
   }
+}
+
+/** What the audit log says of a call, whatever becomes of it. */
+interface About extends Crossing {
+  readonly exchangeId?: string;
+  readonly consumer?: string;
+  readonly flow?: string;
+  readonly policyVersion?: number;
+}
+
+function withHeaders(reply: Reply, more: Readonly<Record<string, string>>): Reply {
+  const head = reply.head as { headers?: Readonly<Record<string, string>> };
+  return { ...reply, head: { ...head, headers: { ...head.headers, ...more } } };
 }
 
 const exchangePath = '/exchanges/';
@@ -139,9 +182,11 @@ function methodRefused(node: GuardContext, head: unknown): Reply {
 interface Checked {
   readonly arrival: Call;
   readonly decision: Decision;
+  readonly crossing: Crossing;
   readonly consumer: Consumer;
   readonly query: RequestHeader['query'];
   readonly body: Uint8Array;
+  readonly contentType?: string;
   readonly digest?: string;
 }
 
@@ -150,7 +195,6 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
   const { arrival, decision, consumer, digest } = checked;
   const acceptedAtMs = node.now();
   const deadlineMs = acceptedAtMs + decision.deadlineMs;
-  const contentType = arrival.headers['content-type'];
   const header: RequestHeader = {
     type: 'request',
     id: arrival.id,
@@ -161,8 +205,9 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
     path: arrival.path,
     query: checked.query,
     headers: named(arrival.headers, decision.requestHeaders),
-    ...(checked.body.length > 0 && contentType !== undefined && { contentType }),
+    ...(checked.contentType !== undefined && { contentType: checked.contentType }),
     ...(arrival.traceparent !== undefined && { traceparent: arrival.traceparent }),
+    ...checked.crossing,
     ...proofOf(arrival, consumer),
   };
   // What was signed are the bytes that came: the inner node makes its own of them.
@@ -171,6 +216,7 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
     id: arrival.id,
     consumer: consumer.name,
     flow: decision.flow,
+    acceptedAtMs,
     deadlineMs,
     requestDigest: message.digest,
     ...(arrival.idempotencyKey !== undefined && { idempotencyKey: arrival.idempotencyKey }),
@@ -181,7 +227,7 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
       message,
       awaitsReceipt: true,
       record: (tx, { lane, sequence }) => {
-        tx.acceptExchange({ ...pending, acceptedAtMs, lane, sequence });
+        tx.acceptExchange({ ...pending, lane, sequence });
         if (consumer.signed) {
           const { use } = consumer.signed;
           tx.recordSignatureUse({ ...use, consumer: consumer.name, id: arrival.id });

@@ -4,7 +4,6 @@
  */
 
 import { allNamed } from '@sallyport/shared/content/headers.ts';
-import { jsonType } from '@sallyport/shared/content/media.ts';
 import {
   asSallyportError,
   type ErrorCode,
@@ -14,6 +13,8 @@ import {
 import { crossingCode } from '@sallyport/shared/exchange/crossing.ts';
 import type { ResponseHeader } from '@sallyport/shared/exchange/message.ts';
 import { checkRelease } from '@sallyport/shared/masking/response.ts';
+import type { GrantPlan } from '@sallyport/shared/policy/compile.ts';
+import { writeAnswer } from '@sallyport/shared/policy/content.ts';
 import { planFor } from '@sallyport/shared/policy/decide.ts';
 import type { Arrived, GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import type { StoredAnswer } from '@sallyport/shared/store/port.ts';
@@ -75,16 +76,20 @@ function checked(
   try {
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy is in force');
-    const plan = planFor(policy.compiled, pending.consumer, pending.flow);
+    const { consumer, flow, acceptedAtMs } = pending;
+    const plan = planFor(policy.compiled, consumer, flow, answeredAtMs);
+    const before = planFor(policy.compiled, consumer, flow, acceptedAtMs);
     if (!allNamed(header.headers, plan.responseHeaders)) {
       throw new SallyportError('RESPONSE_REFUSED', 'expected only headers that the route names');
     }
+    const json = checkEither(plan, before, { status: header.status, body });
+    const answer = json.length === 0 ? undefined : plan.answer;
     return {
       state: 'RESPONDED',
       status: header.status,
       headers: header.headers,
-      body: checkRelease(plan, { status: header.status, body }),
-      ...(body.length > 0 && { contentType: jsonType }),
+      body: answer === undefined ? json : writeAnswer(answer, json),
+      ...(answer !== undefined && { contentType: answer.mediaType }),
       answeredAtMs,
     };
   } catch (thrown) {
@@ -92,6 +97,20 @@ function checked(
     node.log.warn({ id: pending.id, code, detail: message }, 'answer refused on this side');
     node.audit.append({ event: 'refuse', atMs: answeredAtMs, ...about, code });
     return refusal('RESPONSE_REFUSED', answeredAtMs);
+  }
+}
+
+/** The inner guard may have decided before an exception ended, or after. Errors: RESPONSE_REFUSED. */
+function checkEither(
+  now: GrantPlan,
+  before: GrantPlan,
+  answer: Parameters<typeof checkRelease>[1],
+): Buffer {
+  try {
+    return checkRelease(now, answer);
+  } catch (thrown) {
+    if (now === before) throw thrown;
+    return checkRelease(before, answer);
   }
 }
 

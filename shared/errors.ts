@@ -171,17 +171,25 @@ export class SallyportError extends Error {
   readonly hint: string | undefined;
   /** When to come again, where that is known. */
   readonly retryAfterMs: number | undefined;
+  /** Name of the policy's rule that refused, where one did. */
+  readonly rule: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { hint?: string; cause?: unknown; retryAfterMs?: number | undefined } = {},
+    options: {
+      hint?: string;
+      cause?: unknown;
+      retryAfterMs?: number | undefined;
+      rule?: string;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SallyportError';
     this.code = code;
     this.hint = options.hint;
     this.retryAfterMs = options.retryAfterMs;
+    this.rule = options.rule;
   }
 }
 

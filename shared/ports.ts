@@ -109,6 +109,12 @@ export interface AuditEvent {
   /** By how much a clock was set, or is ahead; negative: back, behind. */
   readonly byMs?: number;
   readonly policyVersion?: number;
+  /** Name of the deny rule that refused. */
+  readonly rule?: string;
+  /** IP address of the caller, where the decision read it. */
+  readonly source?: string;
+  /** 0-100, where the decision read it. */
+  readonly risk?: number;
   readonly rules?: Readonly<Record<string, number>>;
   readonly actor?: string;
 }

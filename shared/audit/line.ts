@@ -65,6 +65,9 @@ const fields: Readonly<Record<string, Write>> = Object.assign(Object.create(null
   tookMs: duration,
   byMs: number,
   policyVersion: number,
+  rule: text,
+  source: text,
+  risk: number,
   rules,
   actor: text,
 } satisfies Record<keyof AuditEvent, Write>);

@@ -48,6 +48,12 @@ export interface RequestHeader extends Common {
    * caller sent. Fields: those that are covered, `host`, `signature-input` and `signature`.
    */
   readonly signed?: Omit<SignedRequest, 'method'>;
+  /**
+   * Address of the caller as the sender's edge saw it, and its risk (0-100) as the sender's guard counted
+   * it. Each crosses only where a condition of the policy reads it for this call.
+   */
+  readonly source?: string;
+  readonly risk?: number;
   /** The caller's JWT, for the receiver to verify. */
   readonly token?: string;
 }

@@ -39,6 +39,8 @@ const schemas: Schemas = {
     contentType: optional(text),
     credential: optional(text),
     signed: optional({ write: writeSigned, read: readSigned }),
+    source: optional(text),
+    risk: optional(checked(uint, (value) => value <= 100)),
     token: optional(text),
   },
   response: {

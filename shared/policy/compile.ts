@@ -5,6 +5,7 @@ import { everyField } from '../content/fields.ts';
 import { compilePairs, type PairsCheck } from '../content/pairs.ts';
 import { compileRewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
+import type { Translation } from '../content/translate.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Recipient } from '../masking/keyed.ts';
@@ -12,6 +13,8 @@ import { isKeyed } from '../masking/mask.ts';
 import type { ReleasePlan } from '../masking/response.ts';
 import { compileResponse } from '../masking/rules.ts';
 import { noSecrets, type SecretsOf } from '../masking/secrets.ts';
+import { type CompiledTerms, compileDenies, compileTerms } from './allow.ts';
+import { releaseFrom, translationsOf, verifyFrom } from './content.ts';
 import { hashKeyObject } from './credentials.ts';
 import type { Grant, KeyRecord, Policy, Route, Service } from './model.ts';
 import { compileRoutes, type RouteTable } from './routes.ts';
@@ -39,11 +42,28 @@ export interface CompiledRoute {
   readonly keyed: boolean;
   /** Checks a body and writes it anew. Undefined where the route takes none. */
   readonly body: ((body: Uint8Array) => Buffer) | undefined;
+  /** The formats of request and answer; undefined where no body crosses. */
+  readonly content: ReturnType<typeof translationsOf>;
 }
 
 export interface CompiledGrant {
   readonly grant: Grant;
-  readonly plan: ReleasePlan;
+  readonly terms: CompiledTerms;
+  /** By end, ascending; the last has none. More than one where exceptions end. */
+  readonly plans: readonly GrantPlan[];
+}
+
+/** What may be released of an answer for a while. */
+export interface GrantPlan extends AnswerPlan {
+  /** First millisecond at which the next plan holds. */
+  readonly untilMs: number;
+  /** Masked fields that this consumer gets unmasked. */
+  readonly unmasked: readonly string[];
+}
+
+export interface AnswerPlan extends ReleasePlan {
+  /** The format in which the consumer gets the answer; undefined where it has no body. */
+  readonly answer: Translation | undefined;
 }
 
 export interface CompiledKey {
@@ -69,7 +89,8 @@ export function compilePolicy(
   const compiled = policy.services.flatMap((service) =>
     service.routes.map((route) => compileRoute(service, route)),
   );
-  const byFlow = new Map(compiled.map((route) => [route.flow, route.route]));
+  const denies = coded(() => compileDenies(policy.deny ?? []));
+  const byFlow = new Map(compiled.map((route) => [route.flow, route]));
   return {
     policy,
     version,
@@ -81,7 +102,11 @@ export function compilePolicy(
     grants: new Map(
       policy.grants.map((grant) => [
         grantKey(grant.consumer, grant.flow),
-        { grant, plan: planOf(grant, byFlow.get(grant.flow), recipients.get(grant.consumer)) },
+        {
+          grant,
+          terms: coded(() => compileTerms(grant, denies)),
+          plans: plansOf(grant, byFlow.get(grant.flow), recipients.get(grant.consumer)),
+        },
       ]),
     ),
     keys: new Map(
@@ -124,6 +149,7 @@ function compileRoute(service: Service, route: Route): CompiledRoute {
     query: compilePairs(query),
     keyed: route.response.masks.some(isKeyed),
     body: body === undefined ? undefined : compileBody(body),
+    content: translationsOf(route),
   };
 }
 
@@ -135,18 +161,51 @@ function compileBody(schema: Schema): (body: Uint8Array) => Buffer {
   return (body) => rewrite(body, limits.edgeBodyBytesMax).body ?? Buffer.alloc(0);
 }
 
+/** The plan that holds at a moment. */
+export function planAt({ plans }: CompiledGrant, nowMs: number): GrantPlan {
+  const plan = plans.find(({ untilMs }) => nowMs < untilMs);
+  if (plan !== undefined) return plan;
+  throw new SallyportError('INTERNAL', 'expected a plan without end, got none');
+}
+
+function plansOf(
+  grant: Grant,
+  compiled: CompiledRoute | undefined,
+  recipient: Recipient | undefined,
+): GrantPlan[] {
+  const exceptions = grant.unmasked ?? [];
+  const ends = new Set([...exceptions.map((one) => one.untilMs), Number.POSITIVE_INFINITY]);
+  return [...ends]
+    .toSorted((a, b) => a - b)
+    .map((untilMs) => {
+      const inForce = exceptions.filter((one) => one.untilMs >= untilMs);
+      const unmasked = inForce.map(({ field }) => field);
+      return { untilMs, unmasked, ...planOf(grant, compiled, recipient, unmasked) };
+    });
+}
+
 function planOf(
   grant: Grant,
-  route: Route | undefined,
+  compiled: CompiledRoute | undefined,
   recipient: Recipient | undefined,
-): ReleasePlan {
-  if (route === undefined) {
+  unmasked: readonly string[],
+): AnswerPlan {
+  if (compiled === undefined) {
     throw new SallyportError('POLICY_INVALID', `expected a route ${grant.flow}, got none`);
   }
-  const { statuses, headers, schema, masks, detect } = route.response;
-  const walks =
-    schema === undefined
-      ? { release: undefined, verify: undefined }
-      : compileResponse(schema, grant.fields, masks, { recipient, detect });
-  return { statuses, responseHeaders: headers, ...walks };
+  const { statuses, headers, schema, masks, detect } = compiled.route.response;
+  const answer = compiled.content.response;
+  const about = { statuses, responseHeaders: headers, answer };
+  if (schema === undefined || answer === undefined) {
+    return { ...about, release: undefined, verify: undefined };
+  }
+  const kept = masks.filter(({ field }) => !unmasked.includes(field));
+  // The second net would hide again what an exception opens.
+  const net = { hit: detect?.hit ?? 'mask', open: [...(detect?.open ?? []), ...unmasked] } as const;
+  const walks = compileResponse(schema, grant.fields, kept, { recipient, detect: net });
+  return {
+    ...about,
+    release: releaseFrom(answer, walks.release),
+    verify: verifyFrom(answer, walks.verify),
+  };
 }

@@ -1,14 +1,18 @@
 /** May this consumer make this call? Both guards ask it, each of its own copy of the policy. */
 
 import { SallyportError } from '../errors.ts';
-import type { ReleasePlan } from '../masking/response.ts';
+import { expectAllowed } from './allow.ts';
 import {
   type CompiledGrant,
   type CompiledPolicy,
   type CompiledRoute,
+  type GrantPlan,
   grantKey,
+  planAt,
 } from './compile.ts';
+import type { CrossingFact, Facts, RiskFact, SourceFact } from './conditions.ts';
 import type { DataLevel, Upstream } from './model.ts';
+import type { Rates } from './terms.ts';
 
 export interface RouteMatch {
   /** `service/route`. */
@@ -20,7 +24,7 @@ export interface RouteMatch {
 }
 
 /** What a consumer may do with one call. */
-export interface Decision extends ReleasePlan {
+export interface Decision extends GrantPlan {
   readonly flow: string;
   readonly service: string;
   readonly route: string;
@@ -42,6 +46,10 @@ export interface Decision extends ReleasePlan {
   /** Lower-case names of the headers that may cross with a request. */
   readonly requestHeaders: readonly string[];
   readonly compiled: CompiledRoute;
+  /** How many calls the consumer may make on this flow. */
+  readonly limits: Rates | undefined;
+  /** What of the outer node the decision read: it crosses, so that the inner guard can decide again. */
+  readonly reads: ReadonlySet<CrossingFact>;
 }
 
 /**
@@ -52,23 +60,21 @@ export function matchRoute(compiled: CompiledPolicy, method: string, path: strin
   return { flow: route.flow, method, params, compiled: route };
 }
 
-/** Default deny. Errors in check order: GRANT_MISSING, GRANT_EXPIRED. */
+/** Default deny. Errors in check order: GRANT_MISSING, then those of expectAllowed. */
 export function decide(
   policy: CompiledPolicy,
   call: {
     readonly consumer: { readonly name: string };
     readonly match: RouteMatch;
     readonly nowMs: number;
+    readonly source?: SourceFact | undefined;
+    readonly risk?: RiskFact | undefined;
   },
 ): Decision {
   const { match } = call;
   const granted = grantOf(policy, call.consumer.name, match.flow);
-  const { grant } = granted;
-  if (call.nowMs >= (grant.untilMs ?? Number.POSITIVE_INFINITY)) {
-    throw new SallyportError('GRANT_EXPIRED', `expected a grant in force for ${match.flow}`, {
-      hint: 'extend "until" of the grant and apply the policy',
-    });
-  }
+  const { grant, terms } = granted;
+  expectAllowed(grant, terms, factsOf(call.consumer.name, match, call));
   const { service, route } = match.compiled;
   return {
     flow: match.flow,
@@ -86,16 +92,41 @@ export function decide(
     upstream: service.upstream,
     requestHeaders: route.request.headers,
     compiled: match.compiled,
-    ...granted.plan,
+    limits: grant.limits,
+    reads: terms.reads,
+    ...planAt(granted, call.nowMs),
+  };
+}
+
+/** What conditions may ask about a call. */
+export function factsOf(
+  consumer: string,
+  { method, flow, compiled: { service, route } }: RouteMatch,
+  { nowMs, source, risk }: Pick<Facts, 'nowMs' | 'source' | 'risk'>,
+): Facts {
+  const { name, owner, level } = service;
+  return {
+    nowMs,
+    method,
+    consumer: { name: consumer },
+    route: { flow, service: name, name: route.name, owner, level },
+    source,
+    risk,
   };
 }
 
 /**
  * What may be released of an answer to a call that was allowed when it was made: a grant that ended
- * in the meantime still counts, one that was taken away does not. Errors: GRANT_MISSING.
+ * in the meantime still counts, one that was taken away does not. `acceptedAtMs`: when the call was
+ * accepted, for an exception holds for the calls that were made before its end. Errors: GRANT_MISSING.
  */
-export function planFor(policy: CompiledPolicy, consumer: string, flow: string): ReleasePlan {
-  return grantOf(policy, consumer, flow).plan;
+export function planFor(
+  policy: CompiledPolicy,
+  consumer: string,
+  flow: string,
+  acceptedAtMs: number,
+): GrantPlan {
+  return planAt(grantOf(policy, consumer, flow), acceptedAtMs);
 }
 
 function grantOf(policy: CompiledPolicy, consumer: string, flow: string): CompiledGrant {

@@ -64,3 +64,10 @@ function parseV6(text: string): Address | undefined {
   }
   return { bits: 128, value };
 }
+
+/** What one party has of the internet: an IPv4 address, or the first 64 bits of an IPv6 address. */
+export function networkOf(ip: string): string {
+  const address = parseAddress(ip);
+  if (address === undefined || address.bits === 32) return ip;
+  return `${(address.value >> 64n).toString(16)}::/64`;
+}

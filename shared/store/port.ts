@@ -9,8 +9,9 @@ import type { CredentialUse } from '../accounts/last-use.ts';
 import type { RecordedUse } from '../accounts/replays.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { VaultRow } from '../masking/vault.ts';
+import type { PolicyReads, PolicyWrites } from './policy-port.ts';
 
-export interface Store {
+export interface Store extends PolicyReads {
   write(work: (tx: StoreWrites) => void): Promise<void>;
   /** Joins the next commit, at the latest one in `storeLaterMs`: for what a crash may forget. */
   later(work: (tx: StoreWrites) => void): Promise<void>;
@@ -58,7 +59,7 @@ export interface Store {
   close(): void;
 }
 
-export interface StoreWrites {
+export interface StoreWrites extends PolicyWrites {
   // the origin of calls
   acceptExchange(exchange: NewExchange): void;
   recordAnswer(id: string, answer: StoredAnswer): void;

@@ -168,6 +168,9 @@ test('every field of an event is kept, absent ones stay absent', async () => {
     tookMs: 0.125,
     byMs: -6,
     policyVersion: 5,
+    rule: 'night-freeze',
+    source: '192.0.2.7',
+    risk: 15,
     rules: { '$.name surname': 1 },
     actor: 'li',
   };

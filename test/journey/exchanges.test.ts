@@ -12,6 +12,7 @@ const pendingOf = (changes: Partial<Pending> = {}): Pending => ({
   id: newId(),
   consumer: 'tax-bureau',
   flow: 'a/b',
+  acceptedAtMs: 0,
   deadlineMs: 1000,
   requestDigest: '',
   ...changes,

@@ -203,7 +203,7 @@ test('without a grant everything is refused', () => {
     assert.throws(() => decide(compiled, { consumer: { name }, match: list, nowMs }), {
       code: 'GRANT_MISSING',
     });
-    assert.throws(() => planFor(compiled, name, list.flow), { code: 'GRANT_MISSING' });
+    assert.throws(() => planFor(compiled, name, list.flow, nowMs), { code: 'GRANT_MISSING' });
   }
 });
 
@@ -213,5 +213,5 @@ test('a grant ends after its last day', () => {
   assert.throws(() => decide(compiled, { consumer, match, nowMs: endMs }), {
     code: 'GRANT_EXPIRED',
   });
-  assert.deepEqual(planFor(compiled, 'tax-bureau', match.flow).responseHeaders, ['etag']);
+  assert.deepEqual(planFor(compiled, 'tax-bureau', match.flow, nowMs).responseHeaders, ['etag']);
 });

@@ -16,6 +16,7 @@ import { exchanges } from './exchanges.ts';
 import { damaged, type OnDamage, storeFault } from './fault.ts';
 import { inbound } from './inbound.ts';
 import { outbound } from './outbound.ts';
+import { policyRecords } from './policies.ts';
 import { records } from './records.ts';
 import { applicationId, migrations, vitalTables } from './schema.ts';
 import { createStatements } from './statements.ts';
@@ -140,6 +141,7 @@ function storeOn(db: Database.Database, onDamage: OnDamage): Store {
   const kept = records(sql);
   const accounts = accountRecords(sql);
   const vault = tokens(sql);
+  const policies = policyRecords(sql);
   const writes: StoreWrites = {
     ...calls.writes,
     ...leaving.writes,
@@ -147,6 +149,7 @@ function storeOn(db: Database.Database, onDamage: OnDamage): Store {
     ...kept.writes,
     ...accounts.writes,
     ...vault.writes,
+    ...policies.writes,
     forget(beforeMs, count, kept = answersKept) {
       calls.forget(beforeMs, count, kept);
       // A package stays as long as an exchange takes its state from it.
@@ -163,6 +166,7 @@ function storeOn(db: Database.Database, onDamage: OnDamage): Store {
     ...kept.reads,
     ...accounts.reads,
     ...vault.reads,
+    ...policies.reads,
     write: commits.write,
     later: commits.later,
     counts: () => ({

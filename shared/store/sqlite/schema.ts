@@ -84,6 +84,14 @@ export const migrations: readonly string[] = [
     consumer TEXT, credential TEXT, at INTEGER NOT NULL, PRIMARY KEY (consumer, credential)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE policy_plan (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, details TEXT NOT NULL, policy BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE allowance (
+    key TEXT PRIMARY KEY, used_at INTEGER NOT NULL, usage TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** "SLYP": tells a store of ours from any other SQLite file. */
