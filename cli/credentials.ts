@@ -1,4 +1,6 @@
-/** Issued keys on their way into force: signed by this node, obeyed by the other, and seen to be. */
+/**
+ * Issued keys on their way into force: signed by this node, obeyed by the other, and seen to be.
+ */
 import { readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
@@ -9,11 +11,14 @@ import { control } from './control.ts';
 import { tell } from './print.ts';
 
 /**
- * Puts the issued keys of a home into the policy in force, and waits until the other node obeys it. Where no node
- * runs or no policy is in force, the keys wait for the next `policy apply`, and this says so. Errors:
- * POLICY_UNCONFIRMED, and those of the node.
+ * Puts the issued keys of a home into the policy in force, and waits until the other node obeys
+ * it. Where no node runs or no policy is in force, the keys wait for the next `policy apply`, and
+ * this says so. Errors: POLICY_UNCONFIRMED, and those of the node.
  */
-export async function putInForce(dir: string): Promise<void> {
+export async function putInForce(
+  dir: string,
+  waitMs: number = limits.policyConfirmMs,
+): Promise<void> {
   const version = await apply(dir);
   if (version === undefined) {
     tell('it takes effect with the next `sallyport policy apply`');
@@ -22,7 +27,7 @@ export async function putInForce(dir: string): Promise<void> {
   tell(`in force at this node with policy version ${version}`);
   const startedMs = performance.now();
   let told = { peer: 'the other node', obeys: 'an unknown version' };
-  while (performance.now() - startedMs < limits.policyConfirmMs) {
+  while (performance.now() - startedMs < waitMs) {
     const { peer, version: obeyed } = await peerPolicy(dir);
     told = { peer, obeys: obeyed === undefined ? told.obeys : `version ${obeyed}` };
     if (obeyed !== undefined && obeyed >= version) {
@@ -40,7 +45,9 @@ export async function putInForce(dir: string): Promise<void> {
 
 const pollMs = 100;
 
-/** The version that has the keys; undefined where there is nothing yet that they could be part of. */
+/**
+ * The version that has the keys; undefined where there is nothing yet that they could be part of.
+ */
 async function apply(dir: string): Promise<number | undefined> {
   const body = encodeCredentials(await readCredentials(dir));
   try {

@@ -24,8 +24,8 @@ export interface Admitted {
 }
 
 /**
- * What is recorded of a request before it is decided: names and nothing else. A sound outer node sends no
- * other. Errors: PACKAGE_MESSAGE.
+ * What is recorded of a request before it is decided: names and nothing else. A sound outer node
+ * sends no other. Errors: PACKAGE_MESSAGE.
  */
 export function expectNames({ consumer, flow, traceparent }: RequestHeader): void {
   const [service = '', route = '', ...more] = flow.split('/');
@@ -53,10 +53,10 @@ export function tryAdmit(
 }
 
 /**
- * Errors: POLICY_MISSING, those of decide, PACKAGE_MESSAGE where the sealed flow is not what the policy
- * makes of the path or a header is not one that the route names, those of prove, SIGNATURE_REPLAYED, IN_DOUBT for a request that may have been
- * called before a restart and must not be called twice, DEADLINE_PASSED, those of checkRequest
- * and writeRequest.
+ * Errors: POLICY_MISSING, those of decide, PACKAGE_MESSAGE where the sealed flow is not what the
+ * policy makes of the path or a header is not one that the route names, those of prove,
+ * SIGNATURE_REPLAYED, IN_DOUBT for a request that may have been called before a restart and must
+ * not be called twice, DEADLINE_PASSED, those of checkRequest and writeRequest.
  */
 function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Replays): Admitted {
   const { header, body } = arrived;

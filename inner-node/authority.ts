@@ -78,7 +78,10 @@ export function authority(node: GuardContext): Authority {
     }
   };
 
-  /** Body: all issued keys. The policy in force is signed again with them. Errors: POLICY_MISSING, those of apply. */
+  /**
+   * Body: all issued keys. The policy in force is signed again with them. Errors: POLICY_MISSING,
+   * those of apply.
+   */
   const applyCredentials = async (head: unknown, body: Buffer): Promise<Reply> => {
     const credentials = decodeCredentials(body);
     const current = inStore(node);

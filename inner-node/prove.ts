@@ -1,6 +1,7 @@
 /**
- * authenticate at the inner node: who signed is verified again, by this node's own policy, over what the caller
- * signed and nothing that the outer node adds. What goes on from here is what was signed.
+ * authenticate at the inner node: who signed is verified again, by this node's own policy, over
+ * what the caller signed and nothing that the outer node adds. What goes on from here is what was
+ * signed.
  */
 
 import type { SignatureUse } from '@sallyport/shared/accounts/signature.ts';
@@ -20,9 +21,10 @@ export interface Proven {
 }
 
 /**
- * A request without signature and token is taken for a consumer that may have keys or certificates: there the
- * outer node is believed. Errors: CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED, CREDENTIAL_MISSING, those of authenticate, SIGNATURE_REFUSED where the request
- * is not the one that was signed.
+ * A request without signature and token is taken for a consumer that may have keys or
+ * certificates: there the outer node is believed. Errors: CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED,
+ * CREDENTIAL_MISSING, those of authenticate, SIGNATURE_REFUSED where the request is not the one
+ * that was signed.
  */
 export function prove(
   compiled: CompiledPolicy,
@@ -58,8 +60,8 @@ export function prove(
 }
 
 /**
- * A key that was revoked opens nothing more here, also where the outer node has not heard of it yet. `thenMs`: when
- * the request may have been made.
+ * A key that was revoked opens nothing more here, also where the outer node has not heard of it
+ * yet. `thenMs`: when the request may have been made.
  */
 function expectInForce(
   { keys, accounts }: CompiledPolicy,

@@ -1,4 +1,7 @@
-/** authenticate at the outer node: what a call shows of its caller, and what of it crosses for the inner node. */
+/**
+ * authenticate at the outer node: what a call shows of its caller, and what of it crosses for the
+ * inner node.
+ */
 import type { SignedRequest } from '@sallyport/shared/accounts/signature-base.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';

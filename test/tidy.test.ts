@@ -31,7 +31,7 @@ const mayImport: Record<string, readonly string[]> = {
 };
 
 /** Parts of shared/ that stay pure: no node:fs, no node:net, no store, no process. */
-const pure = ['package', 'x509', 'policy', 'masking', 'content', 'exchange'];
+const pure = ['accounts', 'package', 'x509', 'policy', 'masking', 'content', 'exchange'];
 const impure = /^node:(fs|net|http|https|tls|child_process|dgram|worker_threads)/;
 
 function importsOf(file: string): string[] {

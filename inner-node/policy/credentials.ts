@@ -1,7 +1,7 @@
 /**
  * Issued API keys, kept beside the policy in `policy/credentials.json` (mode 0600): hashes only,
- * never a key. They take effect in a signed bundle: `credentials-apply` puts them into the policy in
- * force, `policy apply` into the next.
+ * never a key. They take effect in a signed bundle: `credentials-apply` puts them into the policy
+ * in force, `policy apply` into the next.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -60,8 +60,8 @@ export async function issueConsumerKey(
 }
 
 /**
- * A new key for the consumer of an old one, which goes on for `graceMs`: time to bring the new one where it is
- * used. Undefined where there is no key of that id. Errors: as issueConsumerKey.
+ * A new key for the consumer of an old one, which goes on for `graceMs`: time to bring the new
+ * one where it is used. Undefined where there is no key of that id. Errors: as issueConsumerKey.
  */
 export async function rotateConsumerKey(
   dir: string,

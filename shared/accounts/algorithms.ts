@@ -1,6 +1,6 @@
 /**
- * All about an algorithm in one row. Only public keys: where a secret is shared, the outer node would hold it,
- * and could sign for the consumer.
+ * All about an algorithm in one row. Only public keys: where a secret is shared, the outer node
+ * would hold it, and could sign for the consumer.
  */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
 
@@ -40,7 +40,10 @@ export const signatureAlgorithms = {
 } as const satisfies Record<string, Algorithm>;
 export type SignatureAlgorithm = keyof typeof signatureAlgorithms;
 
-/** By their names in a JWS header (RFC 7518 §3.1, RFC 8037). `none` and the HMACs are not among them. */
+/**
+ * By their names in a JWS header (RFC 7518 §3.1, RFC 8037). `none` and the HMACs are not among
+ * them.
+ */
 export const tokenAlgorithms = {
   ES256: ecdsaP256,
   EdDSA: ed25519,
@@ -54,7 +57,10 @@ function isRsa(key: KeyObject, types: readonly string[]): boolean {
   return types.includes(key.asymmetricKeyType ?? '') && bits >= rsaBitsMin && bits <= rsaBitsMax;
 }
 
-/** A public key of a policy in normal form: SubjectPublicKeyInfo, DER, base64. Undefined where it is none. */
+/**
+ * A public key of a policy in normal form: SubjectPublicKeyInfo, DER, base64. Undefined where it
+ * is none.
+ */
 export function readSpki(text: string): KeyObject | undefined {
   try {
     const der = Buffer.from(text, 'base64');

@@ -1,6 +1,7 @@
 /**
- * Client certificates. The edge proved in the TLS handshake that the caller has the key; whether it is the key of
- * a consumer is decided here, by the policy alone: no system trust, no name looked up.
+ * Client certificates. The edge proved in the TLS handshake that the caller has the key; whether
+ * it is the key of a consumer is decided here, by the policy alone: no system trust, no name
+ * looked up.
  */
 import { createHash, X509Certificate } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
@@ -22,8 +23,9 @@ export function certificateHolder(
 }
 
 /**
- * `chain`: DER, base64, the caller's own certificate first. Errors in check order: CERTIFICATE_REFUSED (not
- * readable, out of its time, not for clients), CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED.
+ * `chain`: DER, base64, the caller's own certificate first. Errors in check order:
+ * CERTIFICATE_REFUSED (not readable, out of its time, not for clients), CREDENTIAL_UNKNOWN,
+ * CREDENTIAL_EXPIRED.
  */
 export function verifyClientCertificate(
   holders: readonly CertificateHolder[],

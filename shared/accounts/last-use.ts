@@ -1,6 +1,7 @@
 /**
- * When each credential was used last. Noted in memory with each call, which costs nothing, and kept by the store
- * once in a while: a crash forgets a minute of it, and a list of keys is none the worse.
+ * When each credential was used last. Noted in memory with each call, which costs nothing, and
+ * kept by the store once in a while: a crash forgets a minute of it, and a list of keys is none
+ * the worse.
  */
 import { limits } from '../limits.ts';
 

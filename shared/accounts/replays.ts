@@ -1,6 +1,7 @@
 /**
- * Which signatures were used. A signature counts for one exchange; the same exchange may show it again, which
- * happens when a process was lost on the way. Bounded, and shared fairly: who signs much cannot crowd out others.
+ * Which signatures were used. A signature counts for one exchange; the same exchange may show it
+ * again, which happens when a process was lost on the way. Bounded, and shared fairly: who signs
+ * much cannot crowd out others.
  */
 import { SallyportError } from '../errors.ts';
 import { createShares } from '../exchange/shares.ts';
@@ -15,7 +16,10 @@ export interface RecordedUse extends SignatureUse {
 }
 
 export interface Replays {
-  /** Errors: SIGNATURE_REPLAYED, OVERLOADED where the consumer has its share of what is remembered. */
+  /**
+   * Errors: SIGNATURE_REPLAYED, OVERLOADED where the consumer has its share of what is
+   * remembered.
+   */
   take(use: RecordedUse): void;
   /** Forgets what is too old to be shown again. */
   sweep(nowMs: number): void;

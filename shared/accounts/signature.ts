@@ -1,6 +1,7 @@
 /**
- * Is this request signed by a consumer of the policy, now, and as a whole? Both nodes ask it, each by its own
- * copy of the policy: the outer one of what came, the inner one of what the outer one says that came.
+ * Is this request signed by a consumer of the policy, now, and as a whole? Both nodes ask it,
+ * each by its own copy of the policy: the outer one of what came, the inner one of what the outer
+ * one says that came.
  *
  *   parse ▶ one known keyid ▶ what must be covered ▶ time ▶ signature ▶ digest of the body
  */
@@ -37,9 +38,10 @@ export interface SignatureUse {
 }
 
 /**
- * `lateMs`: how long after its time a signature still counts, for a node that hears of the request later.
- * Errors in check order: SIGNATURE_REFUSED, CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED, SIGNATURE_REFUSED (what is
- * not covered), SIGNATURE_STALE, SIGNATURE_REFUSED (the signature itself), DIGEST_REFUSED.
+ * `lateMs`: how long after its time a signature still counts, for a node that hears of the
+ * request later. Errors in check order: SIGNATURE_REFUSED, CREDENTIAL_UNKNOWN,
+ * CREDENTIAL_EXPIRED, SIGNATURE_REFUSED (what is not covered), SIGNATURE_STALE, SIGNATURE_REFUSED
+ * (the signature itself), DIGEST_REFUSED.
  */
 export function verifySignature(
   holders: ReadonlyMap<string, SignatureHolder>,
@@ -71,7 +73,9 @@ export function verifySignature(
   return { holder, covered, use: { key: id, untilMs } };
 }
 
-/** Signatures of others, such as proxies on the way, are none of ours; of ours there must be one. */
+/**
+ * Signatures of others, such as proxies on the way, are none of ours; of ours there must be one.
+ */
 function choose(holders: ReadonlyMap<string, SignatureHolder>, { fields }: SignedRequest) {
   const [text, signature] = [fields['signature-input'], fields.signature];
   if (text === undefined || signature === undefined) {

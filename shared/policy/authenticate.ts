@@ -1,6 +1,7 @@
 /**
- * Who calls: by an API key, an HTTP Message Signature, a token or a client certificate, whichever one the
- * call shows. Two of them at once are refused: nobody should have to know which one counts.
+ * Who calls: by an API key, an HTTP Message Signature, a token or a client certificate, whichever
+ * one the call shows. Two of them at once are refused: nobody should have to know which one
+ * counts.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { verifyClientCertificate } from '../accounts/certificate.ts';
@@ -29,20 +30,26 @@ export interface Shown {
   readonly signed?: SignedRequest | undefined;
   /** A JWT. */
   readonly token?: string | undefined;
-  /** The client certificate and what came with it, DER in base64; the TLS handshake proved its key. */
+  /**
+   * The client certificate and what came with it, DER in base64; the TLS handshake proved its
+   * key.
+   */
   readonly certificates?: readonly string[] | undefined;
   /** The bytes that came; none where absent. */
   readonly body?: Uint8Array;
   readonly nowMs: number;
-  /** How long after its end a signature or token still counts here; the guard at the boundary gives no time. */
+  /**
+   * How long after its end a signature or token still counts here; the guard at the boundary
+   * gives no time.
+   */
   readonly lateMs?: number;
 }
 
 /**
- * A certificate counts where nothing else is shown: it may only be there because the connection has one.
- * Errors in check order: CREDENTIAL_TWICE, CREDENTIAL_MISSING, then those of the credential: CREDENTIAL_UNKNOWN,
- * CREDENTIAL_EXPIRED, SIGNATURE_REFUSED, SIGNATURE_STALE, DIGEST_REFUSED, TOKEN_REFUSED, TOKEN_STALE,
- * CERTIFICATE_REFUSED.
+ * A certificate counts where nothing else is shown: it may only be there because the connection
+ * has one. Errors in check order: CREDENTIAL_TWICE, CREDENTIAL_MISSING, then those of the
+ * credential: CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED, SIGNATURE_REFUSED, SIGNATURE_STALE,
+ * DIGEST_REFUSED, TOKEN_REFUSED, TOKEN_STALE, CERTIFICATE_REFUSED.
  */
 export function authenticate(compiled: CompiledPolicy, call: Shown): Consumer {
   const { accounts } = compiled;

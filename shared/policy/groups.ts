@@ -1,6 +1,6 @@
 /**
- * Groups of consumers. A group is a way of writing: what follows here is a grant for each consumer, so nobody
- * has to know who is in which group to see who may what.
+ * Groups of consumers. A group is a way of writing: what follows here is a grant for each
+ * consumer, so nobody has to know who is in which group to see who may what.
  */
 import type { z } from 'zod';
 import type { Placed } from './check.ts';
@@ -8,8 +8,8 @@ import type { GrantText, grantShape, groupShape } from './grammar.ts';
 import type { Add } from './references.ts';
 
 /**
- * Grants for one consumer each, in the order of the text. `isBroken`: whether the part of that name has a fault
- * of its own.
+ * Grants for one consumer each, in the order of the text. `isBroken`: whether the part of that
+ * name has a fault of its own.
  */
 export function expandGrants(
   grants: readonly Placed<z.infer<typeof grantShape>>[],

@@ -100,7 +100,9 @@ const examples: readonly Example[] = [
     algorithm: 'rsa-pss-sha512',
     key: rsaPss,
     component: requestComponent(request),
-    input: `("@authority" "content-digest" "@query-param";name="Pet");${created};keyid="test-key-rsa-pss";tag="header-example"`,
+    input:
+      `("@authority" "content-digest" "@query-param";name="Pet");${created}` +
+      ';keyid="test-key-rsa-pss";tag="header-example"',
     signature:
       'LjbtqUbfmvjj5C5kr1Ugj4PmLYvx9wVjZvD9GsTT4F7GrcQEdJzgI9qHxICagShLRiLMlAJjtq6N4CDfKtjvuJyE5qH7KT8U' +
       'CMkSowOB4+ECxCmT8rtAmj/0PIXxi0A0nxKyB09RNrCQibbUjsLS/2YyFYXEu4TRJQzRw1rLEuEfY17SARYhpTlaqwZVtR8N' +
@@ -117,7 +119,9 @@ const examples: readonly Example[] = [
     algorithm: 'rsa-pss-sha512',
     key: rsaPss,
     component: requestComponent(request),
-    input: `("date" "@method" "@path" "@query" "@authority" "content-type" "content-digest" "content-length");${created};keyid="test-key-rsa-pss"`,
+    input:
+      '("date" "@method" "@path" "@query" "@authority" "content-type" "content-digest" ' +
+      `"content-length");${created};keyid="test-key-rsa-pss"`,
     signature:
       'bbN8oArOxYoyylQQUU6QYwrTuaxLwjAC9fbY2F6SVWvh0yBiMIRGOnMYwZ/5MR6fb0Kh1rIRASVxFkeGt683+qRpRRU5p2vo' +
       'Tp768ZrCUb38K0fUxN0O0iC59DzYx8DFll5GmydPxSmme9v6ULbMFkl+V5B1TP/yPViV7KsLNmvKiLJH1pFkh/aYA2HXXZzN' +
@@ -139,7 +143,9 @@ const examples: readonly Example[] = [
     algorithm: 'ecdsa-p256-sha256',
     key: eccP256,
     component: ofResponse,
-    input: `("@status" "content-type" "content-digest" "content-length");${created};keyid="test-key-ecc-p256"`,
+    input:
+      '("@status" "content-type" "content-digest" "content-length");' +
+      `${created};keyid="test-key-ecc-p256"`,
     signature:
       'wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==',
     base: [
@@ -154,7 +160,9 @@ const examples: readonly Example[] = [
     algorithm: 'ed25519',
     key: ed25519,
     component: requestComponent(request),
-    input: `("date" "@method" "@path" "@authority" "content-type" "content-length");${created};keyid="test-key-ed25519"`,
+    input:
+      '("date" "@method" "@path" "@authority" "content-type" "content-length");' +
+      `${created};keyid="test-key-ed25519"`,
     signature:
       'wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==',
     base: [

@@ -1,4 +1,7 @@
-/** Consumers that sign or bring a token, from the call to the service; and an outer node that fell between them. */
+/**
+ * Consumers that sign or bring a token, from the call to the service; and an outer node that fell
+ * between them.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
@@ -121,7 +124,7 @@ test('when a credential was used last is kept once in a while, and survives', as
   });
 });
 
-test('a key that is revoked is refused at the boundary as soon as the inner node sees that it is obeyed', async () => {
+test('a revoked key is refused at the boundary once the inner node sees that it is obeyed', async () => {
   const { signed: _signed, ...plain } = signedCall(get);
   const callWith = (apiKey: string) => codeOf({ ...plain, id: newId(), headers: {}, apiKey });
   assert.equal(await callWith(key), undefined);

@@ -1,4 +1,7 @@
-/** A policy with a consumer that signs, one that has tokens, and calls of theirs as the edge hands them over. */
+/**
+ * A policy with a consumer that signs, one that has tokens, and calls of theirs as the edge hands
+ * them over.
+ */
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** What accounts need beyond a restart: which signatures were used, and when each credential was used last. */
+/**
+ * What accounts need beyond a restart: which signatures were used, and when each credential was
+ * used last.
+ */
 import type { Store, StoreWrites } from '../port.ts';
 import type { Statements } from './statements.ts';
 
