@@ -37,7 +37,11 @@ test('a path that we read selects what JSONPath says; all others are refused', (
     // Members of an object by `*`: a field set names them one by one, so ours selects none there.
     const objects = path.includes(null) && !Array.isArray(document);
     if (objects) assert.deepEqual(select(document, path), [], name);
-    else assert.ok((results ?? [result]).some((one) => same(select(document, path), one)), name);
+    else
+      assert.ok(
+        (results ?? [result]).some((one) => same(select(document, path), one)),
+        name,
+      );
     assert.deepEqual(parseField(formatField(path)), path, name);
     read += 1;
   }

@@ -1,0 +1,123 @@
+/**
+ * Documents that can do something, or that nobody can look into. What is looked for is wider than what
+ * is harmful: a macro is not judged, it is refused.
+ */
+import { inflateSync } from 'node:zlib';
+import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import type { FileType } from './type.ts';
+import type { Unpacked } from './unpack.ts';
+
+/** Errors: FILE_ENCRYPTED, FILE_ACTIVE. */
+export function checkDocument(type: FileType, bytes: Buffer): void {
+  if (type === 'pdf') checkPdf(bytes);
+  if (type === 'ole') checkOle(bytes);
+}
+
+/**
+ * The parts of a zip as a document of Office (OOXML) or OpenDocument, where it is one. Errors:
+ * FILE_ENCRYPTED, FILE_ACTIVE.
+ */
+export function checkParts(parts: readonly Unpacked[]): void {
+  const find = (name: string): string | undefined =>
+    parts.find((part) => part.name.toLowerCase() === name)?.bytes.toString('utf8');
+  const types = find('[content_types].xml');
+  const manifest = find('meta-inf/manifest.xml');
+  if (manifest?.includes('encryption-data')) throw encrypted();
+  if (types === undefined && manifest === undefined && find('mimetype') === undefined) return;
+  if (types !== undefined && /macroEnabled|vbaProject|activeX/i.test(types)) throw active();
+  for (const { name, bytes } of parts) {
+    if (activePart.test(name)) throw active();
+    if (name.endsWith('.rels') && reachesOut(bytes.toString('utf8'))) throw active();
+  }
+}
+
+/** Macros of VBA and of XLM, ActiveX, embedded programs, scripts of OpenDocument. */
+const activePart =
+  /(?:^|\/)(?:vbaProject[^/]*\.bin|vbaData\.xml|macrosheets\/|dialogsheets\/|activeX\/|embeddings\/|Basic\/|Scripts\/|Object )/i;
+
+/** A relationship to somewhere else that is more than a link to click on. */
+function reachesOut(text: string): boolean {
+  const all = text.match(/<[^>]*TargetMode\s*=\s*["']External["'][^>]*>/gi) ?? [];
+  return all.some((one) => !/Type\s*=\s*["'][^"']*\/hyperlink["']/i.test(one));
+}
+
+/** Names of streams of an OLE file stand in its directory as UTF-16. */
+function checkOle(bytes: Buffer): void {
+  const has = (name: string): boolean => bytes.includes(Buffer.from(name, 'utf16le'));
+  if (['EncryptedPackage', 'EncryptionInfo', 'EncryptedSummary'].some(has)) throw encrypted();
+  if (isEncryptedBinary(bytes, has)) throw encrypted();
+  if (['_VBA_PROJECT', 'VBA', 'Macros', 'Ole10Native', 'ObjectPool'].some(has)) throw active();
+}
+
+/** Word's own mark (FIB, fEncrypted) and Excel's (FILEPASS), each at the start of its stream. */
+function isEncryptedBinary(bytes: Buffer, has: (name: string) => boolean): boolean {
+  for (let at = blockBytes; at + 12 < bytes.length; at += blockBytes) {
+    const word = has('WordDocument') && bytes.readUInt16LE(at) === 0xa5ec;
+    if (word && (bytes.readUInt16LE(at + 10) & 0x0100) !== 0) return true;
+    const book = has('Workbook') && bytes.readUInt16LE(at) === 0x0809;
+    const next = at + 4 + bytes.readUInt16LE(at + 2);
+    if (book && next + 2 < bytes.length && bytes.readUInt16LE(next) === 0x002f) return true;
+  }
+  return false;
+}
+
+const blockBytes = 512;
+
+const pdfActive =
+  /\/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData|GoToE|AA)(?![A-Za-z])/;
+
+/** Names of a PDF can be written in hexadecimal, and stand in packed streams of objects. */
+function checkPdf(bytes: Buffer): void {
+  const text = plainNames(bytes.toString('latin1'));
+  if (/\/Encrypt(?![A-Za-z])/.test(text)) throw encrypted();
+  if (pdfActive.test(text)) throw active();
+  let left: number = limits.archiveBytesMax;
+  for (const start of bytes.toString('latin1').matchAll(/(?<!end)stream\r?\n/g)) {
+    // The dictionary stands between the object's start and its stream; a longer one hides something.
+    const before = bytes.toString('latin1', Math.max(0, start.index - dictionaryMax), start.index);
+    const object = before.lastIndexOf('obj');
+    if (object < 0) throw encrypted();
+    const dictionary = plainNames(before.slice(object));
+    if (!/\/ObjStm(?![A-Za-z])/.test(dictionary)) continue;
+    const content = inflated(bytes.subarray(start.index + start[0].length), dictionary, left);
+    left -= content.length;
+    if (pdfActive.test(plainNames(content.toString('latin1')))) throw active();
+  }
+}
+
+const dictionaryMax = 8192;
+
+/** Errors: FILE_ENCRYPTED where objects are packed so that we cannot look into them. */
+function inflated(packed: Buffer, dictionary: string, most: number): Buffer {
+  if (!/\/Filter/.test(dictionary)) return packed.subarray(0, packed.indexOf('endstream'));
+  try {
+    if (!/\/Filter\s*\[?\s*\/FlateDecode\s*\]?\s*(?:\/|$|>)/.test(dictionary.trimEnd()))
+      throw encrypted();
+    return inflateSync(packed, { maxOutputLength: Math.max(1, most) });
+  } catch {
+    throw encrypted();
+  }
+}
+
+function plainNames(text: string): string {
+  return text.replace(/#([0-9a-fA-F]{2})/g, (_, code) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}
+
+function encrypted(): SallyportError {
+  return new SallyportError(
+    'FILE_ENCRYPTED',
+    'expected a document that can be looked into, got none',
+    {
+      hint: 'send the document without password and in a usual form',
+    },
+  );
+}
+
+function active(): SallyportError {
+  return new SallyportError('FILE_ACTIVE', 'expected a document without active content, got some', {
+    hint: 'send a version without macros, scripts, embedded files and external templates',
+  });
+}

@@ -1,0 +1,23 @@
+/** The part of yauzl that we use; the package brings no types. */
+declare module 'yauzl' {
+  import type { Readable } from 'node:stream';
+
+  export interface Entry {
+    readonly fileName: string;
+    readonly compressedSize: number;
+    readonly uncompressedSize: number;
+    readonly compressionMethod: number;
+    readonly externalFileAttributes: number;
+    readonly relativeOffsetOfLocalHeader: number;
+    readonly crc32: number;
+    isEncrypted(): boolean;
+  }
+  export interface ZipFile {
+    eachEntry(): AsyncIterable<Entry>;
+    openReadStreamPromise(entry: Entry): Promise<Readable>;
+  }
+  export function fromBufferPromise(
+    buffer: Buffer,
+    options: { readonly strictFileNames: true },
+  ): Promise<ZipFile>;
+}

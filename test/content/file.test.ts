@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { inspectFile } from '@sallyport/shared/content/file/inspect.ts';
+import { type FileType, fileTypeOf } from '@sallyport/shared/content/file/type.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import { tarOf, type ZipEntry, zipOf } from './archives.ts';
+
+const every = new Set<FileType>(
+  'pdf zip ole gzip tar png jpeg gif tiff elf pe script html xml text'.split(' ') as FileType[],
+);
+const inspect = (bytes: Buffer, allowed = every) => inspectFile(bytes, allowed);
+const raw = (text: string): Buffer => Buffer.from(text, 'latin1');
+
+const png = '\x89PNG\r\n\x1a\n....IEND\xae\x42\x60\x82';
+const pdf = (inside: string): Buffer => raw(`%PDF-1.7\n1 0 obj ${inside} endobj\n%%EOF\n`);
+const ole = (...names: string[]): Buffer =>
+  Buffer.concat([
+    raw('\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'),
+    Buffer.alloc(504),
+    ...names.map((name) => Buffer.from(name, 'utf16le')),
+  ]);
+
+const types: readonly (readonly [FileType, Buffer])[] = [
+  ['pdf', pdf('<< >>')],
+  ['zip', zipOf([{ name: 'a.txt', content: 'a' }])],
+  ['ole', ole()],
+  ['gzip', gzipSync('a')],
+  ['tar', tarOf([{ name: 'a.txt', content: 'a' }])],
+  ['png', raw(png)],
+  ['jpeg', raw('\xff\xd8\xff\xe0....\xff\xd9')],
+  ['gif', raw('GIF89a....;')],
+  ['tiff', raw('II*\0....')],
+  ['elf', raw('\x7fELF....')],
+  ['pe', raw('MZ....')],
+  ['script', Buffer.from('#!/bin/sh\n')],
+  ['html', Buffer.from('\n<html><body>')],
+  ['xml', Buffer.from('<?xml version="1.0"?><a/>')],
+  ['text', Buffer.from('张三,1\r\n')],
+];
+for (const [type, bytes] of types) {
+  test(`${type} is known by its bytes, and refused where it is not allowed`, async () => {
+    assert.equal(fileTypeOf(bytes), type);
+    assert.equal((await inspect(bytes)).type, type);
+    const others = new Set([...every].filter((one) => one !== type));
+    await assert.rejects(inspect(bytes, others), { code: 'FILE_TYPE_REFUSED' });
+  });
+}
+
+const zipped = zipOf([{ name: 'a.txt', content: 'a' }]);
+const noType: readonly (readonly [string, Buffer])[] = [
+  ['nothing', Buffer.alloc(0)],
+  ['unknown bytes', raw('\x00\x01\x02')],
+  ['text with controls', raw('a\x1b[31m')],
+  ['bad UTF-8', raw('caf\xe9')],
+  ['a picture with a zip behind it', Buffer.concat([raw(png), zipped])],
+  ['a PDF with a zip behind it', Buffer.concat([pdf(''), zipped])],
+  ['a program with a zip behind it', Buffer.concat([raw('MZ....'), zipped])],
+  ['a PDF behind other bytes', Buffer.concat([raw('GIF89a'), pdf(''), raw(';')])],
+  ['a PDF behind text', Buffer.concat([Buffer.from('see:\n'), pdf('')])],
+  ['a PDF in a tar header', Buffer.concat([raw('%PDF-1.7'), tarOf([{ name: 'x' }]).subarray(8)])],
+  ['a picture with a script in it', raw(`GIF89a<script>alert(1)</script>;`)],
+  ['a picture that goes on after its end', raw(`${png}more`)],
+  ['a PDF that goes on after its end', Buffer.concat([pdf(''), Buffer.from('more')])],
+];
+for (const [name, bytes] of noType) {
+  test(`${name} is of no type`, async () => {
+    await assert.rejects(inspect(bytes), { code: 'FILE_TYPE_REFUSED' });
+  });
+}
+
+const content = 'hello';
+const one = (entry: Partial<ZipEntry>): Buffer => zipOf([{ name: 'a.txt', content, ...entry }]);
+const many = Array.from({ length: limits.archiveEntriesMax + 1 }, (_, at) => ({
+  name: `${at}`,
+  content,
+}));
+const zeros = Buffer.alloc(4 * 1024 * 1024);
+const nested = (depth: number): Buffer =>
+  depth === 0 ? Buffer.from('a') : zipOf([{ name: 'inner', content: nested(depth - 1) }]);
+const names = [
+  '../a',
+  '/a',
+  'a/../b',
+  'a//b',
+  './a',
+  'C:a',
+  'a\\b',
+  'con',
+  'aux.txt',
+  'a.',
+  'a ',
+  'a\u202egpj',
+  'cafe\u0301',
+  'a\u0000b',
+  'x'.repeat(256),
+];
+
+const archives: readonly (readonly [string, Buffer, string])[] = [
+  ['too many entries', zipOf(many), 'entries'],
+  ['too many entries in a tar', tarOf(many), 'entries'],
+  ['a bomb', one({ content: zeros }), 'ratio'],
+  ['a bomb in gzip', gzipSync(zeros), 'ratio'],
+  ['a size that lies', one({ size: 1 }), 'damaged'],
+  ['archives too deep in each other', nested(limits.archiveDepthMax + 1), 'depth'],
+  ['a link', one({ mode: 0o120777 }), 'link'],
+  ['a device', one({ mode: 0o020666 }), 'link'],
+  ['a link in a tar', tarOf([{ name: 'a', kind: '2' }]), 'link'],
+  ['a hard link in a tar', tarOf([{ name: 'a', kind: '1' }]), 'link'],
+  ['a pax extension in a tar', tarOf([{ name: 'a', kind: 'x' }]), 'link'],
+  [
+    'a name twice',
+    zipOf([
+      { name: 'a', content },
+      { name: 'a', content },
+    ]),
+    'duplicate',
+  ],
+  [
+    'a name twice but for its case',
+    zipOf([
+      { name: 'a', content },
+      { name: 'A', content },
+    ]),
+    'duplicate',
+  ],
+  ['a name twice in a tar', tarOf([{ name: 'a' }, { name: 'a' }]), 'duplicate'],
+  ['another name in its own header', one({ localName: 'b.txt' }), 'headers'],
+  [
+    'entries inside each other',
+    zipOf([
+      { name: 'a', content },
+      { name: 'a', content, overlaps: true },
+    ]),
+    'headers',
+  ],
+  ['a folder with content', one({ name: 'a/' }), 'headers'],
+  ['a wrong checksum in a tar', tarOf([{ name: 'a' }]).fill('b', 0, 1), 'headers'],
+  ['bytes behind a tar', Buffer.concat([tarOf([{ name: 'a' }]), Buffer.from('x')]), 'damaged'],
+  ['a tar without end', tarOf([{ name: 'a' }]).subarray(0, 512), 'damaged'],
+  ['a zip that is cut', one({}).subarray(0, 60), 'damaged'],
+  ['a gzip that is cut', gzipSync('hello').subarray(0, 15), 'damaged'],
+  ...names
+    .filter((name) => !/[\0\\]/.test(name))
+    .map(
+      (name) =>
+        [
+          `the name ${JSON.stringify(name.slice(0, 9))}`,
+          zipOf([{ name, content }]),
+          '(?:name|damaged)',
+        ] as const,
+    ),
+  ...names
+    .filter((name) => name.length < 100 && !name.includes('\0'))
+    .map(
+      (name) => [`the name ${JSON.stringify(name)} in a tar`, tarOf([{ name }]), 'name'] as const,
+    ),
+];
+for (const [name, bytes, rule] of archives) {
+  test(`an archive with ${name} is refused`, async () => {
+    await assert.rejects(inspect(bytes), {
+      code: 'ARCHIVE_REFUSED',
+      message: new RegExp(`break of ${rule}$`),
+    });
+  });
+}
+
+test('an archive that begins with something else is of another type', async () => {
+  const bytes = zipOf([{ name: 'a', content }], 'MZ..');
+  await assert.rejects(inspect(bytes), { code: 'FILE_TYPE_REFUSED' });
+});
+
+test('what is packed is looked at as what packs it, and what was found is counted', async () => {
+  const bytes = gzipSync(
+    tarOf([
+      { name: 'a/', kind: '5' },
+      { name: 'a/1.txt', content: 'a' },
+      {
+        name: 'a/2.zip',
+        content: zipOf([
+          { name: 'b.png', content: raw(png) },
+          { name: 'empty', content: '' },
+        ]),
+      },
+    ]),
+  );
+  assert.deepEqual(await inspect(bytes), {
+    type: 'gzip',
+    inside: { tar: 1, text: 1, zip: 1, png: 1 },
+  });
+  const noPictures = new Set([...every].filter((one) => one !== 'png'));
+  await assert.rejects(inspect(bytes, noPictures), { code: 'FILE_TYPE_REFUSED' });
+});
+
+const office = { name: '[Content_Types].xml', content: '<Types/>' };
+const packed = (text: string): string =>
+  `<< /Type /ObjStm /Filter /FlateDecode >> stream\n${deflateSync(text).toString('latin1')}\nendstream`;
+const external =
+  '<Relationship Type="x/attachedTemplate" Target="http://10.0.0.1/" TargetMode="External"/>';
+
+const closed: readonly (readonly [string, Buffer])[] = [
+  ['a zip with a password', one({ encrypted: true })],
+  ['a PDF with a password', pdf('<< /Encrypt 2 0 R >>')],
+  ['a PDF with a password, written in hexadecimal', pdf('<< /#45ncrypt 2 0 R >>')],
+  [
+    'a PDF whose objects are packed in an unknown way',
+    pdf('<< /Type /ObjStm /Filter /Crypt >> stream\nx'),
+  ],
+  [
+    'a PDF whose packed objects are damaged',
+    pdf('<< /Type /ObjStm /Filter /FlateDecode >> stream\nx'),
+  ],
+  ['an Office document with a password', ole('EncryptedPackage')],
+  [
+    'an OpenDocument with a password',
+    zipOf([{ name: 'META-INF/manifest.xml', content: '<encryption-data/>' }]),
+  ],
+];
+for (const [name, bytes] of closed) {
+  test(`${name} is refused as encrypted`, async () => {
+    await assert.rejects(inspect(bytes), { code: 'FILE_ENCRYPTED' });
+  });
+}
+
+const live: readonly (readonly [string, Buffer])[] = [
+  ['a document with VBA', zipOf([office, { name: 'word/vbaProject.bin', content }])],
+  ['a workbook with XLM macros', zipOf([office, { name: 'xl/macrosheets/sheet1.xml', content }])],
+  [
+    'a document of a macro type',
+    zipOf([{ ...office, content: '<a ContentType="x.macroEnabled.main"/>' }]),
+  ],
+  [
+    'a document with an embedded object',
+    zipOf([office, { name: 'word/embeddings/o.bin', content }]),
+  ],
+  ['a document with ActiveX', zipOf([office, { name: 'word/activeX/a.xml', content }])],
+  [
+    'a document with a template elsewhere',
+    zipOf([office, { name: 'word/_rels/s.rels', content: external }]),
+  ],
+  [
+    'an OpenDocument with Basic',
+    zipOf([
+      { name: 'mimetype', content },
+      { name: 'Basic/s.xml', content },
+    ]),
+  ],
+  ['an old document with VBA', ole('_VBA_PROJECT')],
+  ['an old document with an embedded program', ole('\u0001Ole10Native')],
+  ['a PDF with a script', pdf('<< /S /JavaScript /JS (app.alert(1)) >>')],
+  ['a PDF with a script, written in hexadecimal', pdf('<< /S /J#61vaScript >>')],
+  ['a PDF with a script in a packed object', pdf(packed('<< /S /JavaScript >>'))],
+  ['a PDF that starts a program', pdf('<< /S /Launch >>')],
+  ['a PDF with a file in it', pdf('<< /Type /EmbeddedFile >>')],
+];
+for (const [name, bytes] of live) {
+  test(`${name} is refused as active`, async () => {
+    await assert.rejects(inspect(bytes), { code: 'FILE_ACTIVE' });
+  });
+}
+
+test('a document that only links and shows passes', async () => {
+  const link = external.replace('attachedTemplate', 'hyperlink');
+  const word = zipOf([office, { name: 'word/_rels/s.rels', content: link }]);
+  assert.deepEqual((await inspect(word)).inside, { xml: 2 });
+  assert.equal((await inspect(pdf(packed('<< /Type /Page >>')))).type, 'pdf');
+  await inspect(ole('WordDocument'));
+});
+
+test('a file over the limit is refused before it is looked at', async () => {
+  const bytes = Buffer.alloc(limits.fileBytesMax + 1);
+  await assert.rejects(inspect(bytes), { code: 'FILE_TYPE_REFUSED' });
+});
