@@ -89,7 +89,9 @@ const makers: Readonly<Record<Kind, Maker>> = {
     field: 'travelPermit',
   }),
   email: (random) => ({
-    value: `${word(random)}${random.pick(['', '.', '_'])}${word(random)}@${word(random)}.${random.pick(['com', 'gov.cn', 'example', 'org'])}`,
+    value:
+      [word(random), word(random)].join(random.pick(['', '.', '_'])) +
+      `@${word(random)}.${random.pick(['com', 'gov.cn', 'example', 'org'])}`,
   }),
   ip: (random) => ({
     value: random.chance(0.8)
@@ -102,7 +104,8 @@ const makers: Readonly<Record<Kind, Maker>> = {
   }),
   address: (random) => {
     const { province, city, district } = random.pick(regions);
-    const street = `${random.pick(streets)}${random.int(1, 200)}号${random.int(1, 20)}栋${random.int(101, 2604)}室`;
+    const house = `${random.int(1, 200)}号${random.int(1, 20)}栋${random.int(101, 2604)}室`;
+    const street = random.pick(streets) + house;
     const head = random.pick([province + city + district, city + district, district, '']);
     return {
       value: head + street,

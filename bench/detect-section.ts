@@ -29,7 +29,9 @@ export function detectSection(report: DetectReport): string[] {
     'Among the look-alikes are order numbers of eleven digits that begin like a mobile number, and things in',
     'fields called `name`: by themselves nothing tells them apart. `detect.open` of a route does.',
     '',
-    `Look-alikes taken for personal data: ${falseAlarms} of ${lookAlikes} (${percent(falseAlarms / lookAlikes)}).`,
+    `Look-alikes taken for personal data: ${falseAlarms} of ${lookAlikes}`.concat(
+      ` (${percent(falseAlarms / lookAlikes)}).`,
+    ),
     `The net over the open fields of a record of 1 KiB: ${report.usPerRecord.toFixed(2)} µs CPU.`,
   ];
 }

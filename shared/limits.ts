@@ -45,6 +45,7 @@ export const limits = {
   patternTextMax: 1024,
   keepHiddenMax: 32,
   bucketEdgesMax: 64,
+  bankCardPrefixesMax: 10_000,
   ff1CharactersMax: 64,
   /** New tokens that no commit has made durable. */
   tokensWaitingMax: 100_000,
@@ -104,6 +105,7 @@ export const limits = {
   riskEntriesMax: 16_384,
   policyPlansKept: 1_000,
   policyPlansOpenMax: 100,
+  policyPlansShownMax: 100,
   policyKeysMax: 20_000,
   policyGroupsMax: 1_000,
   // accounts
@@ -274,6 +276,11 @@ export const limits = {
   storeCheckBytesMax: 64 * 1024 * 1024,
   storeLaterMs: 50,
   storeCacheKibMax: 65_536,
+  /** Pages of 8 KiB in the log before it is emptied; and on a disk with little room left. */
+  storeLogPagesMax: 10_000,
+  storeLogPagesLowMax: 256,
+  storeRoomLowBytes: 256 * 1024 * 1024,
+  storeRoomLookCommits: 16,
   // audit
   auditEventBytesMax: 64 * 1024,
   auditBlockBytesMax: 12 * 1024 * 1024,

@@ -75,8 +75,17 @@ export function isMobile(digits: string): boolean {
   return mobile.test(digits.replace(/^(?:00)?86(?=1\d{10}$)|^0(?=1\d{10}$)/, ''));
 }
 
-const landline =
-  /^(?:(?:010|02[0-57-9])[2-8]\d{7}|0(?:3(?:1\d|35|49|5\d|7\d|9[1-8])|4(?:1[1-9]|2[179]|3\d|5[1-9]|6[4789]|7\d|8[23])|5(?:[1357]\d|2[37]|4[36]|6[1-6]|80|9[1-9])|6(?:3[1-5]|6[0238]|91|92)|7(?:01|[13579]\d|2[248]|4[3-6]|6[023689])|8(?:1[23678]|2[567]|3\d|5[1-9]|7\d|8[3678]|9[1-8])|9(?:0[123689]|17|[379]\d|4[13]|5[1-5]))[2-8]\d{6,7})$/;
+/** Area codes of four digits after their zero, by the region that the first digit stands for. */
+const areaCodes = [
+  '3(?:1\\d|35|49|5\\d|7\\d|9[1-8])',
+  '4(?:1[1-9]|2[179]|3\\d|5[1-9]|6[4789]|7\\d|8[23])',
+  '5(?:[1357]\\d|2[37]|4[36]|6[1-6]|80|9[1-9])',
+  '6(?:3[1-5]|6[0238]|91|92)',
+  '7(?:01|[13579]\\d|2[248]|4[3-6]|6[023689])',
+  '8(?:1[23678]|2[567]|3\\d|5[1-9]|7\\d|8[3678]|9[1-8])',
+  '9(?:0[123689]|17|[379]\\d|4[13]|5[1-5])',
+].join('|');
+const landline = new RegExp(`^(?:(?:010|02[0-57-9])[2-8]\\d{7}|0(?:${areaCodes})[2-8]\\d{6,7})$`);
 
 /** Area code of the mainland with its zero, and 7 or 8 digits; also with 86 in place of the zero. */
 export function isLandline(digits: string): boolean {

@@ -3,8 +3,21 @@ import { isLongName, isSurname } from '../masking/surnames.ts';
 import { plateProvinces } from '../masking/text.ts';
 import { isIpv4, isIpv6 } from './checks.ts';
 
-const secret =
-  /-----BEGIN [A-Z ]{0,30}PRIVATE KEY|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}|\b(?:AKIA|ASIA|LTAI|AKID)[0-9A-Za-z]{12,}|\bgh[pousr]_[0-9A-Za-z]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{18,}|\bxox[abprs]-[\w-]{10,}|\bsk-[\w-]{20,}|\bsp_[0-9a-f]{12}_[\w-]{20,}|\bAIza[\w-]{35}|\b[Bb]earer [\w.~+/-]{16,}|:\/\/[^\s:/@]{1,64}:[^\s:/@]{3,64}@|(?:passw(?:or)?d|passwd|pwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token|密码|口令|密钥)["' ]{0,2}(?:[:=]|是|为)["' ]{0,2}[^\s"',;。，；]{6,}/i;
+const secret = new RegExp(
+  [
+    '-----BEGIN [A-Z ]{0,30}PRIVATE KEY',
+    String.raw`\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}`,
+    String.raw`\b(?:AKIA|ASIA|LTAI|AKID)[0-9A-Za-z]{12,}`,
+    String.raw`\b(?:gh[pousr]_[0-9A-Za-z]{30,}|github_pat_\w{30,}|glpat-[\w-]{18,})`,
+    String.raw`\b(?:xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|AIza[\w-]{35})`,
+    String.raw`\bsp_[0-9a-f]{12}_[\w-]{20,}`,
+    String.raw`\bbearer [\w.~+/-]{16,}`,
+    String.raw`:\/\/[^\s:/@]{1,64}:[^\s:/@]{3,64}@`,
+    '(?:passw(?:or)?d|passwd|pwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token' +
+      String.raw`|密码|口令|密钥)["' ]{0,2}(?:[:=]|是|为)["' ]{0,2}[^\s"',;。，；]{6,}`,
+  ].join('|'),
+  'i',
+);
 
 /** Keys, tokens and passwords, by their forms or by the word before them. */
 export const hasSecret = (text: string): boolean => secret.test(text);
@@ -26,8 +39,9 @@ export function hasEmail(text: string): boolean {
   return false;
 }
 
+const plateSign = '[ .-]{0,3}[A-HJ-NP-Z0-9';
 const plate = new RegExp(
-  `[${plateProvinces}][ -]{0,3}[A-HJ-Z](?:[ .-]{0,3}[A-HJ-NP-Z0-9]){4,5}[ .-]{0,3}[A-HJ-NP-Z0-9警学挂港澳领](?![A-Z0-9])`,
+  `[${plateProvinces}][ -]{0,3}[A-HJ-Z](?:${plateSign}]){4,5}${plateSign}警学挂港澳领](?![A-Z0-9])`,
   'giu',
 );
 
@@ -51,8 +65,11 @@ export function hasIp(text: string): boolean {
   });
 }
 
-const passport =
-  /(?<![0-9A-Z])(?:[EGDSPK][ -]?\d{8}|E[A-HJ-NP-Z][ -]?\d{7}|[DSPK][ED]?\d{7}|1[45]\d{7})(?![0-9A-Z])/i;
+const passport = new RegExp(
+  `(?<![0-9A-Z])(?:[EGDSPK][ -]?\\d{8}|E[A-HJ-NP-Z][ -]?\\d{7}|[DSPK][ED]?\\d{7}|1[45]\\d{7})` +
+    '(?![0-9A-Z])',
+  'i',
+);
 const foreignPassport = /^[A-Z]{0,2}\d{6,9}$/i;
 
 /** A passport number: where the field or a word before it says so. */

@@ -5,7 +5,7 @@
  *   value ▶ what is it made of? ─ nothing personal can be ─▶ undefined
  *                └▶ one spelling ▶ secret, numbers, e-mail, plate, … ▶ the first kind that fits
  */
-import { compileCards } from './bank-cards.ts';
+import { type CardCheck, compileCards } from './bank-cards.ts';
 import { isCreditCode, isLandline, isMobile, isOldResidentId, isResidentId } from './checks.ts';
 import { isNamed, type Kind } from './kinds.ts';
 import { look, marks } from './look.ts';
@@ -98,5 +98,12 @@ function hasCreditCode(text: string): boolean {
 }
 
 const publicCards = compileCards();
-const cardsOf = (own: readonly string[] | undefined) =>
-  own === undefined || own.length === 0 ? publicCards : compileCards(own);
+/** Every field of a route asks with the same list. */
+const ownCards = new WeakMap<readonly string[], CardCheck>();
+
+function cardsOf(own: readonly string[] = []): CardCheck {
+  if (own.length === 0) return publicCards;
+  const known = ownCards.get(own) ?? compileCards(own);
+  ownCards.set(own, known);
+  return known;
+}

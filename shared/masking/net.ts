@@ -16,7 +16,7 @@ import type { Rewrite } from '../content/rewrite.ts';
 import { compileScalar } from '../content/scalar.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
 import type { Walk } from '../content/walk.ts';
-import { compileScan } from '../detect/scan.ts';
+import { compileScan, type Scan } from '../detect/scan.ts';
 import { SallyportError } from '../errors.ts';
 import type { Detect } from './net-rule.ts';
 import { hidden } from './text.ts';
@@ -46,11 +46,13 @@ export function castNet(
 ): Net {
   const knots: Knot[] = [];
   const open = new Set(detect.open.map((field) => formatField(parseField(field) ?? [])));
+  const options = { bankCardPrefixes: detect.bankCards ?? [] };
+  const scanOf = (name: string): Scan => compileScan(name, options);
   const grow = (knot: (at: string, name: string, schema: Schema) => FieldMask): MaskTree =>
     growTree({ ...rules, at: '$', name: '' }, open, knot);
   return {
-    release: grow((at, name) => releaseKnot(at, name, detect.hit, knots)),
-    verify: grow((at, name, schema) => verifyKnot(at, name, schema)),
+    release: grow((at, name) => releaseKnot(at, scanOf(name), detect.hit, knots)),
+    verify: grow((at, name, schema) => verifyKnot(at, scanOf(name), schema)),
     counted: (rewrite) => (document, bytesMax) => {
       begin(knots);
       const rewritten = rewrite(document, bytesMax);
@@ -92,8 +94,7 @@ class Hits {
   }
 }
 
-function releaseKnot(at: string, name: string, hit: Detect['hit'], knots: Knot[]): FieldMask {
-  const scan = compileScan(name);
+function releaseKnot(at: string, scan: Scan, hit: Detect['hit'], knots: Knot[]): FieldMask {
   const knot: Knot = { id: `net ${at}`, seen: 0, hits: [] };
   knots.push(knot);
   return {
@@ -118,8 +119,7 @@ function releaseKnot(at: string, name: string, hit: Detect['hit'], knots: Knot[]
   };
 }
 
-function verifyKnot(at: string, name: string, schema: Schema): FieldMask {
-  const scan = compileScan(name);
+function verifyKnot(at: string, scan: Scan, schema: Schema): FieldMask {
   const check = compileScalar(schema);
   return {
     id: `net ${at}`,

@@ -44,8 +44,8 @@ function decimalsOf(to: number): number {
   return Math.max(0, fraction.length - Number(exponent));
 }
 
-const written =
-  /^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:T?\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)?$/;
+const time = 'T?\\d{1,2}:\\d{2}(?::\\d{2})?(?:\\.\\d{1,9})?(?:Z|[+-]\\d{2}:?\\d{2})?';
+const written = new RegExp(`^(\\d{4})[-/.年](\\d{1,2})[-/.月](\\d{1,2})日?(?:${time})?$`);
 const compact = /^(\d{4})(\d{2})(\d{2})$/;
 
 /** 1990-05-17, 1990/5/17, 1990年5月17日, 19900517, with or without a time → 1990 or 1990-05. */

@@ -105,11 +105,11 @@ function routeOf(text: RouteText, { schemas, xsds }: Draft): Route {
 
 /** What is as without a word is left out, so that one meaning has one form. */
 function detectOf(text: RouteText['response']['detect']): { detect?: Detect } {
-  const { hit, open } = text ?? { hit: 'mask', open: [] };
-  if (hit === 'mask' && open.length === 0) return {};
-  return {
-    detect: { hit, open: open.map((one) => formatField(parseField(one) ?? [])).toSorted() },
-  };
+  const { hit, open, bankCards } = text ?? { hit: 'mask', open: [], bankCards: [] };
+  if (hit === 'mask' && open.length === 0 && bankCards.length === 0) return {};
+  const fields = open.map((one) => formatField(parseField(one) ?? [])).toSorted();
+  const cards = bankCards.length > 0 && { bankCards: [...new Set(bankCards)].toSorted() };
+  return { detect: { hit, open: fields, ...cards } };
 }
 
 function consumerOf({ encryptionKey, ...text }: ConsumerText): ConsumerEntry {

@@ -104,7 +104,7 @@ test('an operator with the right turns tokens back; it is in the audit log, with
   assert.equal(log.includes(citizen.idNumber) || log.includes(citizen.phone), false);
 });
 
-test('without the right, or with a token of nobody, nothing is told, and the attempt is recorded', async () => {
+test('without the right, or with a token of nobody, nothing is told; the attempt is recorded', async () => {
   const { idNumber } = await get(tax);
   const before = (await rig.inner.events()).length;
   await assert.rejects(reverse('li', '$.idNumber', idNumber), { code: 'RIGHT_MISSING' });
