@@ -1,5 +1,7 @@
 /** `npm run bench -- <what> [options]`: measured side by side with a baseline in the same run. */
 import { parseArgs } from 'node:util';
+import { benchDecide } from './decide.ts';
+import { decideSection } from './decide-section.ts';
 import { benchDetect } from './detect.ts';
 import { detectSection } from './detect-section.ts';
 import { benchExchange } from './exchange.ts';
@@ -9,7 +11,7 @@ import { benchPackage } from './package.ts';
 import { type BenchName, writeResults } from './results.ts';
 import { maskSection, packageSection } from './sections.ts';
 
-const usage = `Usage: npm run bench -- [exchange | mask | package | detect] [options]
+const usage = `Usage: npm run bench -- [exchange | mask | package | detect | decide] [options]
 
 exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service, and
 beside pairs with batches of one, with the other channel and with the other keys. About four minutes.
@@ -36,6 +38,11 @@ detect: precision and recall of the detectors on a seeded corpus with look-alike
   --each <count>        values of each kind, and as many look-alikes as of all (default 1000)
   --seed <number>       another corpus (default 1)
 
+decide: CPU of one decision by credential: authenticate, route, grant, limits.
+
+  --calls <count>       calls in one measurement (default 20000)
+  --rounds <count>      measurements of which the median is reported (default 5)
+
 All of them:
 
   --json                print JSON instead of a table, and leave RESULTS.md as it is
@@ -53,6 +60,7 @@ const benches: Readonly<Record<BenchName, (args: string[], isQuick: boolean) => 
     mask: runMask,
     package: runPackage,
     detect: runDetect,
+    decide: runDecide,
   };
 
 const given = process.argv.slice(2);
@@ -119,6 +127,16 @@ async function runDetect(args: string[]): Promise<Outcome> {
     seed: count('seed', options.seed),
   });
   return { report, lines: detectSection(report) };
+}
+
+async function runDecide(args: string[]): Promise<Outcome> {
+  const options = read(args, { calls: '20000', rounds: '5' });
+  const report = benchDecide({
+    calls: count('calls', options.calls),
+    rounds: count('rounds', options.rounds),
+    say,
+  });
+  return { report, lines: decideSection(report) };
 }
 
 function say(text: string): void {

@@ -127,7 +127,6 @@ export const limits = {
   /** Keys that a token without kid may be tried with. */
   tokenTriesMax: 4,
   certificateChainMax: 4,
-  certificatesRememberedMax: 1_024,
   credentialUsesMs: 60_000,
   policyConfirmMs: 30_000,
   policySchemaFilesMax: 2_000,

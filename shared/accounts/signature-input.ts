@@ -2,9 +2,10 @@
 import {
   type Item,
   isInnerList,
+  type Parameters,
   parseDictionary,
-  serializeInnerList,
   serializeItem,
+  serializeParameters,
 } from 'structured-headers';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -59,8 +60,7 @@ export function parseSignatures(input: string, signature: string): SignatureInpu
   });
 }
 
-function readInput(list: [Item[], Map<string, unknown>], signature: Buffer): SignatureInput {
-  const [items, params] = list;
+function readInput([items, params]: [Item[], Parameters], signature: Buffer): SignatureInput {
   if (items.length > limits.signatureComponentsMax) {
     throw refused(`at most ${limits.signatureComponentsMax} components`);
   }
@@ -75,7 +75,7 @@ function readInput(list: [Item[], Map<string, unknown>], signature: Buffer): Sig
   if (keyid === undefined) throw refused('a keyid');
   return {
     components,
-    text: serializeInnerList(list as Parameters<typeof serializeInnerList>[0]),
+    text: `(${components.map(({ text }) => text).join(' ')})${serializeParameters(params)}`,
     keyid,
     created: secondsOf(params, 'created'),
     expires: secondsOf(params, 'expires'),
@@ -102,7 +102,8 @@ function readComponent(item: Item): Component {
   return {
     name,
     parameter: typeof parameter === 'string' ? parameter : undefined,
-    text: serializeItem(item),
+    // A plain name needs no escapes.
+    text: isQueryParam ? serializeItem(item) : `"${name}"`,
   };
 }
 
