@@ -15,12 +15,14 @@ import {
   decodePolicy,
   encodeBundle,
   encodePolicy,
+  expectEnds,
   outerEdition,
 } from '@sallyport/shared/policy/bundle.ts';
 import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import type { GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import { enforceable, readBundle } from '@sallyport/shared/processes/guard/policy.ts';
 import type { Handlers, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
+import { digestOf, expectOthersApproval, type Put, planHandlers } from './plans.ts';
 
 export interface Authority {
   readonly handlers: Handlers;
@@ -34,35 +36,36 @@ export function authority(node: GuardContext): Authority {
   let sending: NodeJS.Timeout | undefined;
 
   /**
-   * Body: canonical JSON of a checked policy. Answers with the version in force and whether it is a new
-   * one: a policy that is in force already makes none. Errors: POLICY_INVALID, OVERLOADED, HSM_*,
-   * STORE_*.
+   * Answers with the version in force and whether it is a new one: a policy that is in force already makes
+   * none. Errors: POLICY_INVALID, PLAN_SELF_APPROVED, OVERLOADED, HSM_*, STORE_*.
    */
-  const apply = async (head: unknown, body: Buffer): Promise<Reply> => {
+  const put: Put = async (policy, actor, also = () => {}) => {
     if (applying) throw new SallyportError('OVERLOADED', 'another policy is being applied');
     applying = true;
     try {
-      const policy = decodePolicy(body);
       const current = inStore(node);
-      if (current && body.equals(encodePolicy(current.policy))) {
+      const body = encodePolicy(policy);
+      if (current && Buffer.from(encodePolicy(current.policy)).equals(body)) {
         return { head: { version: current.version, applied: false } };
       }
       const version = (current?.version ?? 0) + 1;
       const issuedAtMs = node.now();
+      expectEnds(policy, issuedAtMs);
       const issue = { version, issuer: node.self.nodeId, issuedAtMs };
       const inForce = enforceable({ version, policy }, issuedAtMs, node.maskKeys.secretsOf);
       const bundle = await sign(node, { ...issue, policy });
       const edition = await sign(node, { ...issue, policy: outerEdition(policy) });
-      const stored = { version, bundle, appliedAtMs: issuedAtMs, actor: actorOf(head) };
+      const stored = { version, bundle, appliedAtMs: issuedAtMs, actor };
       await node.sending.enqueue({
         ...carry(version, edition),
         record(tx) {
           tx.putPolicy(stored);
+          also(tx, version);
           node.audit.append({
             event: 'policy-apply',
             atMs: issuedAtMs,
             policyVersion: version,
-            actor: stored.actor,
+            actor,
           });
         },
       });
@@ -70,12 +73,32 @@ export function authority(node: GuardContext): Authority {
       return { head: { version, applied: true } };
     } catch (thrown) {
       const { code } = asSallyportError(thrown);
-      node.audit.append({ event: 'refuse', atMs: node.now(), code, actor: actorOf(head) });
+      node.audit.append({ event: 'refuse', atMs: node.now(), code, actor });
       node.flushAudit();
       throw thrown;
     } finally {
       applying = false;
     }
+  };
+
+  /**
+   * Body: canonical JSON of a checked policy. Errors: PLAN_NEEDED where the node wants two people for what
+   * is more than a change of issued keys, and those of put.
+   */
+  const apply = async (head: unknown, body: Buffer): Promise<Reply> => {
+    const actor = actorOf(head);
+    const policy = decided(node, actor, () => {
+      const read = decodePolicy(body);
+      const current = inStore(node)?.policy;
+      expectOthersApproval(read, current, actor);
+      if (node.fourEyes && digestOf(read) !== digestOf(current)) {
+        throw new SallyportError('PLAN_NEEDED', 'expected an approved plan, got a policy', {
+          hint: 'propose it with `sallyport policy plan`; another person approves it',
+        });
+      }
+      return read;
+    });
+    return put(policy, actor);
   };
 
   /**
@@ -92,6 +115,7 @@ export function authority(node: GuardContext): Authority {
   return {
     handlers: {
       'policy-apply': apply,
+      ...planHandlers(node, { put, current: () => inStore(node), actorOf }),
       'credentials-apply': applyCredentials,
     },
     wanted(header) {
@@ -110,6 +134,18 @@ export function authority(node: GuardContext): Authority {
       };
     },
   };
+}
+
+/** What refuses a policy before it is put in force is recorded with who brought it. */
+function decided<T>(node: GuardContext, actor: string, decide: () => T): T {
+  try {
+    return decide();
+  } catch (thrown) {
+    const { code } = asSallyportError(thrown);
+    node.audit.append({ event: 'refuse', atMs: node.now(), code, actor });
+    node.flushAudit();
+    throw thrown;
+  }
 }
 
 function sign(node: GuardContext, bundle: Bundle): Promise<Buffer> {

@@ -109,6 +109,8 @@ export interface AuditEvent {
   /** By how much a clock was set, or is ahead; negative: back, behind. */
   readonly byMs?: number;
   readonly policyVersion?: number;
+  /** Id of a plan for the policy. */
+  readonly plan?: string;
   /** Name of the deny rule that refused. */
   readonly rule?: string;
   /** IP address of the caller, where the decision read it. */

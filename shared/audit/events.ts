@@ -37,6 +37,9 @@ export const auditEvents = {
   'in-doubt': 'it is not known whether a request took effect',
   // policy
   'policy-apply': 'a policy bundle came into force',
+  'policy-plan': 'somebody proposed a policy',
+  'policy-approve': 'another person approved a plan for the policy',
+  'policy-withdraw': 'a plan for the policy was withdrawn, or would change nothing any more',
   'token-reverse': 'an operator turned a token back into its value',
 } as const satisfies Record<string, string>;
 

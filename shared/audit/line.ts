@@ -65,6 +65,7 @@ const fields: Readonly<Record<string, Write>> = Object.assign(Object.create(null
   tookMs: duration,
   byMs: number,
   policyVersion: number,
+  plan: text,
   rule: text,
   source: text,
   risk: number,

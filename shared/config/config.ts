@@ -60,6 +60,7 @@ const base = z.strictObject({
       messagesMax: z.int().min(1).max(limits.batchMessagesMax).default(limits.batchMessagesMax),
     })
     .prefault({}),
+  policy: z.strictObject({ fourEyes: z.boolean().default(false) }).prefault({}),
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
     .default({ level: 'info' }),
@@ -78,6 +79,10 @@ const schema = base
   .refine(
     (c) => c.role !== 'inner' || !c.edge?.listen,
     together(['edge', 'listen'], 'expected no address: an inner node takes no calls'),
+  )
+  .refine(
+    (c) => c.role === 'inner' || !c.policy.fourEyes,
+    together(['policy', 'fourEyes'], 'expected nothing: the inner node alone makes the policy'),
   )
   .refine(
     (c) => c.role !== 'outer' || c.upstreams?.ca === undefined,

@@ -12,7 +12,9 @@ export interface PolicyPlan {
   readonly createdAtMs: number;
   /** Version in force when it was made; 0: none. */
   readonly baseVersion: number;
-  /** SHA-256 (hex) of `policy`: what was reviewed. */
+  /** SHA-256 (hex) of the policy that it is to replace. */
+  readonly baseDigest: string;
+  /** SHA-256 (hex) of its policy: what was reviewed. */
   readonly digest: string;
   readonly proposer: string;
   /** Why, in the words of the proposer. */

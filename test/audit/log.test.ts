@@ -168,6 +168,7 @@ test('every field of an event is kept, absent ones stay absent', async () => {
     tookMs: 0.125,
     byMs: -6,
     policyVersion: 5,
+    plan: 'c',
     rule: 'night-freeze',
     source: '192.0.2.7',
     risk: 15,

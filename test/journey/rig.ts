@@ -101,6 +101,8 @@ export const samplePolicy = join(
 export async function startRig(options: {
   seed: number;
   upstream: Upstream;
+  /** The policy comes into force by an approved plan alone. */
+  fourEyes?: boolean;
   /** Where the guards' lines of log go; nowhere without. */
   log?: Logger;
 }): Promise<Rig> {
@@ -142,6 +144,7 @@ export async function startRig(options: {
       storeFault: () => storeFault[role],
       carry: (names) => carry(role, names),
       upstream: options.upstream,
+      fourEyes: options.fourEyes ?? false,
       log: options.log ?? quiet,
     });
   const outer = await start('outer');
@@ -190,6 +193,7 @@ interface SideParts {
   readonly storeFault: () => ErrorCode | undefined;
   readonly carry: (names: readonly string[]) => void;
   readonly upstream: Upstream;
+  readonly fourEyes: boolean;
   readonly log: Logger;
 }
 
@@ -237,6 +241,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       resendFirstMs: 150,
       heartbeatMs: 400,
       journey: role === 'outer' ? outerJourney : innerJourney,
+      fourEyes: role === 'inner' && parts.fourEyes,
       log: parts.log,
       now: () => Date.now() + parts.clock.offsetMs + parts.skewMs(),
       steady: () => performance.now() + parts.clock.offsetMs,

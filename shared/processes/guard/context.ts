@@ -64,6 +64,8 @@ export interface GuardContext {
   readonly flushAudit: () => void;
   /** Keys and tokens of masks; only the inner node opens them. */
   readonly maskKeys: MaskKeys;
+  /** A policy comes into force by a plan alone, which two people agreed on. */
+  readonly fourEyes: boolean;
   readonly policy: () => PolicyInForce | undefined;
   /** Puts a policy into force, where it is newer. */
   readonly obey: (policy: PolicyInForce) => void;

@@ -48,9 +48,13 @@ export function openDoors(options: DoorOptions): Doors {
         .map(({ version, appliedAtMs, actor }) => ({ version, appliedAtMs, actor })),
     }),
     'audit-blocks': (head) => answerAuditBlocks(store, head),
-    'policy-show': () => {
-      const stored = store.policyBundle();
-      if (!stored) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
+    'policy-show': (head) => {
+      const wanted = (head as { version?: unknown } | null)?.version;
+      const stored =
+        wanted === undefined
+          ? store.policyBundle()
+          : store.policyHistory().find(({ version }) => version === wanted);
+      if (!stored) throw new SallyportError('POLICY_MISSING', 'no such policy has been applied');
       return { head: { version: stored.version }, body: stored.bundle };
     },
     // A commit with something in it: only that shows that the disk takes what it is given.

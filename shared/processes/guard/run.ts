@@ -44,6 +44,8 @@ export interface GuardOptions {
   /** How long a receipt may take on this channel before the first resend. */
   readonly resendFirstMs: number;
   readonly heartbeatMs: number;
+  /** The inner node's: a policy comes into force by an approved plan alone. */
+  readonly fourEyes?: boolean;
   readonly journey: (node: GuardContext) => Journey;
   readonly log: Logger;
   readonly now?: () => number;
@@ -158,6 +160,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     ...{ self, peer, store, audit, signer, log, sending, now, steady, flushAudit, refusals, obey },
     stopping: stopping.signal,
     maskKeys,
+    fourEyes: options.fourEyes ?? false,
     policy: () => policy,
     askEdge: (verb, head, body, timeoutMs) => {
       if (doors) return doors.askEdge(verb, head, body, timeoutMs);

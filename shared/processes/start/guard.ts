@@ -43,6 +43,7 @@ export const start: Start = async ({ home: { paths, config }, parts, wires, log 
     messagesMax: config.package.messagesMax,
     resendFirstMs: slow ? limits.resendFirstSlowMs : limits.resendFirstMs,
     heartbeatMs: slow ? limits.heartbeatSlowMs : limits.heartbeatMs,
+    fourEyes: config.policy.fourEyes,
     journey: await parts.journey(),
     log,
   });
