@@ -49,6 +49,12 @@ const tools: readonly Tool[] = [
     files: onPath('openssl'),
     usedFor: 'checking packages by other code',
   },
+  {
+    debianPackage: 'clamav-daemon',
+    files: ['/usr/sbin/clamd'],
+    usedFor: 'scanning for what is harmful',
+  },
+  { debianPackage: 'c-icap', files: onPath('c-icap'), usedFor: 'scanning by ICAP' },
   { debianPackage: 'slowhttptest', files: onPath('slowhttptest'), usedFor: 'slow HTTP attacks' },
 ];
 

@@ -1,0 +1,85 @@
+/**
+ * clamd by its own protocol (clamd(8)): VERSION, then INSTREAM on a connection of its own.
+ *
+ *   zVERSION\0 ─▶ ClamAV 1.4.6/27823/Mon Nov 23 09:26:11 2026
+ *   zINSTREAM\0 length piece length piece … 0 ─▶ stream: OK
+ */
+import { limits } from '../../limits.ts';
+import {
+  bounded,
+  converse,
+  createReplies,
+  type Dial,
+  ScanFailed,
+  type Scanner,
+  send,
+  shownName,
+  type Verdict,
+} from './scanner.ts';
+
+/** A clamd behind `dial`. `now`: the clock against which the age of its signatures is measured. */
+export function clamdScanner(
+  dial: Dial,
+  now: () => number,
+  timeoutMs: number = limits.scanTimeoutMs,
+): Scanner {
+  return {
+    name: 'clamd',
+    async scan(content) {
+      const fresh = await converse(dial, timeoutMs, async (stream) => {
+        await send(stream, 'zVERSION\0');
+        expectFresh(await createReplies(stream).until('\0'), now());
+        return { verdict: 'clean' };
+      });
+      if (fresh.verdict !== 'clean') return fresh;
+      return converse(dial, timeoutMs, async (stream) => {
+        const replies = createReplies(stream);
+        // It may answer before the end, when its limit is reached, and hang up.
+        const answer = replies.until('\0');
+        answer.catch(() => {});
+        const sent = sendAll(stream, content);
+        sent.catch(() => {});
+        await Promise.race([sent, answer]);
+        return verdictOf(await answer);
+      });
+    },
+  };
+}
+
+async function sendAll(
+  stream: Parameters<typeof send>[0],
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await send(stream, 'zINSTREAM\0');
+  for await (const piece of bounded(content)) {
+    await send(stream, lengthOf(piece.length));
+    await send(stream, piece);
+  }
+  await send(stream, lengthOf(0));
+}
+
+function lengthOf(bytes: number): Buffer {
+  const field = Buffer.alloc(4);
+  field.writeUInt32BE(bytes);
+  return field;
+}
+
+/** A version without a date is that of a clamd without a database worth the name. */
+function expectFresh(version: string, nowMs: number): void {
+  const date = /^ClamAV [^/]+\/\d+\/(.+)$/.exec(version)?.[1];
+  const madeMs = date === undefined ? Number.NaN : Date.parse(`${date} UTC`);
+  const ageMs = nowMs - madeMs;
+  // A date far in the future says as little as one far in the past.
+  if (!(ageMs <= limits.scanDatabaseAgeMs && ageMs >= -limits.scanDatabaseAgeMs)) {
+    throw new ScanFailed('stale');
+  }
+}
+
+function verdictOf(answer: string): Verdict {
+  if (answer === 'stream: OK') return { verdict: 'clean' };
+  const name = /^stream: (.+) FOUND$/.exec(answer)?.[1];
+  if (name === undefined) throw new ScanFailed(answer.includes('limit') ? 'limit' : 'answer');
+  // It stopped looking: with `AlertExceedsMax` it says so.
+  if (name.startsWith('Heuristics.Limits.Exceeded')) throw new ScanFailed('limit');
+  return { verdict: 'found', name: shownName(name) };
+}

@@ -1,0 +1,129 @@
+/**
+ * Scanners: programs that know what is harmful. Whatever keeps one from saying that content is clean —
+ * its absence, its limits, a time-out, signatures that are too old, an odd answer — is a failure, and a
+ * failure never lets anything pass.
+ */
+import type { Duplex } from 'node:stream';
+import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+
+/** Why a scanner did not say that content is clean, other than that it is not. */
+export type ScanFailure = 'away' | 'timeout' | 'limit' | 'stale' | 'answer';
+
+export type Verdict =
+  | { readonly verdict: 'clean' }
+  | { readonly verdict: 'found'; readonly name: string }
+  | { readonly verdict: 'failed'; readonly failure: ScanFailure };
+
+/** One scanner. Never rejects: what goes wrong is a verdict. */
+export interface Scanner {
+  readonly name: string;
+  scan(content: AsyncIterable<Uint8Array>): Promise<Verdict>;
+}
+
+/** Opens a connection to a scanner; fails by an error event. */
+export type Dial = () => Duplex;
+
+/** Errors: SCAN_FOUND, SCAN_FAILED. Content that every scanner calls clean returns. */
+export async function expectClean(scanners: readonly Scanner[], content: Buffer): Promise<void> {
+  const failed = (reason: string): SallyportError =>
+    new SallyportError('SCAN_FAILED', `expected every scanner to say clean, got ${reason}`, {
+      hint: 'see that the scanner runs, answers in time and has fresh signatures',
+    });
+  if (scanners.length === 0) throw failed('no scanner');
+  if (content.length > limits.scanBytesMax) throw failed('more than may be scanned');
+  const verdicts = await Promise.all(scanners.map((scanner) => scanner.scan(inPieces(content))));
+  verdicts.forEach((verdict, index) => {
+    const name = scanners[index]?.name ?? '';
+    if (verdict.verdict === 'found') {
+      throw new SallyportError('SCAN_FOUND', `${name} found ${verdict.name}`, {
+        hint: 'do not send it again; look at where it came from',
+      });
+    }
+    if (verdict.verdict === 'failed') throw failed(`${verdict.failure} from ${name}`);
+  });
+}
+
+/** Ends work with a scanner by a failure. */
+export class ScanFailed extends Error {
+  readonly failure: ScanFailure;
+  constructor(failure: ScanFailure) {
+    super(failure);
+    this.failure = failure;
+  }
+}
+
+/** One conversation on a connection of its own, at most `timeoutMs` long. Never rejects. */
+export async function converse(
+  dial: Dial,
+  timeoutMs: number,
+  talk: (stream: Duplex) => Promise<Verdict>,
+): Promise<Verdict> {
+  const stream = dial();
+  const failure = (thrown: unknown): Verdict => ({
+    verdict: 'failed',
+    failure: thrown instanceof ScanFailed ? thrown.failure : 'away',
+  });
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new ScanFailed('timeout')), timeoutMs);
+  stream.on('error', reject);
+  try {
+    return await Promise.race([talk(stream), promise]);
+  } catch (thrown) {
+    return failure(thrown);
+  } finally {
+    clearTimeout(timer);
+    stream.destroy();
+  }
+}
+
+/** Writes and waits until there is room for more. A connection that is cut rejects. */
+export function send(stream: Duplex, bytes: Uint8Array | string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Pieces of content with no more bytes than may be scanned. Errors: ScanFailed limit. */
+export async function* bounded(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of content) {
+    bytes += piece.length;
+    if (bytes > limits.scanBytesMax) throw new ScanFailed('limit');
+    if (piece.length > 0) yield piece;
+  }
+}
+
+/** A name that a scanner gave, fit for a log. */
+export function shownName(name: string): string {
+  return name.replace(/[^\w.:/ -]/g, '?').slice(0, 120);
+}
+
+/** Reads a connection by delimiters. */
+export function createReplies(stream: Duplex): { until(delimiter: string): Promise<string> } {
+  const pieces = stream[Symbol.asyncIterator]();
+  let text = '';
+  return {
+    /** What comes before the delimiter. Errors: ScanFailed answer, where it is too long or never comes. */
+    async until(delimiter) {
+      for (;;) {
+        const end = text.indexOf(delimiter);
+        if (end >= 0) {
+          const before = text.slice(0, end);
+          text = text.slice(end + delimiter.length);
+          return before;
+        }
+        if (text.length > limits.scanReplyBytesMax) throw new ScanFailed('answer');
+        const next = await pieces.next();
+        if (next.done === true) throw new ScanFailed('answer');
+        text += (next.value as Buffer).toString('latin1');
+      }
+    },
+  };
+}
+
+async function* inPieces(content: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < content.length; at += limits.scanPieceBytes) {
+    yield content.subarray(at, at + limits.scanPieceBytes);
+  }
+}
