@@ -157,4 +157,3 @@ test('a real service takes our requests, with and without more than its preview'
     assert.deepEqual([...verdicts].sort(), ['clean', 'found'], `${length}`);
   }
 });
-});
