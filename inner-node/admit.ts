@@ -9,6 +9,7 @@ import { namePattern } from '@sallyport/shared/policy/model.ts';
 import {
   type CheckedRequest,
   checkRequest,
+  readRequest,
   writeRequest,
 } from '@sallyport/shared/policy/request.ts';
 import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
@@ -56,7 +57,8 @@ export function tryAdmit(
  * Errors: POLICY_MISSING, those of decide, PACKAGE_MESSAGE where the sealed flow is not what the
  * policy makes of the path or a header is not one that the route names, those of prove,
  * SIGNATURE_REPLAYED, IN_DOUBT for a request that may have been called before a restart and must
- * not be called twice, DEADLINE_PASSED, those of checkRequest and writeRequest.
+ * not be called twice, DEADLINE_PASSED, those of readRequest, checkRequest and
+ * writeRequest.
  */
 function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Replays): Admitted {
   const { header, body } = arrived;
@@ -89,7 +91,9 @@ function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Rep
   if (header.deadlineMs <= nowMs) {
     throw new SallyportError('DEADLINE_PASSED', 'the request came after its deadline');
   }
-  const checked = checkRequest(decision, { params: match.params, ...content });
+  const sent = { params: match.params, ...content };
+  // What was signed crosses as it came; all else comes as JSON.
+  const checked = checkRequest(decision, used ? readRequest(decision, sent) : sent);
   const request = writeRequest(decision, checked);
   const tookMs = performance.now() - startedMs;
   const policyVersion = policy.version;
