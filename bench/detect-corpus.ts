@@ -169,7 +169,7 @@ const lookAlikes: readonly LookAlike[] = [
   (random) => ['amount', `${random.int(1, 999)},${random.digits(3)},${random.digits(3)}.00`],
   (random) => [
     'date',
-    `${day(random, 1990, 2026)} ${two(random.int(0, 23))}:${two(random.int(0, 59))}:${two(random.int(0, 59))}`,
+    `${day(random, 1990, 2026)} ${[23, 59, 59].map((most) => two(random.int(0, most))).join(':')}`,
   ],
   (random) => [
     'remark',

@@ -78,8 +78,11 @@ export function hasPassport(text: string, isNamedField: boolean): boolean {
   return (isNamedField || /护照|passport/i.test(text)) && passport.test(text);
 }
 
-const permit =
-  /(?<![0-9A-Z])(?:[CWLT][A-Z]?[ -]?\d{7,8}|[HM][ -]?\d{8}(?:\d{2})?|\d{8}(?:\d{2})?(?:\([A-Z]\))?|[A-Z]{3}\d{12})(?![0-9A-Z])/i;
+const permit = new RegExp(
+  '(?<![0-9A-Z])(?:[CWLT][A-Z]?[ -]?\\d{7,8}|[HM][ -]?\\d{8}(?:\\d{2})?' +
+    '|\\d{8}(?:\\d{2})?(?:\\([A-Z]\\))?|[A-Z]{3}\\d{12})(?![0-9A-Z])',
+  'i',
+);
 
 /** Travel permits of Hong Kong, Macao and Taiwan, residence of foreigners: where a word says so. */
 export function hasPermit(text: string, isNamedField: boolean): boolean {
