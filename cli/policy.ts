@@ -4,6 +4,7 @@ import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
 import { diffPolicy } from '@sallyport/shared/policy/diff.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
+import { policyWarnings } from '@sallyport/shared/policy/warnings.ts';
 import type { PolicyPlan } from '@sallyport/shared/store/policy-port.ts';
 import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
 import type { Command } from 'commander';
@@ -13,7 +14,8 @@ import { timeText } from './amounts.ts';
 import { control } from './control.ts';
 import { applyPlan, registerPlans } from './policy-plan.ts';
 import { bundleOf, expectRemovals, loadPolicy, painted, requireBundle } from './policy-source.ts';
-import { result, resultJson, tell } from './print.ts';
+import { registerViews } from './policy-view.ts';
+import { paint, result, resultJson, tell } from './print.ts';
 
 interface Flags {
   readonly dir: string;
@@ -52,10 +54,15 @@ export function register(program: Command): void {
     .action(show);
   onNode('history', 'show which versions were applied, and by whom').action(history);
   registerPlans(onNode);
+  registerViews(onNode);
 }
 
 async function check(path: string, { json }: { json?: boolean }): Promise<void> {
   const policy = requirePolicy(await readPolicyFiles(path));
+  for (const { kind, part, message } of policyWarnings(policy, Date.now())) {
+    const line = `warning: ${part} ${message}`;
+    tell(paint(kind === 'unmasked' ? ['bold', 'red'] : 'yellow', line, 'stderr'));
+  }
   if (json === true) return resultJson(policy);
   const routes = policy.services.flatMap((service) => service.routes).length;
   const { services, consumers, grants } = policy;

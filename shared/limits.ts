@@ -88,6 +88,8 @@ export const limits = {
   conditionNodesMax: 128,
   conditionDepthMax: 24,
   conditionListMax: 64,
+  /** Moments at which a condition over time alone is tried, to tell whether it can hold. */
+  conditionSamplesMax: 8_700,
   /** Fields of a route that one consumer gets unmasked; each end makes a plan of its own. */
   exceptionsPerGrantMax: 8,
   /** How long an exception may last, from the moment its policy is signed. */

@@ -1,0 +1,187 @@
+/** `sallyport policy explain` and `matrix`: why a call is allowed or refused, and who gets which field. */
+import { writeFileSync } from 'node:fs';
+import { linesOf } from '@sallyport/shared/audit/chain.ts';
+import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { normalisePath } from '@sallyport/shared/content/path.ts';
+import { errorTable, SallyportError } from '@sallyport/shared/errors.ts';
+import { isId } from '@sallyport/shared/ids.ts';
+import { limits } from '@sallyport/shared/limits.ts';
+import { policyMatrix } from '@sallyport/shared/policy/access.ts';
+import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
+import { type Explanation, explain, type Question } from '@sallyport/shared/policy/explain.ts';
+import { matrixCsv, matrixHtml, matrixTable } from '@sallyport/shared/policy/matrix-text.ts';
+import { parseAddress } from '@sallyport/shared/policy/network.ts';
+import type { AuditEvent } from '@sallyport/shared/ports.ts';
+import { type Command, Option } from 'commander';
+import { timeText } from './amounts.ts';
+import { control } from './control.ts';
+import { explanationText } from './explain-text.ts';
+import { loadPolicy, requireBundle } from './policy-source.ts';
+import { result, resultJson, tell } from './print.ts';
+
+interface ExplainFlags {
+  readonly dir: string;
+  readonly exchange?: string;
+  readonly policy?: string;
+  readonly consumer?: string;
+  readonly method: string;
+  readonly path?: string;
+  readonly at?: string;
+  readonly source?: string;
+  readonly risk?: string;
+  readonly json?: boolean;
+}
+
+interface MatrixFlags {
+  readonly dir: string;
+  readonly policy?: string;
+  readonly at?: string;
+  readonly format: 'table' | 'csv' | 'html';
+  readonly lang: 'en' | 'zh';
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function registerViews(onNode: (name: string, description: string) => Command): void {
+  const files = ['--policy <path>', 'of this policy.yaml instead of the one in force'] as const;
+  const at = ['--at <time>', 'as of this moment, such as 2027-01-31T20:00:00+08:00'] as const;
+  onNode('explain', 'tell why a call was allowed or refused, and which masks would run')
+    .option('--exchange <id>', 'a call that was made, by its exchange id')
+    .option('--consumer <name>', 'or one that could be made: by whom')
+    .option('--method <method>', 'its method', 'GET')
+    .option('--path <path>', 'its path')
+    .option('--source <ip>', 'from which address')
+    .option('--risk <score>', 'at which risk, 0-100')
+    .option(...at)
+    .option(...files)
+    .action(explainCall);
+  onNode('matrix', 'show every route, its level, its fields and what each consumer gets of them')
+    .addOption(new Option('--format <format>').choices(['table', 'csv', 'html']).default('table'))
+    .addOption(new Option('--lang <language>', 'of the labels').choices(['en', 'zh']).default('en'))
+    .option('--out <file>', 'write it there')
+    .option(...at)
+    .option(...files)
+    .action(matrix);
+}
+
+async function explainCall(flags: ExplainFlags): Promise<void> {
+  if (flags.exchange !== undefined) return explainExchange(flags.exchange, flags);
+  const { dir, policy, json } = flags;
+  const { policy: asked, version } =
+    policy === undefined
+      ? await requireBundle(dir)
+      : { policy: await loadPolicy(policy, dir), version: 0 };
+  const explanation = explain(compilePolicy(asked, version), questionOf(flags));
+  if (json === true) resultJson(explanation);
+  else result(explanationText(explanation));
+}
+
+/** Of what the audit log recorded, by the version of the policy that decided then. */
+async function explainExchange(id: string, { dir, json }: ExplainFlags): Promise<void> {
+  if (!isId(id)) throw usage(`expected an exchange id, got ${id}`);
+  const events = await eventsOf(dir, id);
+  const decided = events.find(({ event }) => ['accept', 'decide', 'refuse'].includes(event));
+  if (decided === undefined) {
+    throw new SallyportError('EXCHANGE_UNKNOWN', 'expected events of this exchange, got none', {
+      hint: 'ask the other node, or see `sallyport audit show --exchange`',
+    });
+  }
+  const refused = events.find(({ code }) => code !== undefined);
+  const recorded = {
+    exchange: id,
+    outcome: refused?.code ?? 'allowed',
+    ...(refused?.rule !== undefined && { rule: refused.rule }),
+    events: events.map(({ event, atMs, code, rules }) => ({ event, atMs, code, rules })),
+  };
+  const explanation = await explainEvent(dir, decided);
+  if (json === true) return resultJson({ ...recorded, explanation });
+  const { code } = refused ?? {};
+  result(`exchange ${id}: ${code === undefined ? 'allowed' : `${code}, ${errorTable[code].text}`}`);
+  for (const { event, atMs, rules } of events) {
+    const ran = Object.entries(rules ?? {}).map(([rule, count]) => `${rule} ×${count}`);
+    result(`  ${timeText(atMs)}  ${event.padEnd(8)}  ${ran.join(', ')}`.trimEnd());
+  }
+  if (explanation === undefined) tell('it was refused before its route and consumer were known');
+  else result(explanationText(explanation));
+}
+
+async function explainEvent(dir: string, event: AuditEvent): Promise<Explanation | undefined> {
+  const { consumer, flow, policyVersion, source, risk, atMs } = event;
+  if (consumer === undefined || flow === undefined || policyVersion === undefined) return undefined;
+  const { policy, version } = await requireBundle(dir, policyVersion);
+  const [service, name] = flow.split('/');
+  const route = policy.services
+    .find((one) => one.name === service)
+    ?.routes.find((one) => one.name === name);
+  if (route === undefined) return undefined;
+  const [method = 'GET'] = route.methods;
+  return explain(compilePolicy(policy, version), {
+    consumer,
+    method,
+    // The log holds no path: any that fits the template leads to the route.
+    path: route.path.replace(/\{[^}]*\}/g, 'x'),
+    nowMs: atMs,
+    source: source === undefined ? undefined : { ip: source },
+    risk: risk === undefined ? undefined : { score: risk },
+  });
+}
+
+async function eventsOf(dir: string, id: string): Promise<AuditEvent[]> {
+  const count = limits.auditBlocksPerReplyMax;
+  const blocks = everyBlock(async (from) =>
+    readAuditBlocks(await control(dir, 'audit-blocks', { from, count })),
+  );
+  const found: AuditEvent[] = [];
+  for await (const block of blocks) {
+    for (const line of linesOf(block)) {
+      if (!line.includes(id)) continue;
+      const event = JSON.parse(line) as AuditEvent;
+      if (event.exchangeId === id) found.push(event);
+    }
+  }
+  return found;
+}
+
+async function matrix({ dir, policy, at, format, lang, out, json }: MatrixFlags): Promise<void> {
+  const shown =
+    policy === undefined ? (await requireBundle(dir)).policy : await loadPolicy(policy, dir);
+  const table = policyMatrix(shown, momentOf(at));
+  if (json === true) return resultJson(table);
+  const write = { table: matrixTable, csv: matrixCsv, html: matrixHtml }[format];
+  const text = write(table, lang);
+  if (out === undefined) return result(text);
+  writeFileSync(out, `${text}\n`, { mode: 0o600, flag: 'wx' });
+  tell(`${table.rows.length} fields written to ${out}`);
+}
+
+/** Errors: USAGE, PATH_REFUSED. */
+function questionOf({ consumer, method, path, at, source, risk }: ExplainFlags): Question {
+  if (consumer === undefined || path === undefined) {
+    throw usage('expected --exchange, or --consumer and --path');
+  }
+  if (source !== undefined && parseAddress(source) === undefined) {
+    throw usage(`expected an IP address, got ${source}`);
+  }
+  const score = Number(risk ?? 0);
+  if (!Number.isInteger(score) || score < 0 || score > 100) {
+    throw usage(`expected a risk of 0-100, got ${risk}`);
+  }
+  return {
+    consumer,
+    method: method.toUpperCase(),
+    path: normalisePath(path).path,
+    nowMs: momentOf(at),
+    source: source === undefined ? undefined : { ip: source },
+    risk: { score },
+  };
+}
+
+function momentOf(text: string | undefined): number {
+  const ms = text === undefined ? Date.now() : Date.parse(text);
+  if (!Number.isNaN(ms)) return ms;
+  throw usage(`expected a moment such as 2027-01-31T20:00:00+08:00, got ${text}`);
+}
+
+function usage(message: string): SallyportError {
+  return new SallyportError('USAGE', message, { hint: 'see `sallyport policy --help`' });
+}
