@@ -93,7 +93,7 @@ const schema = base
     together(['edge', 'tls'], 'expected true: without TLS only a loopback address may listen'),
   )
   .refine(
-    (c) => !c.edge?.clientCertificates || (c.edge.tls && c.edge.listen),
+    (c) => !c.edge?.clientCertificates || (c.edge.tls && c.edge.listen !== undefined),
     together(
       ['edge', 'clientCertificates'],
       'expected false: only a TLS listener can ask for them',

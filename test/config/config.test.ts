@@ -32,7 +32,8 @@ function faults(text: string): string[] {
 
 test('a good config parses, with its defaults, and is frozen to the bottom', () => {
   const config = parseConfig(outer, 'config.yaml');
-  assert.deepEqual(config.edge, { listen: { host: '127.0.0.1', port: 8443 }, tls: true });
+  const listen = { host: '127.0.0.1', port: 8443 };
+  assert.deepEqual(config.edge, { listen, tls: true, clientCertificates: false });
   assert.deepEqual(config.log, { level: 'info' });
   assert.equal(config.package.expiresMs, limits.packageExpiresLinkMs);
   assert.throws(() => Object.assign(config.edge.listen ?? {}, { port: 1 }), TypeError);
@@ -98,6 +99,10 @@ colour: red
   ]);
   assert.deepEqual(faults(outer.replace(/edge:\n.*\n/, '')), [
     'config.yaml:1: edge.listen: expected the address where the outer node takes calls',
+  ]);
+  const asking = outer.replace('edge:\n', 'edge:\n  tls: false\n  clientCertificates: true\n');
+  assert.deepEqual(faults(asking), [
+    'config.yaml:5: edge.clientCertificates: expected false: only a TLS listener can ask for them',
   ]);
   assert.deepEqual(faults(`${outer}upstreams: { ca: ca.pem }\n`), [
     'config.yaml:10: upstreams.ca: expected nothing: an outer node calls no upstream',

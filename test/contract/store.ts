@@ -481,6 +481,30 @@ export function storeContract(kind: string, open: (name: string) => Store): void
     assert.equal(store.exchange(one.id), undefined);
   });
 
+  onStore(
+    'a signature that was used is remembered until it is too old, as it was used first',
+    async (store, again) => {
+      const use = { key: 'k1', id: newId(), consumer: 'tax-bureau', untilMs: 2000 };
+      await store.write((tx) => {
+        tx.recordSignatureUse(use);
+        tx.recordSignatureUse({ ...use, id: newId() });
+        tx.recordSignatureUse({ ...use, key: 'k2', untilMs: 1000 });
+      });
+      const reopened = again();
+      assert.deepEqual(reopened.signatureUses(1000), [use]);
+      await reopened.write((tx) => tx.forget(2000, 10));
+      assert.deepEqual(reopened.signatureUses(0), []);
+    },
+  );
+
+  onStore('of the uses of a credential the last is kept', async (store) => {
+    const use = { consumer: 'tax-bureau', credential: 'key 0123456789ab', atMs: 2000 };
+    await store.write((tx) => tx.recordCredentialUse(use));
+    await store.write((tx) => tx.recordCredentialUse({ ...use, atMs: 1000 }));
+    await store.write((tx) => tx.recordCredentialUse({ ...use, atMs: 3000 }));
+    assert.deepEqual(store.credentialUses(), [{ ...use, atMs: 3000 }]);
+  });
+
   onStore('nothing can be changed outside a work', async (store) => {
     let leaked: Parameters<Parameters<Store['write']>[0]>[0] | undefined;
     await store.write((tx) => {
