@@ -81,7 +81,7 @@ const schema = base
     together(['edge', 'listen'], 'expected no address: an inner node takes no calls'),
   )
   .refine(
-    (c) => c.role === 'inner' || !c.policy.fourEyes,
+    (c) => c.role === 'inner' || !c.policy?.fourEyes,
     together(['policy', 'fourEyes'], 'expected nothing: the inner node alone makes the policy'),
   )
   .refine(
