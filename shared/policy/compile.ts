@@ -201,7 +201,8 @@ function planOf(
   }
   const kept = masks.filter(({ field }) => !unmasked.includes(field));
   // The second net would hide again what an exception opens.
-  const net = { hit: detect?.hit ?? 'mask', open: [...(detect?.open ?? []), ...unmasked] } as const;
+  const { hit = 'mask', open = [], bankCards } = detect ?? {};
+  const net = { hit, open: [...open, ...unmasked], bankCards };
   const walks = compileResponse(schema, grant.fields, kept, { recipient, detect: net });
   return {
     ...about,

@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { decodePolicy, encodePolicy, outerEdition } from '@sallyport/shared/policy/bundle.ts';
 import { checkPolicy } from '@sallyport/shared/policy/check.ts';
+import { compilePolicy, grantKey } from '@sallyport/shared/policy/compile.ts';
 import { diffPolicy, formatChange } from '@sallyport/shared/policy/diff.ts';
 import { policyOf, sourceOf } from './fixture.ts';
 
@@ -131,4 +132,21 @@ test('rights stay inside, and a change of them is shown', () => {
   assert.equal('rights' in outerEdition(policy), false);
   const lines = diffPolicy(policyOf(), policy).map(formatChange);
   assert.deepEqual(lines, ['+ rights/wang/reverse-tokens/tax-bureau']);
+});
+
+test('card numbers of the owner reach the net of each consumer', () => {
+  const own = policyOf([
+    ...detect("{ bankCards: ['888888'] }"),
+    ['$.name, $.idNumber', '$.id, $.name, $.idNumber'],
+  ]);
+  const bodyOf = (policy: typeof own): string => {
+    const { plans } = compilePolicy(policy).grants.get(
+      grantKey('tax-bureau', 'citizen-registry/get-citizen'),
+    ) ?? { plans: [] };
+    const document = Buffer.from('{"id":"8888880000000005","name":"张三"}');
+    return String(plans[0]?.release?.(document, 1e6).body);
+  };
+  const unknown = policyOf([['$.name, $.idNumber', '$.id, $.name, $.idNumber']]);
+  assert.match(bodyOf(unknown), /8888880000000005/);
+  assert.match(bodyOf(own), /"id":"\*\*\*"/);
 });
