@@ -89,6 +89,6 @@ function isComposed(text: string): boolean {
 
 function refused(at: string, got: string): SallyportError {
   return new SallyportError('TEXT_REFUSED', `expected plain text at ${at}, got ${got}`, {
-    hint: 'send composed text (NFC) without hidden characters, or say under "text" of the route what it needs',
+    hint: 'send composed text (NFC) without hidden characters, or allow them under "text"',
   });
 }

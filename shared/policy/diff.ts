@@ -118,7 +118,14 @@ function flatten(value: unknown, at: string, details: Details): void {
     for (const [name, item] of Object.entries(value)) {
       flatten(item, at === '' ? name : `${at}.${name}`, details);
     }
-  } else details.set(at, String(value));
+  } else details.set(at, shortened(String(value)));
+}
+
+/** A whole file in one value, such as an XML Schema, is told by its fingerprint. */
+function shortened(text: string): string {
+  return text.length <= 512
+    ? text
+    : `sha-256 ${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
 }
 
 function lineOf(item: unknown): string {

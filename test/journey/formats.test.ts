@@ -30,7 +30,9 @@ services:
 consumers:
   - { name: tax-bureau, credentials: [ { type: key } ] }
 grants:
-  - { consumer: tax-bureau, routes: [ registry/exchange, registry/form ], fields: [ '$[*].name', '$[*].note' ] }
+  - consumer: tax-bureau
+    routes: [ registry/exchange, registry/form ]
+    fields: [ '$[*].name', '$[*].note' ]
 `;
 const person = {
   type: 'object',

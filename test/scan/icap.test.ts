@@ -15,8 +15,11 @@ const service = 'icap://127.0.0.1/scan';
 const options = 'ICAP/1.0 200 OK\r\nMethods: RESPMOD\r\nPreview: 4\r\nAllow: 204\r\n\r\n';
 const clean = 'ICAP/1.0 204 No Content\r\nISTag: "1"\r\n\r\n';
 const proceed = 'ICAP/1.0 100 Continue\r\n\r\n';
-const found =
-  'ICAP/1.0 200 OK\r\nX-Infection-Found: Type=0; Resolution=2; Threat=Eicar;\r\nEncapsulated: null-body=0\r\n\r\n';
+const found = [
+  'ICAP/1.0 200 OK',
+  'X-Infection-Found: Type=0; Resolution=2; Threat=Eicar;',
+  'Encapsulated: null-body=0\r\n\r\n',
+].join('\r\n');
 
 async function* of(...pieces: string[]): AsyncGenerator<Buffer> {
   for (const piece of pieces) yield Buffer.from(piece);

@@ -33,8 +33,19 @@ export function checkParts(parts: readonly Unpacked[]): void {
 }
 
 /** Macros of VBA and of XLM, ActiveX, embedded programs, scripts of OpenDocument. */
-const activePart =
-  /(?:^|\/)(?:vbaProject[^/]*\.bin|vbaData\.xml|macrosheets\/|dialogsheets\/|activeX\/|embeddings\/|Basic\/|Scripts\/|Object )/i;
+const activePart = new RegExp(
+  `(?:^|/)(?:${[
+    'vbaProject[^/]*\\.bin',
+    'vbaData\\.xml',
+    '(?:macro|dialog)sheets/',
+    'activeX/',
+    'embeddings/',
+    'Basic/',
+    'Scripts/',
+    'Object ',
+  ].join('|')})`,
+  'i',
+);
 
 /** A relationship to somewhere else that is more than a link to click on. */
 function reachesOut(text: string): boolean {

@@ -69,7 +69,7 @@ export async function unpack(
 
 export function archiveRefused(rule: ArchiveRule, cause?: unknown): SallyportError {
   return new SallyportError('ARCHIVE_REFUSED', `expected a plain archive, got a break of ${rule}`, {
-    hint: 'pack regular files with relative names, within the limits, without archives in archives in archives',
+    hint: 'pack regular files with relative names, within the limits, not deep in each other',
     cause,
   });
 }

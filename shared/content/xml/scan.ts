@@ -60,8 +60,12 @@ interface Scan {
   elements: number;
 }
 
-const declaration =
-  /^<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')(?:\s+encoding\s*=\s*(?:"utf-8"|'utf-8'))?(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>/i;
+const quoted = (value: string): string => `(?:"(?:${value})"|'(?:${value})')`;
+const declaration = new RegExp(
+  `^<\\?xml\\s+version\\s*=\\s*${quoted('1\\.0')}(?:\\s+encoding\\s*=\\s*${quoted('utf-8')})?` +
+    `(?:\\s+standalone\\s*=\\s*${quoted('yes|no')})?\\s*\\?>`,
+  'i',
+);
 const otherEntity = /&(?!(?:lt|gt|amp|quot|apos|#\d{1,7}|#x[\da-fA-F]{1,6});)/;
 
 function scanText(text: string): void {

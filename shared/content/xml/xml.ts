@@ -50,7 +50,8 @@ export function parseXml(bytes: Uint8Array, rule: XmlRule, schema: Schema): Json
 export function formatXml(value: Json, rule: XmlRule, strict: boolean): string {
   const order = rule.xsd === undefined ? undefined : compileXsd(rule.xsd).order;
   const namespace = rule.namespace === undefined ? '' : ` xmlns="${escapeText(rule.namespace)}"`;
-  const text = `<?xml version="1.0" encoding="UTF-8"?>\n${writeElement(rule.root, value, order, namespace)}\n`;
+  const root = writeElement(rule.root, value, order, namespace);
+  const text = `<?xml version="1.0" encoding="UTF-8"?>\n${root}\n`;
   if (strict && rule.xsd !== undefined) {
     const document = open(text);
     try {
