@@ -1,5 +1,6 @@
 /** `sallyport policy explain` and `matrix`: why a call is allowed or refused, and who gets which field. */
 import { writeFileSync } from 'node:fs';
+import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import { normalisePath } from '@sallyport/shared/content/path.ts';
@@ -7,20 +8,22 @@ import { errorTable, SallyportError } from '@sallyport/shared/errors.ts';
 import { isId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { policyMatrix } from '@sallyport/shared/policy/access.ts';
+import { requirePolicy } from '@sallyport/shared/policy/check.ts';
 import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
 import { type Explanation, explain, type Question } from '@sallyport/shared/policy/explain.ts';
 import { matrixCsv, matrixHtml, matrixTable } from '@sallyport/shared/policy/matrix-text.ts';
+import type { Policy } from '@sallyport/shared/policy/model.ts';
 import { parseAddress } from '@sallyport/shared/policy/network.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import { type Command, Option } from 'commander';
 import { timeText } from './amounts.ts';
 import { control } from './control.ts';
 import { explanationText } from './explain-text.ts';
-import { loadPolicy, requireBundle } from './policy-source.ts';
+import { requireBundle } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
 
 interface ExplainFlags {
-  readonly dir: string;
+  readonly dir?: string;
   readonly exchange?: string;
   readonly policy?: string;
   readonly consumer?: string;
@@ -33,7 +36,7 @@ interface ExplainFlags {
 }
 
 interface MatrixFlags {
-  readonly dir: string;
+  readonly dir?: string;
   readonly policy?: string;
   readonly at?: string;
   readonly format: 'table' | 'csv' | 'html';
@@ -42,10 +45,16 @@ interface MatrixFlags {
   readonly json?: boolean;
 }
 
-export function registerViews(onNode: (name: string, description: string) => Command): void {
-  const files = ['--policy <path>', 'of this policy.yaml instead of the one in force'] as const;
+export function registerViews(policy: Command): void {
+  const onEither = (name: string, description: string): Command =>
+    policy
+      .command(name)
+      .description(description)
+      .option('--dir <dir>', 'home of the node whose policy in force it is')
+      .option('--json', 'as JSON');
+  const files = ['--policy <path>', 'or of this policy.yaml; needs no node'] as const;
   const at = ['--at <time>', 'as of this moment, such as 2027-01-31T20:00:00+08:00'] as const;
-  onNode('explain', 'tell why a call was allowed or refused, and which masks would run')
+  onEither('explain', 'tell why a call was allowed or refused, and which masks would run')
     .option('--exchange <id>', 'a call that was made, by its exchange id')
     .option('--consumer <name>', 'or one that could be made: by whom')
     .option('--method <method>', 'its method', 'GET')
@@ -55,7 +64,7 @@ export function registerViews(onNode: (name: string, description: string) => Com
     .option(...at)
     .option(...files)
     .action(explainCall);
-  onNode('matrix', 'show every route, its level, its fields and what each consumer gets of them')
+  onEither('matrix', 'show every route, its level, its fields and what each consumer gets of them')
     .addOption(new Option('--format <format>').choices(['table', 'csv', 'html']).default('table'))
     .addOption(new Option('--lang <language>', 'of the labels').choices(['en', 'zh']).default('en'))
     .option('--out <file>', 'write it there')
@@ -66,19 +75,17 @@ export function registerViews(onNode: (name: string, description: string) => Com
 
 async function explainCall(flags: ExplainFlags): Promise<void> {
   if (flags.exchange !== undefined) return explainExchange(flags.exchange, flags);
-  const { dir, policy, json } = flags;
-  const { policy: asked, version } =
-    policy === undefined
-      ? await requireBundle(dir)
-      : { policy: await loadPolicy(policy, dir), version: 0 };
-  const explanation = explain(compilePolicy(asked, version), questionOf(flags));
-  if (json === true) resultJson(explanation);
+  const question = questionOf(flags);
+  const { policy, version } = await policyOf(flags);
+  const explanation = explain(compilePolicy(policy, version), question);
+  if (flags.json === true) resultJson(explanation);
   else result(explanationText(explanation));
 }
 
 /** Of what the audit log recorded, by the version of the policy that decided then. */
 async function explainExchange(id: string, { dir, json }: ExplainFlags): Promise<void> {
   if (!isId(id)) throw usage(`expected an exchange id, got ${id}`);
+  if (dir === undefined) throw usage('expected --dir: the node knows its exchanges');
   const events = await eventsOf(dir, id);
   const decided = events.find(({ event }) => ['accept', 'decide', 'refuse'].includes(event));
   if (decided === undefined) {
@@ -142,9 +149,9 @@ async function eventsOf(dir: string, id: string): Promise<AuditEvent[]> {
   return found;
 }
 
-async function matrix({ dir, policy, at, format, lang, out, json }: MatrixFlags): Promise<void> {
-  const shown =
-    policy === undefined ? (await requireBundle(dir)).policy : await loadPolicy(policy, dir);
+async function matrix(flags: MatrixFlags): Promise<void> {
+  const { at, format, lang, out, json } = flags;
+  const { policy: shown } = await policyOf(flags);
   const table = policyMatrix(shown, momentOf(at));
   if (json === true) return resultJson(table);
   const write = { table: matrixTable, csv: matrixCsv, html: matrixHtml }[format];
@@ -152,6 +159,21 @@ async function matrix({ dir, policy, at, format, lang, out, json }: MatrixFlags)
   if (out === undefined) return result(text);
   writeFileSync(out, `${text}\n`, { mode: 0o600, flag: 'wx' });
   tell(`${table.rows.length} fields written to ${out}`);
+}
+
+/** Of files, without issued keys, or the one in force. Errors: USAGE, POLICY_INVALID, those of the node. */
+async function policyOf({
+  dir,
+  policy,
+}: {
+  dir?: string;
+  policy?: string;
+}): Promise<{ policy: Policy; version: number }> {
+  if ((dir === undefined) === (policy === undefined)) {
+    throw usage('expected --dir or --policy, one of the two');
+  }
+  if (dir !== undefined) return requireBundle(dir);
+  return { policy: requirePolicy(await readPolicyFiles(policy ?? '')), version: 0 };
 }
 
 /** Errors: USAGE, PATH_REFUSED. */

@@ -12,6 +12,7 @@ import { stringify } from 'yaml';
 import { actor } from './actor.ts';
 import { timeText } from './amounts.ts';
 import { control } from './control.ts';
+import { registerOpenApi } from './policy-openapi.ts';
 import { applyPlan, registerPlans } from './policy-plan.ts';
 import { bundleOf, expectRemovals, loadPolicy, painted, requireBundle } from './policy-source.ts';
 import { registerViews } from './policy-view.ts';
@@ -54,7 +55,8 @@ export function register(program: Command): void {
     .action(show);
   onNode('history', 'show which versions were applied, and by whom').action(history);
   registerPlans(onNode);
-  registerViews(onNode);
+  registerViews(policy);
+  registerOpenApi(policy);
 }
 
 async function check(path: string, { json }: { json?: boolean }): Promise<void> {

@@ -14,7 +14,12 @@ export interface StartingRoute {
   readonly body: Schema | undefined;
   readonly statuses: readonly number[];
   readonly schema: Schema | undefined;
-  readonly masks: readonly { readonly field: string; readonly transform: 'fixed' | 'null' }[];
+  readonly masks: readonly {
+    readonly field: string;
+    readonly transform: 'fixed' | 'null';
+    /** A mask that would show more, and why it may fit. */
+    readonly proposal?: string;
+  }[];
   /** What of the document is not in the policy. */
   readonly notes: readonly string[];
 }
@@ -34,7 +39,7 @@ export function writeStartingPolicy(
   const yaml = [
     '# Made from an OpenAPI document. Nothing is open that the document does not describe, and',
     '# every value is masked. To open a field, remove its mask; to close one, take it out of the',
-    '# grant.',
+    '# grant. Beside some masks stands what they seem to hold, and a mask that would show part of it.',
     ...skipped.map((line) => `# Left out: ${comment(line)}`),
     'services:',
     `  - name: ${options.service}`,
@@ -81,9 +86,10 @@ function routeLines(route: StartingRoute, file: AddFile): string[] {
     `          statuses: [${route.statuses.join(', ')}]`,
     ...(schema === undefined ? [] : [`          schema: ${file(route, 'response', schema)}`]),
     ...(route.masks.length === 0 ? [] : ['          masks:']),
-    ...route.masks.map(
-      (mask) => `            - { field: ${quote(mask.field)}, transform: ${mask.transform} }`,
-    ),
+    ...route.masks.map(({ field, transform, proposal }) => {
+      const why = proposal === undefined ? '' : ` # ${comment(proposal)}`;
+      return `            - { field: ${quote(field)}, transform: ${transform} }${why}`;
+    }),
   ];
 }
 

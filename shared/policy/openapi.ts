@@ -4,13 +4,14 @@
  * masked until a person decides otherwise. No text of the document but names and paths gets into
  * the policy.
  */
-import { type FieldPath, formatField } from '../content/fields.ts';
+import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { pairsFault } from '../content/pairs.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
+import { detect } from '../detect/propose.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { requirePolicy } from './check.ts';
-import { type Method, methodNames, templateParams } from './model.ts';
+import { type Method, methodNames, type Policy, templateParams } from './model.ts';
 import { closeSchema, isOpen, type Open, resolveRef } from './openapi-schema.ts';
 import { type StartingRoute, writeStartingPolicy } from './openapi-yaml.ts';
 import { templateSegments } from './routes.ts';
@@ -30,15 +31,34 @@ export interface StartingPolicy {
   }[];
 }
 
+export interface StartingOptions {
+  readonly service: string;
+  readonly upstream: string;
+  /**
+   * Values that a field of a route was seen to hold (`get-citizen`, `$.idNumber`), by which a mask is
+   * proposed. They are looked at and forgotten.
+   */
+  readonly samples?: ((route: string, field: string) => readonly (string | number)[]) | undefined;
+}
+
 /**
  * `document`: JSON or YAML text, untrusted; only references into itself are followed.
  * Errors: POLICY_INVALID where it is no OpenAPI 3 document or describes no route that can be
  * closed.
  */
-export function policyFromOpenApi(
+export function policyFromOpenApi(document: string, options: StartingOptions): StartingPolicy {
+  return startFromOpenApi(document, options).made;
+}
+
+/** The same as a policy in normal form, to compare with another. Errors: POLICY_INVALID. */
+export function policyOfOpenApi(document: string, options: StartingOptions): Policy {
+  return startFromOpenApi(document, options).policy;
+}
+
+function startFromOpenApi(
   document: string,
-  options: { readonly service: string; readonly upstream: string },
-): StartingPolicy {
+  options: StartingOptions,
+): { made: StartingPolicy; policy: Policy } {
   const source = readDocument('openapi', document, limits.openApiBytesMax);
   const [broken] = source.faults;
   if (broken !== undefined) throw invalid(`${broken.message} (line ${broken.line})`);
@@ -46,6 +66,7 @@ export function policyFromOpenApi(
   if (!isOpen(root) || !isVersion3(root.openapi) || !isOpen(root.paths)) {
     throw invalid('expected an OpenAPI 3.0 or 3.1 document with paths, got another');
   }
+  const { samples } = options;
   const found: StartingRoute[] = [];
   const skipped: string[] = [];
   for (const [path, item] of Object.entries(root.paths)) {
@@ -55,7 +76,7 @@ export function policyFromOpenApi(
       if (found.length >= limits.openApiRoutesMax) {
         throw invalid(`expected at most ${limits.openApiRoutesMax} routes`);
       }
-      const route = readRoute({ root, path, method, item, operation, found });
+      const route = readRoute({ root, path, method, item, operation, found, samples });
       if (typeof route === 'string') skipped.push(`${method} ${safePath(path)}: ${route}`);
       else found.push(route);
     }
@@ -63,8 +84,9 @@ export function policyFromOpenApi(
   if (found.length === 0) throw invalid('expected a route that can be closed, got none');
   const made = writeStartingPolicy(found, skipped, options);
   // The proof that the text is a policy; it also catches a wrong upstream or service name.
-  requirePolicy({ file: 'policy.yaml', text: made.yaml, schemas: textsOf(made.schemas) });
-  return made;
+  const schemas = textsOf(made.schemas);
+  const policy = requirePolicy({ file: 'policy.yaml', text: made.yaml, schemas });
+  return { made, policy };
 }
 
 /** YAML reads an unquoted `3.1` as a number. */
@@ -84,6 +106,7 @@ interface Operation {
   readonly item: Open;
   readonly operation: Open;
   readonly found: readonly StartingRoute[];
+  readonly samples: StartingOptions['samples'];
 }
 
 /** The route, or in words why there is none. */
@@ -106,15 +129,19 @@ function readRoute(one: Operation): StartingRoute | string {
   if (body === 'none') return 'its request body is no JSON that can be closed';
   const response = readResponse(root, operation, notes);
   const query = readParams(one, 'query', notes);
+  const name = nameOf(one);
   return {
-    name: nameOf(one),
+    name,
     method,
     path,
     params: params.length === 0 ? undefined : readParams(one, 'path', notes),
     query: Object.keys(query.properties ?? {}).length === 0 ? undefined : query,
     body,
     ...response,
-    masks: response.schema === undefined ? [] : leavesOf(response.schema, []),
+    masks:
+      response.schema === undefined
+        ? []
+        : leavesOf(response.schema, []).map((mask) => withProposal(mask, name, one.samples)),
     notes,
   };
 }
@@ -231,6 +258,22 @@ function leavesOf(schema: Schema, path: FieldPath): StartingRoute['masks'] {
   if (schema.items !== undefined) below.push(...leavesOf(schema.items, [...path, null]));
   if (types.includes('object') || types.includes('array')) return below;
   return [{ field: formatField(path), transform: types.includes('string') ? 'fixed' : 'null' }];
+}
+
+/** All of a value stays hidden; beside it stands what its name and its samples speak for. */
+function withProposal(
+  mask: StartingRoute['masks'][number],
+  route: string,
+  samples: StartingOptions['samples'],
+): StartingRoute['masks'][number] {
+  if (mask.transform === 'null') return mask;
+  const fieldName = parseField(mask.field)?.findLast((step) => step !== null) ?? '';
+  const found = detect(fieldName, samples?.(route, mask.field) ?? []);
+  if (found === undefined) return mask;
+  const seen = found.samples > 0 ? `, ${found.samples} samples` : ', by its name';
+  const { transform, ...options } = found.mask;
+  const details = Object.entries(options).map(([name, value]) => `, ${name}: ${value}`);
+  return { ...mask, proposal: `${found.kind}${seen}: transform: ${transform}${details.join('')}` };
 }
 
 function listOf(value: unknown): unknown[] {

@@ -132,11 +132,8 @@ function idleMasks(grants: readonly Grant[], flow: string, route: Route): Warnin
   const used = new Set(
     rows.flatMap(({ access }) => (access.kind === 'masked' ? [access.mask.field] : [])),
   );
-  return route.response.masks
-    .filter(({ field }) => !used.has(field))
-    .map(({ field, transform }) => ({
-      kind: 'no-effect',
-      part: `services/${flow}`,
-      message: `the mask ${transform} on ${field} is shadowed: nobody gets the field through it`,
-    }));
+  const idle = route.response.masks.map(({ field }) => field).filter((field) => !used.has(field));
+  if (idle.length === 0) return [];
+  const message = `nobody gets these masked fields, so their masks never run: ${idle.join(', ')}`;
+  return [{ kind: 'no-effect', part: `services/${flow}`, message }];
 }
