@@ -7,7 +7,7 @@ export function decideSection(report: DecideReport): string[] {
     ranOn(report),
     '- One decision of the outer guard: authenticate, replay memory, route, grant, limits. Without content.',
     '- Bare: the HMAC or the verification alone, with the same kind of key.',
-    `- ${report.rounds} rounds of ${report.calls} calls, each signed with a nonce of its own; CPU by the kernel.`,
+    `- ${report.rounds} rounds of ${report.calls} calls, each with a nonce of its own; CPU by the kernel.`,
     '',
     ...table(
       ['credential', 'CPU µs', 'bare µs', 'of ours µs'],

@@ -198,7 +198,9 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
         ? {
             version: policy.version,
             appliedAtMs: policy.appliedAtMs,
-            ...(peerSays.sequence > 0 && { peerVersion: peerSays.policyVersion }),
+            // The authority waits to be obeyed; the other way round there is nothing to wait for.
+            ...(self.role === 'inner' &&
+              peerSays.sequence > 0 && { peerVersion: peerSays.policyVersion }),
           }
         : null,
       lanes: {
