@@ -90,7 +90,7 @@ export function planHandlers(node: GuardContext, { put, current, actorOf }: Part
     return change(approved, 'policy-approve', approver);
   };
 
-  /** Body: all issued keys. Errors: PLAN_UNKNOWN, PLAN_STATE, PLAN_STALE, and those of putting it in force. */
+  /** Body: all issued keys. Errors: PLAN_UNKNOWN, PLAN_STATE, PLAN_STALE, and those of `put`. */
   const apply = async (head: unknown, body: Buffer): Promise<Reply> => {
     const plan = planOf(node, head);
     const closer = actorOf(head);

@@ -1,4 +1,4 @@
-/** Why a call is allowed or refused: the steps of decide(), told one by one. It decides by decide() itself. */
+/** Why a call is allowed or refused: the steps of decide(), one by one. It decides by decide() itself. */
 import { asSallyportError, type ErrorCode } from '../errors.ts';
 import { type FieldRow, fieldsFor } from './access.ts';
 import { isInDate } from './allow.ts';

@@ -66,7 +66,7 @@ async function eventOf(side: 'outer' | 'inner', event: string, exchangeId: strin
   return find();
 }
 
-test('calls beyond a limit are refused with the time to come again, and a restart gives no fresh limit', async () => {
+test('calls beyond a limit are refused, and a restart gives no fresh limit', async () => {
   await applyWith('    limits: { perHour: 3, perDay: 100 }\n');
   const first = await call();
   assert.equal(first.status, 200);

@@ -1,4 +1,4 @@
-/** A policy and a newer OpenAPI document of its service: told, never written. Masks are proposed, never opened. */
+/** A newer OpenAPI document of a service: told, never written. Masks are proposed, never opened. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatChange } from '@sallyport/shared/policy/diff.ts';

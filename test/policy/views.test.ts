@@ -84,7 +84,8 @@ test('an explanation tells what was refused where', () => {
 
 test('an explanation and a decision never differ, and its steps agree with it', () => {
   const policy = policyWith(
-    `    from: 2026-03-01\n    until: 2026-03-04\n    when: 'source.ip.inCidr("10.0.0.0/8") || risk.score < 9'`,
+    '    from: 2026-03-01\n    until: 2026-03-04\n' +
+      `    when: 'source.ip.inCidr("10.0.0.0/8") || risk.score < 9'`,
     `deny:\n  - { name: a, reason: data audit, consumers: [tax-bureau], when: 'risk.score > 50' }\n`,
   );
   const compiled = compilePolicy(policy, 1);
