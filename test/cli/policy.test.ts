@@ -1,0 +1,192 @@
+/** `sallyport policy` as two people use it, on a pair of guards in this process. */
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { register } from '@sallyport/cli/policy.ts';
+import { tellError } from '@sallyport/cli/print.ts';
+import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
+import { controlSocket } from '@sallyport/shared/config/home.ts';
+import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
+import { newId } from '@sallyport/shared/ids.ts';
+import { listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import { Command } from 'commander';
+import { callHead, type Rig, type Side, samplePolicy, startRig } from '../journey/rig.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { until } from '../until.ts';
+
+const folder = join(temporaryFolder(), 'policy');
+const file = join(folder, 'policy.yaml');
+const [citizen] = makePeople(1, 7);
+let rig: Rig;
+let key: string;
+let dir: string;
+let socket: { close(): Promise<unknown> };
+/** Whose audit log is read: the outer node of this pair has no trust file of the inner one. */
+let logged: Side;
+
+before(async () => {
+  cpSync(dirname(samplePolicy), folder, { recursive: true });
+  rig = await startRig({ seed: 5, upstream: async () => ({ status: 200, body: citizen }) });
+  key = await rig.issueKey('tax-bureau');
+  await rig.applyPolicy(folder);
+  dir = rig.inner.dir;
+  logged = rig.inner;
+  const verbs = ['show', 'history', 'apply', 'plan', 'plans', 'plan-show', 'approve', 'plan-apply'];
+  const handlers = Object.fromEntries(
+    verbs.map((verb) => [
+      `policy-${verb}`,
+      (head: unknown, body: Buffer) => rig.inner.admin.request(`policy-${verb}`, head, body),
+    ]),
+  );
+  const here = process.cwd();
+  process.chdir(dir);
+  socket = await listen(controlSocket('.'), {
+    ...handlers,
+    'audit-blocks': (head, body) => logged.admin.request('audit-blocks', head, body),
+  });
+  process.chdir(here);
+});
+after(async () => {
+  await socket.close();
+  await rig.close();
+});
+
+interface Said {
+  readonly exit: number | null;
+  readonly out: string;
+  readonly talk: string;
+}
+
+/** In this process: a new one for each call would take seconds. */
+async function sallyport(...args: string[]): Promise<Said> {
+  const said = { out: '', talk: '' };
+  const undo = [
+    capture(process.stdout, (text) => {
+      said.out += text;
+    }),
+    capture(process.stderr, (text) => {
+      said.talk += text;
+    }),
+  ];
+  try {
+    const program = new Command('sallyport').exitOverride();
+    register(program);
+    await program.parseAsync(['policy', ...args], { from: 'user' });
+    return { exit: 0, ...said };
+  } catch (thrown) {
+    const exit = tellError(thrown);
+    return { exit, ...said };
+  } finally {
+    for (const one of undo) one();
+  }
+}
+
+/** What is written as text: the test runner's own reports are bytes. */
+function capture(stream: NodeJS.WriteStream, take: (text: string) => void): () => void {
+  const { write } = stream;
+  stream.write = ((chunk: string | Uint8Array, ...rest: []) => {
+    if (typeof chunk !== 'string') return write.call(stream, chunk, ...rest);
+    take(chunk);
+    return true;
+  }) as typeof write;
+  return () => {
+    stream.write = write;
+  };
+}
+
+const call = async (id: string): Promise<ErrorCode | undefined> => {
+  try {
+    await rig.outer.edge.request('call', { ...callHead(key, 'GET', '/citizens/c-000001'), id });
+    return undefined;
+  } catch (thrown) {
+    assert.ok(thrown instanceof SallyportError);
+    return thrown.code;
+  }
+};
+
+test('one person proposes, another approves, and the way back is a version too', async () => {
+  const text = readFileSync(file, 'utf8');
+  const day = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
+  const exception = `{ field: $.idNumber, reason: tax audit 7, approver: chen, until: ${day} }`;
+  const grant = '  - consumer: tax-bureau\n';
+  writeFileSync(file, text.replace(grant, `${grant}    unmasked: [ ${exception} ]\n`));
+
+  const checked = await sallyport('check', file);
+  assert.match(checked.talk, /UNMASKED \$\.idNumber/);
+  const proposed = await sallyport('plan', file, '--dir', dir, '--as', 'li', '--note', 'audit');
+  assert.equal(proposed.exit, 0, proposed.talk);
+  assert.match(proposed.talk, /\+ unmasked\/tax-bureau\/.*\$\.idNumber {2}UNMASKED/);
+  const id = proposed.out.trim();
+
+  const early = await sallyport('apply', '--plan', id, '--dir', dir);
+  assert.deepEqual([early.exit, early.talk.includes('[PLAN_STATE]')], [1, true]);
+  const self = await sallyport('approve', id, '--dir', dir, '--as', 'li');
+  assert.match(self.talk, /\[PLAN_SELF_APPROVED\]/);
+  const approved = await sallyport('approve', id, '--dir', dir, '--as', 'chen');
+  assert.match(approved.out, /chen approved the plan of li/);
+  const applied = await sallyport('apply', '--plan', id, '--dir', dir);
+  assert.equal(applied.out, 'policy version 2 is in force\n');
+
+  const back = await sallyport('rollback', '1', '--dir', dir);
+  assert.equal(back.exit, 0, back.talk);
+  assert.match(back.out, /version 3 is in force, with the content of version 1/);
+  const again = await sallyport('rollback', '1', '--dir', dir);
+  assert.match(again.out, /nothing to roll back/);
+  const missing = await sallyport('rollback', '99', '--dir', dir);
+  assert.match(missing.talk, /\[POLICY_MISSING\]/);
+  const history = await sallyport('history', '--dir', dir);
+  assert.match(history.out, / 2 .* plan of li, approved by chen/);
+  const both = await sallyport('apply', file, '--plan', id, '--dir', dir);
+  assert.equal(both.exit, 2);
+  writeFileSync(file, text);
+  const none = await sallyport('diff', file, '--dir', dir);
+  assert.deepEqual([none.out, none.talk], ['', 'sallyport: no change\n']);
+});
+
+test('a call that was made is explained by the version that decided it', async () => {
+  const id = newId();
+  await until(async () => (await call(id)) === undefined);
+  const explained = await sallyport('explain', '--exchange', id, '--dir', dir);
+  assert.equal(explained.exit, 0, explained.talk);
+  assert.match(explained.out, /allowed by policy version 3/);
+  assert.match(explained.out, /mask .*keep \$\.idNumber ×1/);
+  assert.match(explained.out, /\$\.idNumber +keep first 3, last 4/);
+
+  const text = readFileSync(file, 'utf8');
+  const deny = 'deny:\n  - { name: freeze, reason: data audit }\ngrants:';
+  writeFileSync(file, text.replace('\ngrants:', `\n${deny}`));
+  await rig.applyPolicy(folder);
+  const refused = newId();
+  await until(async () => (await call(newId())) === 'DENIED');
+  assert.equal(await call(refused), 'DENIED');
+  await until(async () => (await rig.outer.events()).some((one) => one.exchangeId === refused));
+  logged = rig.outer;
+  const why = await sallyport('explain', '--exchange', refused, '--dir', dir, '--json');
+  const told = JSON.parse(why.out);
+  assert.deepEqual(
+    [told.outcome, told.rule, told.explanation.code],
+    ['DENIED', 'freeze', 'DENIED'],
+  );
+  writeFileSync(file, text);
+  const unknown = await sallyport('explain', '--exchange', newId(), '--dir', dir);
+  assert.match(unknown.talk, /\[EXCHANGE_UNKNOWN\]/);
+});
+
+test('files are imported once and never written over', async () => {
+  const out = join(temporaryFolder(), 'made');
+  const document = join(import.meta.dirname, '../../examples/citizen-registry/openapi.json');
+  const to = ['--service', 'registry', '--upstream', 'http://127.0.0.1:9100', '--out', out];
+  assert.equal((await sallyport('import', document, ...to)).exit, 0);
+  const made = readFileSync(join(out, 'policy.yaml'));
+  assert.equal((await sallyport('import', document, ...to)).exit, 2);
+  const same = await sallyport('refresh', out, document, '--service', 'registry');
+  assert.deepEqual([same.exit, same.out], [0, '']);
+  assert.deepEqual(readFileSync(join(out, 'policy.yaml')), made);
+  const page = join(out, 'matrix.html');
+  const views = ['matrix', '--policy', out, '--format', 'html', '--lang', 'zh', '--out', page];
+  assert.equal((await sallyport(...views)).exit, 0);
+  assert.match(readFileSync(page, 'utf8'), /数据分级与字段授权矩阵/);
+  assert.equal((await sallyport('matrix')).exit, 2);
+  rmSync(out, { recursive: true });
+});
