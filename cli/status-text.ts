@@ -111,13 +111,15 @@ function laneClass(lane: Told): string {
 }
 
 function policyText(guard: Told, peer: string, nowMs: number): string {
-  const { version, appliedAtMs, peerVersion } = record(guard.policy);
+  const { version, appliedAtMs, peerVersion, unmasked } = record(guard.policy);
   if (version === undefined) return bad(guard.policy === null ? 'none' : '?');
   const since = typeof appliedAtMs === 'number' ? `, ${spanText(nowMs - appliedAtMs)} ago` : '';
   const apart = peerVersion === version ? (text: string) => text : bad;
   const other =
     typeof peerVersion === 'number' ? apart(`${peer} obeys version ${peerVersion}`) : '';
-  return [`version ${String(version)}${since}`, other].filter(Boolean).join('  ');
+  const open =
+    typeof unmasked === 'number' && unmasked > 0 ? bad(`${unmasked} fields UNMASKED`) : '';
+  return [`version ${String(version)}${since}`, other, open].filter(Boolean).join('  ');
 }
 
 function queuesText(queues: Told): string {

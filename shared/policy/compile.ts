@@ -161,6 +161,12 @@ function compileBody(schema: Schema): (body: Uint8Array) => Buffer {
   return (body) => rewrite(body, limits.edgeBodyBytesMax).body ?? Buffer.alloc(0);
 }
 
+/** How many fields some consumer gets unmasked at a moment, for everybody to see. */
+export function unmaskedIn({ policy }: CompiledPolicy, nowMs: number): number {
+  const exceptions = policy.grants.flatMap(({ unmasked = [] }) => unmasked);
+  return exceptions.filter(({ untilMs }) => nowMs < untilMs).length;
+}
+
 /** The plan that holds at a moment. */
 export function planAt({ plans }: CompiledGrant, nowMs: number): GrantPlan {
   const plan = plans.find(({ untilMs }) => nowMs < untilMs);

@@ -121,8 +121,14 @@ test('an exception opens its field, and each answer says so', async () => {
   assert.notEqual(body?.phone, citizen?.phone);
   assert.equal((await eventOf('inner', 'mask', id))?.rules?.['unmasked $.idNumber'], 1);
   assert.equal((await eventOf('outer', 'release', id))?.rules?.['unmasked $.idNumber'], 1);
+  const unmasked = async (): Promise<number> => {
+    const { head } = await rig.inner.admin.request('status');
+    return (head as { policy: { unmasked: number } }).policy.unmasked;
+  };
+  assert.equal(await unmasked(), 1);
   rig.clock.offsetMs += 32 * 86_400_000;
   try {
+    assert.equal(await unmasked(), 0);
     await until(async () => {
       const { body: later } = await call();
       return later !== undefined && later.idNumber !== citizen?.idNumber;

@@ -9,6 +9,7 @@ import type { Outgoing } from '../../exchange/outbox.ts';
 import { newId } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import { encodeMessage } from '../../package/message.ts';
+import { unmaskedIn } from '../../policy/compile.ts';
 import type { Store } from '../../store/port.ts';
 import { createSigner } from '../signer/client.ts';
 import type { Wires } from '../wires.ts';
@@ -198,6 +199,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
         ? {
             version: policy.version,
             appliedAtMs: policy.appliedAtMs,
+            unmasked: unmaskedIn(policy.compiled, now()),
             // The authority waits to be obeyed; the other way round there is nothing to wait for.
             ...(self.role === 'inner' &&
               peerSays.sequence > 0 && { peerVersion: peerSays.policyVersion }),
