@@ -120,7 +120,6 @@ export function planHandlers(node: GuardContext, { put, current, actorOf }: Part
     'policy-approve': told(node, actorOf, approve),
     'policy-plan-apply': told(node, actorOf, apply),
     'policy-withdraw': told(node, actorOf, withdraw),
-    'policy-plans': () => ({ head: node.store.policyPlans(limits.policyPlansShownMax) }),
     'policy-plan-show': (head) => {
       const plan = planOf(node, head);
       return { head: plan, body: Buffer.from(encodePolicy(plannedPolicy(node, plan))) };

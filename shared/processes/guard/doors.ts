@@ -47,6 +47,8 @@ export function openDoors(options: DoorOptions): Doors {
         .policyHistory()
         .map(({ version, appliedAtMs, actor }) => ({ version, appliedAtMs, actor })),
     }),
+    // None on the outer node: there policies only arrive.
+    'policy-plans': () => ({ head: store.policyPlans(limits.policyPlansShownMax) }),
     'audit-blocks': (head) => answerAuditBlocks(store, head),
     'policy-show': (head) => {
       const wanted = (head as { version?: unknown } | null)?.version;
