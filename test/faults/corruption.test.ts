@@ -223,7 +223,9 @@ describe('two nodes', () => {
     await untilReady(world.pair.inner);
     assert.equal(await read(), 200);
     const shown = await world.pair.sallyport(...everyEvent, '--dir', world.pair.inner);
-    for (const code of ['PACKAGE_LAYOUT', 'CHANNEL_FRAME']) assert.match(shown, new RegExp(code));
+    for (const code of ['PACKAGE_SIGNATURE', 'PACKAGE_TRUNCATED', 'CHANNEL_FRAME']) {
+      assert.match(shown, new RegExp(code));
+    }
   });
 
   test('packages that were damaged in the spool of their sender still cross', async () => {
