@@ -224,10 +224,11 @@ test('what SQLite and the file system say has its code', () => {
 
 const mounts = at('mount');
 
-function mountSmall(): string | undefined {
-  mkdirSync(mounts);
+function mountSmall(size: string): string | undefined {
+  mkdirSync(mounts, { recursive: true });
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', mounts], { stdio: 'ignore' });
+    const args = ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mounts];
+    execFileSync('mount', args, { stdio: 'ignore' });
     return undefined;
   } catch {
     return 'needs the right to mount a small tmpfs (root)';
@@ -235,7 +236,7 @@ function mountSmall(): string | undefined {
 }
 
 test('a full disk refuses, loses nothing, and is forgotten once there is room', async (t) => {
-  const reason = mountSmall();
+  const reason = mountSmall('2m');
   if (reason !== undefined) return t.skip(reason);
   try {
     const ballast = join(mounts, 'ballast');
@@ -287,6 +288,25 @@ test('a full disk refuses, loses nothing, and is forgotten once there is room', 
     const reopened = openStore(join(mounts, 'store.db'));
     for (const id of kept) assert.equal(reopened.exchange(id)?.answer?.body.length, 8192);
     reopened.close();
+  } finally {
+    execFileSync('umount', ['-l', mounts]);
+  }
+});
+
+test('a small disk is not taken by the log of the store, however often it is written', async (t) => {
+  const reason = mountSmall('8m');
+  if (reason !== undefined) return t.skip(reason);
+  try {
+    const file = join(mounts, 'store.db');
+    const store = openStore(file);
+    await store.write((tx) => tx.appendOutbound(outPackage(1), sealed));
+    for (let commit = 0; commit < 2000; commit += 1) {
+      await store.write((tx) => tx.proveWritable(commit));
+    }
+    const { size } = statSync(`${file}-wal`);
+    assert.ok(size < 4 * 1024 * 1024, `${size} bytes of log`);
+    store.close();
+    assert.equal(openStore(file).outLanes()[0]?.head, 1);
   } finally {
     execFileSync('umount', ['-l', mounts]);
   }

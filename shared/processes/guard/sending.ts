@@ -130,7 +130,10 @@ export async function createSending(options: SendingOptions): Promise<SendingHal
       inFlight.add(place, performance.now());
       await patiently(
         Number.POSITIVE_INFINITY,
-        async () => putPackage(options.spool.outDir, nameOf(place), bytes),
+        async () => {
+          // A resend may have put it there meanwhile, and its receipt may have come.
+          if (inFlight.get(place.sequence)) putPackage(options.spool.outDir, nameOf(place), bytes);
+        },
         options.stopping,
       );
       options.tellMover('queued', [nameOf(place)]);
@@ -208,8 +211,9 @@ function settle(
   if (settled.length === 0) return;
   const nowMs = options.now();
   const { sequence } = settled[settled.length - 1] as OutPackage;
-  options.store
-    .later((tx) => tx.acknowledgeOutbound(lane, contiguous, beyond, nowMs))
+  const record = (): Promise<void> =>
+    options.store.later((tx) => tx.acknowledgeOutbound(lane, contiguous, beyond, nowMs));
+  patiently(Number.POSITIVE_INFINITY, record, options.stopping)
     .then(() => {
       for (const place of settled) {
         archive(options.spool.outDir, nameOf(place), options.spool.archiveOutDir);
@@ -217,7 +221,7 @@ function settle(
       const count = settled.length;
       options.audit.append({ event: 'receipt', atMs: nowMs, lane, sequence, count });
     })
-    // The packages stay: after the next start they are sent again and settled by the next receipt.
+    // The node stops. After its next start they are sent again and settled by the next receipt.
     .catch(() => {});
 }
 

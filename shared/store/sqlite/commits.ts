@@ -12,6 +12,7 @@ import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { StoreWrites } from '../port.ts';
 import { type OnDamage, storeFault, toldFault } from './fault.ts';
+import { boundLog } from './log-length.ts';
 
 type Work = (tx: StoreWrites) => void;
 
@@ -59,6 +60,7 @@ export function createCommits(
   const savepoint = db.prepare('SAVEPOINT work');
   const release = db.prepare('RELEASE work');
   const undo = db.prepare('ROLLBACK TO work');
+  const keepLogBounded = boundLog(db);
   let queue: Handed[] = [];
   let closed = false;
   let soon: NodeJS.Immediate | undefined;
@@ -107,6 +109,14 @@ export function createCommits(
     }
   };
 
+  const afterCommit = (): void => {
+    try {
+      keepLogBounded();
+    } catch {
+      // No room even for that, or nothing to be told of the disk: the next look tries again.
+    }
+  };
+
   const flush = (): void => {
     clearTimeout(timer);
     clearImmediate(soon);
@@ -115,6 +125,7 @@ export function createCommits(
     queue = [];
     if (batch.length === 0) return;
     const faults = commitAll(batch);
+    afterCommit();
     batch.forEach(({ resolve, reject }, index) => {
       const fault = faults[index];
       if (fault) reject(fault);

@@ -71,7 +71,6 @@ function claim(db: Database.Database): void {
     throw new SallyportError('STORE_FAILED', 'expected a write-ahead log, got none');
   }
   db.pragma('synchronous = FULL');
-  db.pragma('wal_autocheckpoint = 10000');
   db.pragma(`cache_size = -${limits.storeCacheKibMax}`);
   db.pragma('temp_store = MEMORY');
   db.pragma('secure_delete = FAST');
