@@ -2,10 +2,11 @@
  * Packages of the vectors in their parts, to be changed and put together again: as whoever is on the
  * way can, and as a sender gone bad can, who signs what it changed.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSigned, signData } from '@sallyport/shared/package/cms-signed.ts';
+import { p256 } from '@noble/curves/nist.js';
+import { type PackageSigner, readSigned, signData } from '@sallyport/shared/package/cms-signed.ts';
 import { canonicalJson } from '@sallyport/shared/package/jcs.ts';
 import { leafHash, treeRoot } from '@sallyport/shared/package/merkle.ts';
 import { archiveEnd, entryBytes, entryHead, padding } from '@sallyport/shared/package/tar.ts';
@@ -56,9 +57,29 @@ export function pack({ manifestFile, keys, segments }: Parcel): Buffer {
   return Buffer.concat([...files, archiveEnd]);
 }
 
+/**
+ * Signs digests with the sender's key as only somebody does who has nothing to lose: always with the same
+ * nonce. What is left to do takes a hundredth of the time, and whoever verifies cannot tell.
+ */
+const careless = ((): PackageSigner => {
+  const { n } = p256.Point.CURVE();
+  const scalar = BigInt(
+    `0x${createPrivateKey(sender.keyPem).export({ format: 'raw-private' }).toString('hex')}`,
+  );
+  const nonce = 0x5a11n;
+  const r = p256.Point.BASE.multiply(nonce).x % n;
+  const inverse = p256.Point.Fn.inv(nonce);
+  const sign = async (digest: Uint8Array): Promise<Buffer> => {
+    const z = BigInt(`0x${Buffer.from(digest).toString('hex')}`);
+    const s = (inverse * (z + r * scalar)) % n;
+    return Buffer.from([r, s].map((half) => half.toString(16).padStart(64, '0')).join(''), 'hex');
+  };
+  return { certificate: sender.certificate, sign };
+})();
+
 /** The parcel under any manifest, signed by the sender that the receiver trusts. */
 export async function signedAs(parcel: Parcel, manifest: Buffer): Promise<Buffer> {
-  return pack({ ...parcel, manifestFile: await signData(manifest, sender) });
+  return pack({ ...parcel, manifestFile: await signData(manifest, careless) });
 }
 
 /** The parcel under a manifest that fits its keys and segments. */

@@ -10,19 +10,18 @@ import { checkPolicy } from '@sallyport/shared/policy/check.ts';
 import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
 import { policyFromOpenApi } from '@sallyport/shared/policy/openapi.ts';
-import { policyOf, policyText, schemaDocuments, sourceOf } from '../policy/fixture.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { fuzz } from './campaign.ts';
 import { mutateBytes, mutateTree } from './mutate.ts';
+import { filesOf, policies, policyTexts, schemaFiles, textWith } from './policies.ts';
 
-/** Fixed, as all samples are: a random one would make another case of the same seed. */
 const credentials = {
   hashKey: Buffer.alloc(32, 1).toString('base64url'),
   keys: [
     {
       id: '0123456789ab',
       type: 'key' as const,
-      consumer: 'tax-bureau',
+      consumer: 'd',
       prefix: 'sp_0123456789ab',
       lastFour: 'wxyz',
       hash: Buffer.alloc(32, 2).toString('base64url'),
@@ -31,14 +30,13 @@ const credentials = {
     },
   ],
 };
-const policy = { ...policyOf(), credentials };
-const bundle = encodeBundle({
-  policy,
-  version: 3,
-  issuer: 'inner-1',
-  issuedAtMs: 1_700_000_000_000,
+const bundles = policies.map((policy) => {
+  const hasKey = policy.consumers.some(({ name }) => name === 'd');
+  const signed = hasKey ? { ...policy, credentials } : policy;
+  const head = { version: 3, issuer: 'inner-1', issuedAtMs: 1_700_000_000_000 };
+  return Buffer.from(encodeBundle({ policy: signed, ...head }));
 });
-const bundleTree: unknown = JSON.parse(Buffer.from(bundle).toString());
+const bundleTrees: readonly unknown[] = bundles.map((bytes) => JSON.parse(bytes.toString()));
 
 /** As the outer node does with what was signed: decoded, then compiled. */
 function takeBundle(bytes: Uint8Array): void {
@@ -49,14 +47,14 @@ function takeBundle(bytes: Uint8Array): void {
 fuzz('policy bundle bytes', {
   oneIn: 2,
   codes: ['POLICY_INVALID'],
-  attempt: (random) => takeBundle(mutateBytes(random, [Buffer.from(bundle)])),
+  attempt: (random) => takeBundle(mutateBytes(random, bundles)),
 });
 
 fuzz('policy bundle documents', {
   oneIn: 2,
   codes: ['POLICY_INVALID'],
   attempt: (random) => {
-    const tree = mutateTree(random, bundleTree);
+    const tree = mutateTree(random, random.pick(bundleTrees));
     let text: string;
     try {
       text = canonicalJson(tree);
@@ -68,13 +66,14 @@ fuzz('policy bundle documents', {
   },
 });
 
+const textBytes = policyTexts.map((text) => Buffer.from(text));
+
 /** Nothing may be thrown: every fault is told by its place. */
 fuzz('policy text', {
   oneIn: 4,
   codes: [],
   attempt: (random) => {
-    const text = mutateBytes(random, [Buffer.from(policyText)]).toString('utf8');
-    const checked = checkPolicy({ ...sourceOf(), text });
+    const checked = checkPolicy(filesOf(mutateBytes(random, textBytes).toString('utf8')));
     if (checked.policy !== undefined) publish(checked.policy);
   },
 });
@@ -83,9 +82,9 @@ fuzz('policy schema files', {
   oneIn: 4,
   codes: [],
   attempt: (random) => {
-    const file = random.pick(Object.keys(schemaDocuments));
-    const changed = mutateTree(random, schemaDocuments[file]);
-    const checked = checkPolicy(sourceOf([], { [file]: changed }));
+    const file = random.pick(Object.keys(schemaFiles));
+    const changed = mutateTree(random, schemaFiles[file]);
+    const checked = checkPolicy(filesOf(textWith(file), { [file]: changed }));
     if (checked.policy !== undefined) publish(checked.policy);
   },
 });
@@ -99,61 +98,80 @@ function publish(checked: Policy): void {
   }
 }
 
-const openApi = {
-  openapi: '3.1.0',
-  info: { title: 'people', version: '1' },
-  paths: {
-    '/people/{id}': {
-      parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
-      get: {
-        operationId: 'getPerson',
-        parameters: [{ $ref: '#/components/parameters/page' }],
-        responses: { 200: { content: { 'application/json': { schema: ref('person') } } } },
-      },
-    },
-    '/people': {
-      post: {
-        requestBody: { content: { 'application/json': { schema: ref('person') } } },
-        responses: { '2XX': { $ref: '#/components/responses/made' } },
+/** Small documents, which together use what is read of OpenAPI. */
+const person = {
+  type: 'object',
+  required: ['name'],
+  properties: {
+    name: { type: ['string', 'null'], maxLength: 40, pattern: '^[a-z]+$' },
+    tags: { type: 'array', items: { type: 'string', format: 'date' } },
+  },
+};
+const answer = (schema: unknown) => ({ content: { 'application/json': { schema } } });
+const reference = { $ref: '#/components/schemas/person' };
+const openApis: readonly unknown[] = [
+  {
+    openapi: '3.1.0',
+    paths: {
+      '/people/{id}': {
+        parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+        get: { operationId: 'getPerson', responses: { 200: answer(person) } },
       },
     },
   },
-  components: {
-    parameters: { page: { name: 'page', in: 'query', schema: { type: 'integer' } } },
-    responses: { made: { content: { 'application/json': { schema: ref('person') } } } },
-    schemas: {
-      person: {
-        type: 'object',
-        required: ['name'],
-        properties: {
-          name: { type: ['string', 'null'], maxLength: 40, pattern: '^[a-z]+$' },
-          kind: { enum: ['a', 'b'] },
-          tags: { type: 'array', items: { type: 'string', format: 'date' } },
-          parent: ref('person'),
-          any: { allOf: [{ type: 'object', properties: { x: { type: 'number' } } }] },
+  {
+    openapi: '3.0.3',
+    paths: {
+      '/people': {
+        post: {
+          requestBody: answer(reference),
+          responses: { '2XX': { $ref: '#/components/responses/made' } },
+        },
+      },
+    },
+    components: { responses: { made: answer(reference) }, schemas: { person } },
+  },
+  {
+    openapi: '3.1.0',
+    paths: {
+      '/p': {
+        get: {
+          parameters: [{ $ref: '#/components/parameters/page' }],
+          responses: { 200: answer(reference) },
+        },
+      },
+    },
+    components: {
+      parameters: { page: { name: 'page', in: 'query', schema: { type: 'integer' } } },
+      schemas: {
+        person: {
+          type: 'object',
+          properties: {
+            kind: { enum: ['a', 'b'] },
+            parent: reference,
+            any: { allOf: [{ type: 'object', properties: { x: { type: 'number' } } }] },
+          },
         },
       },
     },
   },
-};
+];
 
-function ref(name: string) {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
+const openApiTexts = openApis.map((document) => Buffer.from(JSON.stringify(document, null, 1)));
 const service = { service: 'people', upstream: 'http://127.0.0.1:9100' };
 
 fuzz('OpenAPI documents', {
   oneIn: 4,
   codes: ['POLICY_INVALID'],
-  attempt: (random) => policyFromOpenApi(JSON.stringify(mutateTree(random, openApi)), service),
+  attempt: (random) =>
+    policyFromOpenApi(JSON.stringify(mutateTree(random, random.pick(openApis))), service),
 });
 
 fuzz('OpenAPI text', {
   oneIn: 4,
   codes: ['POLICY_INVALID'],
   attempt: (random) => {
-    const bytes = mutateBytes(random, [Buffer.from(JSON.stringify(openApi, null, 1))]);
+    const bytes = mutateBytes(random, openApiTexts);
     return policyFromOpenApi(bytes.toString('utf8'), service);
   },
 });
