@@ -17,7 +17,6 @@ import {
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Call } from '@sallyport/outer-node/accept.ts';
-import { createAllowance } from '@sallyport/outer-node/allowance.ts';
 import { identify } from '@sallyport/outer-node/identify.ts';
 import { createReplays, type Replays } from '@sallyport/shared/accounts/replays.ts';
 import { newId } from '@sallyport/shared/ids.ts';
@@ -26,6 +25,7 @@ import { type CompiledPolicy, compilePolicy } from '@sallyport/shared/policy/com
 import { issueApiKey, newHashKey, withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import { decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { schemaFilesOf } from '@sallyport/shared/policy/source.ts';
+import { createAllowance } from '@sallyport/shared/processes/guard/allowance.ts';
 import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import { type Machine, machine } from './machine.ts';
 import { median } from './median.ts';
@@ -117,7 +117,7 @@ function deciding(compiled: CompiledPolicy): (call: Call) => void {
       replays.take({ ...consumer.signed.use, consumer: consumer.name, id: call.id });
     }
     const match = matchRoute(compiled, call.method, call.path);
-    const { refusal } = allowance.take(decide(compiled, { consumer, match, nowMs }));
+    const { refusal } = allowance.take(decide(compiled, { consumer, match, nowMs }), nowMs);
     if (refusal) throw refusal;
   };
 }

@@ -4,16 +4,25 @@ import type { RecordedUse, Replays } from '@sallyport/shared/accounts/replays.ts
 import { allNamed, traceparentPattern } from '@sallyport/shared/content/headers.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
+import { limits } from '@sallyport/shared/limits.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { namePattern } from '@sallyport/shared/policy/model.ts';
+import type { Late } from '@sallyport/shared/policy/rate.ts';
 import {
   type CheckedRequest,
   checkRequest,
   readRequest,
   writeRequest,
 } from '@sallyport/shared/policy/request.ts';
+import type { Allowance } from '@sallyport/shared/processes/guard/allowance.ts';
 import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import { prove } from './prove.ts';
+
+/** What this node remembers of the calls before. */
+export interface Counted {
+  readonly replays: Replays;
+  readonly allowance: Allowance;
+}
 
 export interface Admitted {
   readonly decision: Decision;
@@ -41,10 +50,10 @@ export function expectNames({ consumer, flow, traceparent }: RequestHeader): voi
 export function tryAdmit(
   node: GuardContext,
   arrived: Arrived<RequestHeader>,
-  replays: Replays,
+  counted: Counted,
 ): Admitted | SallyportError {
   try {
-    return admit(node, arrived, replays);
+    return admit(node, arrived, counted);
   } catch (thrown) {
     const error = asSallyportError(thrown);
     if (!arrived.again || error.code === 'DEADLINE_PASSED') return error;
@@ -57,10 +66,14 @@ export function tryAdmit(
  * Errors: POLICY_MISSING, those of decide, PACKAGE_MESSAGE where the sealed flow is not what the
  * policy makes of the path or a header is not one that the route names, those of prove,
  * SIGNATURE_REPLAYED, IN_DOUBT for a request that may have been called before a restart and must
- * not be called twice, DEADLINE_PASSED, those of readRequest, checkRequest and
+ * not be called twice, DEADLINE_PASSED, RATE_LIMITED, those of readRequest, checkRequest and
  * writeRequest.
  */
-function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Replays): Admitted {
+function admit(
+  node: GuardContext,
+  arrived: Arrived<RequestHeader>,
+  { replays, allowance }: Counted,
+): Admitted {
   const { header, body } = arrived;
   const [startedMs, nowMs] = [performance.now(), node.now()];
   const about = { exchangeId: header.id, consumer: header.consumer, flow: header.flow };
@@ -91,6 +104,10 @@ function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Rep
   if (header.deadlineMs <= nowMs) {
     throw new SallyportError('DEADLINE_PASSED', 'the request came after its deadline');
   }
+  if (!arrived.again) {
+    const { refusal } = allowance.take(decision, nowMs, lateness(header, decision, nowMs));
+    if (refusal) throw refusal;
+  }
   const sent = { params: match.params, ...content };
   // What was signed crosses as it came; all else comes as JSON.
   const checked = checkRequest(decision, used ? readRequest(decision, sent) : sent);
@@ -100,4 +117,16 @@ function admit(node: GuardContext, arrived: Arrived<RequestHeader>, replays: Rep
   node.audit.append({ event: 'decide', atMs: nowMs, ...about, packageId, policyVersion, tookMs });
   const deadlineMs = Math.min(header.deadlineMs, nowMs + decision.deadlineMs);
   return { decision, request, deadlineMs, ...(used && { use: used }) };
+}
+
+/**
+ * The outer guard counted it when it accepted it: `deadlineMs` of the route before what the message says. How
+ * far it can be believed is said in docs/spec/terms.md §At the inner node.
+ */
+function lateness({ deadlineMs }: RequestHeader, decision: Decision, nowMs: number): Late {
+  const acceptedAtMs = deadlineMs - decision.deadlineMs;
+  return {
+    byMs: decision.deadlineMs + limits.clockApartMs,
+    countedAtMs: Math.min(acceptedAtMs, nowMs + limits.clockSkewMs),
+  };
 }

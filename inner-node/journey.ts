@@ -22,6 +22,7 @@ import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
+import { createAllowance } from '@sallyport/shared/processes/guard/allowance.ts';
 import type {
   Arrived,
   GuardContext,
@@ -43,6 +44,7 @@ export function innerJourney(node: GuardContext): Journey {
   const policies = authority(node);
   const replays = createReplays(node.store.signatureUses(node.now()));
   const lastUse = createLastUse();
+  const allowance = createAllowance(node);
 
   const takeRequest = (arrived: Arrived<RequestHeader>): Taking => {
     const { header, place } = arrived;
@@ -61,7 +63,7 @@ export function innerJourney(node: GuardContext): Journey {
     const held = arrived.body.length;
     const admitted =
       arrived.again || bodies.fits(consumer, held)
-        ? tryAdmit(node, arrived, replays)
+        ? tryAdmit(node, arrived, { replays, allowance })
         : new SallyportError('OVERLOADED', `${consumer} has its share of bytes in memory`);
     if (!(admitted instanceof SallyportError) && header.credential !== undefined) {
       lastUse.note({ consumer, credential: header.credential, atMs: receivedAtMs });
@@ -111,6 +113,7 @@ export function innerJourney(node: GuardContext): Journey {
     },
     tick(nowMs) {
       replays.sweep(nowMs);
+      allowance.tick();
       const uses = lastUse.due(nowMs);
       if (uses.length === 0) return;
       void node.store.later((tx) => uses.forEach(tx.recordCredentialUse)).catch(() => {});

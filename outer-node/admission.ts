@@ -52,6 +52,17 @@ export async function expectTaken(edge: IpcPeer): Promise<void> {
   }
 }
 
+/** 429 with the time after which one more call would fit (RFC 6585 §4). */
+export function rateLimited(
+  { retryAfterMs = 0 }: SallyportError,
+  headers: Readonly<Record<string, string>>,
+): Reply {
+  const retryAfter = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  return {
+    head: { status: 429, headers: { ...headers, 'retry-after': retryAfter }, code: 'RATE_LIMITED' },
+  };
+}
+
 /** 503 with the time after which it is worth to call again (RFC 9110 §10.2.3). */
 export function overloaded({ retryAfterMs = 0 }: SallyportError): Reply {
   const seconds = Math.ceil(Math.min(retryAfterMs, limits.retryAfterMsMax) / 1000);

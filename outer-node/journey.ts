@@ -15,11 +15,17 @@ import type { Consumer } from '@sallyport/shared/policy/authenticate.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { checkRequest, readRequest } from '@sallyport/shared/policy/request.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
+import { type Allowance, createAllowance } from '@sallyport/shared/processes/guard/allowance.ts';
 import type { GuardContext, Journey, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import type { IpcPeer, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { accept, type Call } from './accept.ts';
-import { type Admission, createAdmission, expectTaken, overloaded } from './admission.ts';
-import { type Allowance, createAllowance, rateLimited } from './allowance.ts';
+import {
+  type Admission,
+  createAdmission,
+  expectTaken,
+  overloaded,
+  rateLimited,
+} from './admission.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
 import { type Crossing, crossingOf, seenOf } from './facts.ts';
 import { expectSigned, identify, proofOf } from './identify.ts';
@@ -117,7 +123,8 @@ async function call(
     if (earlier) return await replyTo(node, exchanges, earlier, waitOf(arrival, decision));
 
     exchanges.expectRoom(consumer.name, decision.flow, decision.timeoutMs);
-    const { headers, refusal } = allowance.take(decision);
+    const acceptedAtMs = node.now();
+    const { headers, refusal } = allowance.take(decision, acceptedAtMs);
     left = headers;
     if (refusal) throw refusal;
     const contentType = arrival.headers['content-type'];
@@ -125,7 +132,7 @@ async function call(
     const request = checkRequest(decision, readRequest(decision, sent));
     const tookMs = performance.now() - startedMs;
     node.audit.append({ event: 'accept', atMs: nowMs, ...about, bytes: body.length, tookMs });
-    const checked = { arrival, decision, consumer, crossing, ...request };
+    const checked = { arrival, decision, consumer, crossing, acceptedAtMs, ...request };
     const letGo = admission.hold(consumer.name, request.body.length);
     const pending = await seal(node, exchanges, {
       ...checked,
@@ -184,6 +191,8 @@ interface Checked {
   readonly decision: Decision;
   readonly crossing: Crossing;
   readonly consumer: Consumer;
+  /** When its limits were counted: the inner node counts it for the same day. */
+  readonly acceptedAtMs: number;
   readonly query: RequestHeader['query'];
   readonly body: Uint8Array;
   readonly contentType?: string;
@@ -192,8 +201,7 @@ interface Checked {
 
 /** seal ▶ send: resolves when the request is in a package that is durable and on its way. */
 async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked): Promise<Pending> {
-  const { arrival, decision, consumer, digest } = checked;
-  const acceptedAtMs = node.now();
+  const { arrival, decision, consumer, digest, acceptedAtMs } = checked;
   const deadlineMs = acceptedAtMs + decision.deadlineMs;
   const header: RequestHeader = {
     type: 'request',

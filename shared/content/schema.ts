@@ -91,15 +91,16 @@ const keywords: Readonly<Record<string, { types: readonly JsonType[]; kind: Kind
   minItems: { types: ['array'], kind: 'count' },
   maxItems: { types: ['array'], kind: 'count' },
 };
-const structural = new Set([
-  'type',
-  'enum',
-  'const',
-  'properties',
-  'required',
-  'additionalProperties',
-  'items',
-]);
+/** Keyword → the type that it may stand beside; read apart from the others. */
+const structural: Readonly<Record<string, JsonType | undefined>> = {
+  type: undefined,
+  enum: undefined,
+  const: undefined,
+  properties: 'object',
+  required: 'object',
+  additionalProperties: 'object',
+  items: 'array',
+};
 
 type Kind = 'count' | 'number' | 'positive' | 'text';
 type Path = readonly (string | number)[];
@@ -129,8 +130,13 @@ function readNode(reading: Reading, raw: unknown, path: Path, depth: number): Sc
   const schema: Record<string, unknown> = { type: types.length === 1 ? types[0] : types };
   for (const [keyword, value] of Object.entries(node)) {
     const known = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined;
-    if (annotations.has(keyword) || structural.has(keyword)) continue;
-    if (known === undefined) fault(`expected a keyword of the profile, got "${keyword}"`, keyword);
+    if (annotations.has(keyword)) continue;
+    if (Object.hasOwn(structural, keyword)) {
+      const beside = structural[keyword];
+      if (beside !== undefined && !types.includes(beside))
+        fault(`expected type ${beside} beside "${keyword}"`, keyword);
+    } else if (known === undefined)
+      fault(`expected a keyword of the profile, got "${keyword}"`, keyword);
     else if (!known.types.some((type) => types.includes(type))) {
       fault(`expected type ${known.types.join(' or ')} beside "${keyword}"`, keyword);
     } else if (!isKind(known.kind, value)) fault(`expected a ${known.kind}`, keyword);

@@ -8,6 +8,7 @@ const crossing: ReadonlySet<ErrorCode> = new Set([
   'NOT_READY',
   'OVERLOADED',
   'PEER_REFUSED',
+  'RATE_LIMITED',
   'RESPONSE_REFUSED',
   'UPSTREAM_REFUSED',
   'UPSTREAM_TIMEOUT',

@@ -123,10 +123,16 @@ function withKeywords(node: Open, types: readonly string[], closed: Record<strin
     const value = node[keyword];
     if (value === undefined || (copiedNumbers.includes(keyword) && typeof value !== 'number'))
       continue;
-    // The keyword alone, beside members that no keyword minds; a pattern may depend on maxLength.
+    // The keyword alone, beside what its type needs; a pattern may depend on maxLength.
     const { type, maxLength } = closed;
-    const beside = maxLength === undefined ? {} : { maxLength };
-    const probe = { type, properties: {}, items: { type: 'null' }, ...beside, [keyword]: value };
+    const types = [type].flat();
+    const probe = {
+      type,
+      ...(types.includes('object') && { properties: {} }),
+      ...(types.includes('array') && { items: { type: 'null' } }),
+      ...(maxLength !== undefined && { maxLength }),
+      [keyword]: value,
+    };
     if (readSchema(probe).faults.length === 0) closed[keyword] = value;
   }
   return closed;

@@ -12,12 +12,21 @@ export interface Usage {
   readonly atMs: number;
   /** Level of each rate in calls; absent: 0. */
   readonly levels: Readonly<Partial<Record<Period, number>>>;
-  /** Day of UTC, counted from 1970, and its calls. */
+  /** The latest day of UTC that had a call, counted from 1970; its calls, and those of the day before. */
   readonly day: number;
   readonly usedToday: number;
+  readonly usedBefore: number;
 }
 
-export const unused: Usage = { atMs: 0, levels: {}, day: 0, usedToday: 0 };
+export const unused: Usage = { atMs: 0, levels: {}, day: 0, usedToday: 0, usedBefore: 0 };
+
+/** How calls come that were counted elsewhere before, and are counted once more. */
+export interface Late {
+  /** How late one may be, and so how bunched they may be. */
+  readonly byMs: number;
+  /** When this one was counted, as it says itself. */
+  readonly countedAtMs: number;
+}
 
 /** What is left of one limit. */
 export interface Left {
@@ -40,46 +49,68 @@ export const periodMs: Readonly<Record<Period, number>> = {
 };
 
 /** Takes one call of every limit, or of none: then `retryAfterMs` says when one more would fit. */
-export function takeCall(rates: Rates, before: Usage, nowMs: number): Taken {
-  const now = asOf(before, rates, nowMs);
-  const waits = namedPeriods(rates).map(([period, limit]) => waitOf(now, period, limit, nowMs));
+export function takeCall(
+  rates: Rates,
+  before: Usage,
+  nowMs: number,
+  { byMs, countedAtMs }: Late = { byMs: 0, countedAtMs: nowMs },
+): Taken {
+  const now = { ...asOf(before, rates, nowMs, byMs), ...daysOf(before, countedAtMs) };
+  // A day that is neither of the two is over: what still comes of it is the day before's.
+  const isToday = dayOf(countedAtMs) >= now.day;
+  const used = isToday ? now.usedToday : now.usedBefore;
+  const waits = namedPeriods(rates).map(([period, limit]) => {
+    if (period === 'perDay') return used < limit ? 0 : (now.day + 1) * periodMs.perDay - nowMs;
+    const above = (now.levels[period] ?? 0) + 1 - depthOf(period, limit, byMs);
+    return above <= rounding ? 0 : (above * periodMs[period]) / limit;
+  });
   const retryAfterMs = Math.max(...waits);
   if (retryAfterMs > 0) return { left: leftOf(rates, now, nowMs), retryAfterMs };
   const levels: Partial<Record<Period, number>> = {};
   for (const [period] of namedPeriods(rates)) {
     if (period !== 'perDay') levels[period] = (now.levels[period] ?? 0) + 1;
   }
-  const usage = { ...now, levels, usedToday: now.usedToday + 1 };
+  const day = isToday ? { usedToday: used + 1 } : { usedBefore: used + 1 };
+  const usage = { ...now, levels, ...day };
   return { usage, left: leftOf(rates, usage, nowMs) };
 }
 
 /** Sunk to this moment. A clock that was set back makes nothing sink. */
-function asOf(usage: Usage, rates: Rates, nowMs: number): Usage {
+function asOf(usage: Usage, rates: Rates, nowMs: number, byMs: number): Usage {
   const passedMs = Math.max(0, nowMs - usage.atMs);
   const levels: Partial<Record<Period, number>> = {};
   for (const [period, limit] of namedPeriods(rates)) {
     if (period === 'perDay') continue;
     // Not above a limit that was lowered since.
-    const level = Math.min(limit, usage.levels[period] ?? 0);
+    const level = Math.min(depthOf(period, limit, byMs), usage.levels[period] ?? 0);
     levels[period] = Math.max(0, level - (passedMs * limit) / periodMs[period]);
   }
-  const day = Math.floor(nowMs / periodMs.perDay);
-  return { atMs: nowMs, levels, day, usedToday: day === usage.day ? usage.usedToday : 0 };
+  return { ...usage, atMs: nowMs, levels };
 }
 
-function waitOf(usage: Usage, period: Period, limit: number, nowMs: number): number {
-  if (period === 'perDay') {
-    return usage.usedToday < limit ? 0 : (usage.day + 1) * periodMs.perDay - nowMs;
-  }
-  const above = (usage.levels[period] ?? 0) + 1 - limit;
-  return above <= rounding ? 0 : (above * periodMs[period]) / limit;
+/** How many calls fit at once: those that may be late come together with those that are not. */
+function depthOf(period: Period, limit: number, byMs: number): number {
+  return limit + (byMs * limit) / periodMs[period];
+}
+
+function dayOf(atMs: number): number {
+  return Math.floor(atMs / periodMs.perDay);
+}
+
+/** A later day than all before makes the latest one the day before, where it is that. */
+function daysOf(usage: Usage, atMs: number): Pick<Usage, 'day' | 'usedToday' | 'usedBefore'> {
+  const day = dayOf(atMs);
+  const { usedToday, usedBefore } = usage;
+  if (day <= usage.day) return { day: usage.day, usedToday, usedBefore };
+  return { day, usedToday: 0, usedBefore: day === usage.day + 1 ? usedToday : 0 };
 }
 
 function leftOf(rates: Rates, usage: Usage, nowMs: number): Left[] {
   return namedPeriods(rates).map(([period, limit]) => {
     if (period === 'perDay') {
-      const remaining = Math.max(0, limit - usage.usedToday);
-      return { period, limit, remaining, resetMs: (usage.day + 1) * periodMs.perDay - nowMs };
+      const used = dayOf(nowMs) < usage.day ? usage.usedBefore : usage.usedToday;
+      const resetMs = (dayOf(nowMs) + 1) * periodMs.perDay - nowMs;
+      return { period, limit, remaining: Math.max(0, limit - used), resetMs };
     }
     const level = usage.levels[period] ?? 0;
     const remaining = Math.max(0, Math.floor(limit - level + rounding));

@@ -12,6 +12,7 @@ test('few codes cross; a refusal keeps its reason, a fault leaves the effect ope
     'NOT_READY',
     'OVERLOADED',
     'PEER_REFUSED',
+    'RATE_LIMITED',
     'RESPONSE_REFUSED',
     'UPSTREAM_REFUSED',
     'UPSTREAM_TIMEOUT',

@@ -53,6 +53,21 @@ test('names of Object.prototype are no keywords of a schema', () => {
   }
 });
 
+test('members and items beside another type are a fault: nothing would read them', () => {
+  for (const [keyword, value] of Object.entries({
+    properties: { a: { type: 'string' } },
+    required: [],
+    additionalProperties: false,
+    items: [{ type: 'string' }],
+  })) {
+    const { schema, faults } = readSchema({ type: 'string', [keyword]: value });
+    const beside = keyword === 'items' ? 'array' : 'object';
+    const message = `expected type ${beside} beside "${keyword}"`;
+    assert.deepEqual(faults, [{ path: [keyword], message }]);
+    assert.equal(schema, undefined);
+  }
+});
+
 test('an OpenAPI document whose version is no text is refused', () => {
   const document = JSON.stringify({ openapi: odd, paths: {} });
   const service = { service: 'people', upstream: 'http://127.0.0.1:9100' };

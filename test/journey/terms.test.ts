@@ -5,16 +5,20 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
+import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
-import { fell } from './fallen.ts';
+import { type Fallen, fell } from './fallen.ts';
 import { callHead, type Rig, samplePolicy, startRig } from './rig.ts';
 
 const [citizen] = makePeople(1, 7);
 const folder = join(temporaryFolder(), 'policy');
+/** Of the route. */
+const deadlineMs = 60_000;
 let rig: Rig;
+let outer: Fallen;
 let key: string;
 let version = 0;
 
@@ -56,6 +60,22 @@ async function call(more: object = {}, id = newId()): Promise<Told> {
     assert.ok(thrown instanceof SallyportError);
     return { code: thrown.code };
   }
+}
+
+/** As the outer node seals it. */
+function request(source?: string): RequestHeader {
+  return {
+    type: 'request',
+    id: newId(),
+    flow: 'citizen-registry/get-citizen',
+    consumer: 'tax-bureau',
+    deadlineMs: Date.now() + 10_000,
+    method: 'GET',
+    path: '/citizens/c-000001',
+    query: [],
+    headers: {},
+    ...(source !== undefined && { source }),
+  };
 }
 
 /** Waits for it: what is refused is recorded a moment after it was told. */
@@ -139,28 +159,37 @@ test('an exception opens its field, and each answer says so', async () => {
 });
 
 test('a fallen outer node that tells no source, or a wrong one, gets nothing', async () => {
-  await applyWith(`    when: 'source.ip.inCidr("10.1.0.0/16")'\n`);
-  const outer = await fell(rig, 'outer');
+  const limited = '    limits: { perSecond: 1 }\n';
+  await applyWith(`${limited}    when: 'source.ip.inCidr("10.1.0.0/16")'\n`);
+  outer = await fell(rig, 'outer');
   for (const [source, code] of [
     [undefined, 'CONDITION_FAILED'],
     ['10.2.0.1', 'CONDITION_UNMET'],
     ['nowhere', 'CONDITION_FAILED'],
   ] as const) {
-    const header = {
-      type: 'request',
-      id: newId(),
-      flow: 'citizen-registry/get-citizen',
-      consumer: 'tax-bureau',
-      deadlineMs: Date.now() + 10_000,
-      method: 'GET',
-      path: '/citizens/c-000001',
-      query: [],
-      headers: {},
-      ...(source !== undefined && { source }),
-    } as const;
+    const header = request(source);
     await outer.send({ header, body: '' });
     const event = await eventOf('inner', 'refuse', header.id);
     assert.equal(event?.code, code);
     assert.equal(event?.policyVersion, version);
   }
+});
+
+test('a fallen outer node that counts no calls gets one burst, and then what the limit says', async () => {
+  const startedMs = performance.now();
+  const calls = Array.from({ length: 150 }, () => ({ header: request('10.1.2.3') }));
+  const ids = new Set<string>(calls.map(({ header }) => header.id));
+  await outer.send(...calls);
+  const answers: (number | string)[] = [];
+  await until(async () => {
+    for (const { header } of await outer.received()) {
+      if (header.type === 'response' && ids.has(header.correlationId))
+        answers.push(header.error ?? header.status);
+    }
+    return answers.length === calls.length;
+  });
+  const passed = answers.filter((answer) => answer === 200).length;
+  const burst = 1 + (deadlineMs + limits.clockApartMs) / 1_000;
+  assert.ok(passed >= burst && passed <= burst + (performance.now() - startedMs) / 1_000 + 1);
+  assert.equal(answers.filter((answer) => answer === 'RATE_LIMITED').length, 150 - passed);
 });

@@ -92,6 +92,68 @@ test('a clock that is set back gives nobody a fresh rate', () => {
   assert.deepEqual(used, [true, true, false, false]);
 });
 
+test('nor a fresh quota, though it goes back over midnight', () => {
+  const midnight = Date.parse('2026-03-03T00:00:00Z');
+  const moments = [
+    midnight - 2,
+    midnight + 1,
+    midnight - 1,
+    midnight - 1,
+    midnight + 2,
+    midnight + 3,
+  ];
+  assert.deepEqual(run({ perDay: 2 }, moments), [true, true, true, false, true, false]);
+});
+
+test('whoever counts late refuses nothing that was allowed in time, and lets little more through', () => {
+  const lateMs = 60_000;
+  const rates = { perMinute: 7, perDay: 90 };
+  const call = fc.record({ gapMs: fc.nat(9_000), lateMs: fc.nat(lateMs) });
+  const midnight = Date.parse('2026-03-03T00:00:00Z');
+  fc.assert(
+    fc.property(fc.array(call, { maxLength: 200 }), fc.nat(1_800_000), (calls, beforeMs) => {
+      let atMs = midnight - beforeMs;
+      let usage = unused;
+      const allowed = calls.flatMap(({ gapMs, lateMs }) => {
+        atMs += gapMs;
+        const taken = takeCall(rates, usage, atMs);
+        usage = taken.usage ?? usage;
+        return taken.usage === undefined ? [] : [{ countedAtMs: atMs, atMs: atMs + lateMs }];
+      });
+      let second = unused;
+      for (const { countedAtMs, atMs } of allowed.toSorted((a, b) => a.atMs - b.atMs)) {
+        const taken = takeCall(rates, second, atMs, { byMs: lateMs, countedAtMs });
+        assert.ok(taken.usage, 'an allowed call was refused');
+        second = taken.usage;
+      }
+    }),
+    { seed: 1, numRuns: 300 },
+  );
+});
+
+test('calls that nobody counted get through late counting as often as the rate says, and one burst', () => {
+  const [byMs, seconds] = [60_000, 3_600];
+  let usage = unused;
+  let passed = 0;
+  for (let call = 0; call < 3 * seconds; call += 1) {
+    const atMs = noon + Math.floor(call / 3) * 1_000;
+    const taken = takeCall({ perMinute: 60 }, usage, atMs, { byMs, countedAtMs: atMs });
+    if (taken.usage !== undefined) passed += 1;
+    usage = taken.usage ?? usage;
+  }
+  assert.equal(passed, 60 + 60 + seconds - 1);
+});
+
+test('whatever days they name, they get no more than one quota for each of two days', () => {
+  let usage = unused;
+  for (let index = 0; index < 50; index += 1) {
+    const countedAtMs = noon - index * 86_400_000;
+    const late = { byMs: 60_000, countedAtMs };
+    usage = takeCall({ perDay: 10 }, usage, noon, late).usage ?? usage;
+  }
+  assert.deepEqual([usage.usedToday, usage.usedBefore], [1, 10]);
+});
+
 test('a limit that was lowered holds at once', () => {
   let usage = unused;
   for (let i = 0; i < 10; i += 1) usage = takeCall({ perMinute: 10 }, usage, noon).usage ?? usage;

@@ -1,6 +1,6 @@
 /** Plans for the policy, and what was used of the limits of its grants. */
 import { limits } from '../../limits.ts';
-import type { Usage } from '../../policy/rate.ts';
+import { type Usage, unused } from '../../policy/rate.ts';
 import type { PlanState, PolicyPlan, PolicyReads, PolicyWrites } from '../policy-port.ts';
 import type { Statements } from './statements.ts';
 
@@ -40,7 +40,8 @@ export function policyRecords(sql: Statements): { reads: PolicyReads; writes: Po
         return row && planOf(row);
       },
       plannedPolicy: (id) => content(id)?.policy,
-      allowances: () => allowances().map(({ key, usage }) => ({ key, usage: JSON.parse(usage) })),
+      allowances: () =>
+        allowances().map(({ key, usage }) => ({ key, usage: { ...unused, ...JSON.parse(usage) } })),
     },
     writes: {
       addPolicyPlan({ id, state, ...details }, policy) {

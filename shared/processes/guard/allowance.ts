@@ -1,20 +1,20 @@
 /**
- * The limits of grants, counted at the outer guard. In memory, and saved so often that a restart gives
- * nobody more than `rateSaveMs` of use anew. When it cannot be saved any more, what has a limit is closed.
+ * The limits of grants, counted by each guard. In memory, and saved so often that a restart gives nobody
+ * more than `rateSaveMs` of use anew. When it cannot be saved any more, what has a limit is closed.
  */
-import { SallyportError } from '@sallyport/shared/errors.ts';
-import { limits } from '@sallyport/shared/limits.ts';
-import { grantKey } from '@sallyport/shared/policy/compile.ts';
-import type { Decision } from '@sallyport/shared/policy/decide.ts';
-import { rateHeaders, takeCall, type Usage, unused } from '@sallyport/shared/policy/rate.ts';
-import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
-import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
+import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
+import { grantKey } from '../../policy/compile.ts';
+import type { Decision } from '../../policy/decide.ts';
+import { type Late, rateHeaders, takeCall, type Usage, unused } from '../../policy/rate.ts';
+import type { GuardContext } from './context.ts';
 
 export interface Allowance {
   /**
-   * Takes one call of the limits of its grant. Errors: STORE_FAILED.
+   * Takes one call of the limits of its grant, at `nowMs`; `late` where it was counted by the other
+   * guard before. Errors: STORE_FAILED.
    */
-  take(decision: Decision): AllowanceTaken;
+  take(decision: Decision, nowMs: number, late?: Late): AllowanceTaken;
   /** Saves what changed, where it is time. */
   tick(): void;
 }
@@ -60,13 +60,13 @@ export function createAllowance({
   };
 
   return {
-    take({ consumer, flow, limits: rates }) {
+    take({ consumer, flow, limits: rates }, nowMs, late) {
       if (rates === undefined) return { headers: {} };
       if (unsavedSinceMs !== undefined && steady() - unsavedSinceMs > limits.rateUnsavedMsMax) {
         throw new SallyportError('STORE_FAILED', 'use of limits could not be saved for too long');
       }
       const key = grantKey(consumer, flow);
-      const taken = takeCall(rates, usages.get(key) ?? unused, now());
+      const taken = takeCall(rates, usages.get(key) ?? unused, nowMs, late);
       const headers = rateHeaders(taken.left);
       if (taken.retryAfterMs !== undefined) {
         const { retryAfterMs } = taken;
@@ -82,16 +82,5 @@ export function createAllowance({
       if (saving || changed.size === 0 || steady() - savedAtMs < limits.rateSaveMs) return;
       void save();
     },
-  };
-}
-
-/** 429 with the time after which one more call would fit (RFC 6585 §4). */
-export function rateLimited(
-  { retryAfterMs = 0 }: SallyportError,
-  headers: Readonly<Record<string, string>>,
-): Reply {
-  const retryAfter = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
-  return {
-    head: { status: 429, headers: { ...headers, 'retry-after': retryAfter }, code: 'RATE_LIMITED' },
   };
 }
