@@ -122,6 +122,7 @@ async function call(
     const earlier = sameKey(node, exchanges, consumer.name, arrival, digest);
     if (earlier) return await replyTo(node, exchanges, earlier, waitOf(arrival, decision));
 
+    node.disk.expectRoom();
     exchanges.expectRoom(consumer.name, decision.flow, decision.timeoutMs);
     const acceptedAtMs = node.now();
     const { headers, refusal } = allowance.take(decision, acceptedAtMs);

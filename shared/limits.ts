@@ -282,6 +282,9 @@ export const limits = {
   storeLogPagesLowMax: 256,
   storeRoomLowBytes: 256 * 1024 * 1024,
   storeRoomLookCommits: 16,
+  /** Room on the disk that is kept for what was taken already, and how often it is looked at. */
+  diskReserveBytes: 16 * 1024 * 1024,
+  diskLookMs: 100,
   // audit
   auditEventBytesMax: 64 * 1024,
   auditBlockBytesMax: 12 * 1024 * 1024,

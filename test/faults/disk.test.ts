@@ -31,8 +31,8 @@ import {
 } from './world.ts';
 
 const seed = 20261123;
-/** Bytes left on the disk while calls come in; a round each. */
-const levels = (process.env.SALLYPORT_DISK_LEVELS ?? '0,40000,300000').split(',').map(Number);
+/** Bytes left on the disk while calls come in; a round each. All are less than the reserve. */
+const levels = (process.env.SALLYPORT_DISK_LEVELS ?? '0,40000,1000000').split(',').map(Number);
 const diskBytes = 64 * 1024 * 1024;
 const mounted: string[] = [];
 const skip = mountMissing();
@@ -57,10 +57,10 @@ for (const role of ['outer', 'inner'] as const) {
     const random = randomFrom(seed);
     const restarts = restartsOf(home);
     for (const [round, bytesLeft] of levels.entries()) {
-      const load = startLoad(world, 8, seed + 1000 * round + (role === 'inner' ? 500 : 0));
+      const load = startLoad(t, world, 8, seed + 1000 * round + (role === 'inner' ? 500 : 0));
       await sleep(300 + random() * 400);
       const empty = fill(home, bytesLeft);
-      // What is left is used up by the calls themselves.
+      t.after(empty);
       let reason: string | undefined;
       await until(async () => {
         const { ready, reasons } = await statusOf(home);
@@ -80,7 +80,9 @@ for (const role of ['outer', 'inner'] as const) {
         endings: ['503 STORE_FULL', '503 STORE_FAILED', '503 OVERLOADED'],
         answered: 0,
       });
+      const endedMs = performance.now();
       await until(() => isSettled(world.pair), 30_000);
+      t.diagnostic(`settled ${ms(endedMs)} ms after the last call`);
     }
     assert.deepEqual(restartsOf(home), restarts, 'no process ended');
     const { spoolIn, spoolOut, spoolRefused } = homePaths(home);
@@ -114,7 +116,7 @@ function fill(home: string, bytesLeft: number): () => void {
   } finally {
     closeSync(file);
   }
-  return () => rmSync(ballast);
+  return () => rmSync(ballast, { force: true });
 }
 
 async function moveToSmallDisk(role: Role): Promise<void> {

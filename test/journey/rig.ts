@@ -236,6 +236,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
         archiveOutDir: paths.archiveOut,
         archiveInDir: paths.archiveIn,
       },
+      disks: [dir],
       wires,
       expiresMs: 60_000,
       resendFirstMs: 150,

@@ -7,6 +7,7 @@ import type { CompiledPolicy } from '../../policy/compile.ts';
 import type { Role, Signer } from '../../ports.ts';
 import type { OutPackage, Store, StoreWrites } from '../../store/port.ts';
 import type { Answer, Handlers } from '../ipc/peer.ts';
+import type { Disk } from './disk.ts';
 import type { MaskKeys } from './mask-keys.ts';
 import type { SparingRecord } from './sparing.ts';
 
@@ -44,6 +45,8 @@ export interface GuardContext {
   readonly signer: Signer;
   readonly log: Logger;
   readonly sending: Sending;
+  /** Asked before something new is taken. */
+  readonly disk: Disk;
   readonly now: () => number;
   /** Milliseconds on a clock that is never set: for waits. */
   readonly steady: () => number;

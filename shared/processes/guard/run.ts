@@ -23,6 +23,7 @@ import type {
   PeerIdentity,
   PolicyInForce,
 } from './context.ts';
+import { createDisk } from './disk.ts';
 import { type Doors, openDoors } from './doors.ts';
 import { createMaskKeys } from './mask-keys.ts';
 import { patientSigner } from './patience.ts';
@@ -37,6 +38,8 @@ export interface GuardOptions {
   readonly peer: PeerIdentity;
   readonly store: Store;
   readonly spool: SpoolPaths;
+  /** A folder on each volume that the node writes to. */
+  readonly disks: readonly string[];
   readonly wires: Wires;
   /** How long a package sealed here stays acceptable. */
   readonly expiresMs: number;
@@ -90,6 +93,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     policy = newer;
     log.info({ version: policy.version }, 'policy in force');
   };
+  const disk = createDisk(options.disks, steady);
   const maskKeys = createMaskKeys({ self, store, signer });
   const stored = store.policyBundle();
   if (stored) obey(enforce(stored, issuer, maskKeys.secretsOf));
@@ -159,6 +163,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   };
   const node: GuardContext = {
     ...{ self, peer, store, audit, signer, log, sending, now, steady, flushAudit, refusals, obey },
+    disk,
     stopping: stopping.signal,
     maskKeys,
     fourEyes: options.fourEyes ?? false,
@@ -190,7 +195,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       ofMover.record({ event: 'refuse', atMs: now(), code, count }, detail);
     },
     store,
-    storeCheck: () => store.write((tx) => tx.proveWritable(now())),
+    async storeCheck() {
+      disk.expectRoom();
+      await store.write((tx) => tx.proveWritable(now()));
+    },
     status: () => ({
       role: self.role,
       node: self.nodeId,

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { limits } from '../../limits.ts';
 import { readPeer } from '../../pairing/peer.ts';
 import { certificateDer } from '../../pairing/trust-file.ts';
@@ -38,6 +39,7 @@ export const start: Start = async ({ home: { paths, config }, parts, wires, log 
   return runGuard({
     ...parties,
     store,
+    disks: [dirname(paths.database), paths.spoolOut, paths.spoolIn],
     wires,
     expiresMs: config.package.expiresMs,
     messagesMax: config.package.messagesMax,
