@@ -46,6 +46,7 @@ export const offsetOf = (index: number, count: number, spanMs: number, random: (
   ((index + random()) / count) * spanMs;
 
 const askEveryMs = 25;
+const answerMsMax = 60_000;
 
 /**
  * Milliseconds until a call that began now or later has its answer; for `admin`, until the node says
@@ -64,9 +65,13 @@ export function nextAnswer(
     }
     return (await caller.call('GET', '/citizens/c-000003')).status === 200;
   };
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let waiting = 0;
     const tryOnce = (): void => {
+      if (performance.now() - startedMs > answerMsMax) {
+        clearInterval(timer);
+        reject(new Error(`no answer within ${answerMsMax} ms after a blow on ${role} ${name}`));
+      }
       if (waiting >= waitingMax) return;
       waiting += 1;
       ask()

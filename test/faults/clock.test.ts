@@ -57,7 +57,7 @@ for (const role of ['outer', 'inner'] as const) {
     }, async (t) => {
       for (let round = 0; round < rounds; round += 1) {
         made += 1;
-        const load = startLoad(world, 6, seed + made);
+        const load = startLoad(t, world, 6, seed + made);
         await sleep(700);
         setClock(role, hours);
         await until(

@@ -46,7 +46,7 @@ before(async () => {
 after(() => world.close());
 
 test('each process killed at every step of a call comes back; no call is lost or done twice', async (t) => {
-  const load = startLoad(world, 6, seed);
+  const load = startLoad(t, world, 6, seed);
   const caller = createCaller(world);
   const spanMs = (await volleyMs(load)) * 1.2;
   t.diagnostic(`seed ${seed}; ${rounds} kills of each, over the ${spanMs.toFixed(1)} ms of a call`);
@@ -93,7 +93,7 @@ test('each process killed at every step of a call comes back; no call is lost or
 test('a whole node killed at once comes back with all that it had accepted', async (t) => {
   for (const role of ['inner', 'outer'] as const) {
     const home = world.pair[role];
-    const load = startLoad(world, 20, seed + (role === 'inner' ? 1 : 2));
+    const load = startLoad(t, world, 20, seed + (role === 'inner' ? 1 : 2));
     await sleep(800);
     const { supervisor, processes } = processesOf(home);
     const killedMs = Date.now();

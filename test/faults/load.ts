@@ -1,6 +1,7 @@
 /** Callers who keep on calling, and what became of each of their calls. */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import type { TestContext } from 'node:test';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { randomFrom } from '../journey/rig.ts';
 import { sleep, type World } from './world.ts';
@@ -97,8 +98,16 @@ const people = makePeople(200, 1);
 /** What does not tell whether the registry was asked. */
 const doubtful: ReadonlySet<string> = new Set(['IN_DOUBT', 'DEADLINE_PASSED', 'UPSTREAM_TIMEOUT']);
 
-/** `callers` callers, each making one call after the other: reads, changes, and some that do not wait. */
-export function startLoad(world: World, callers: number, seed: number): Load {
+/**
+ * `callers` callers, each making one call after the other: reads, changes, and some that do not wait.
+ * They end with the test at the latest, however it ends.
+ */
+export function startLoad(
+  t: Pick<TestContext, 'after'>,
+  world: World,
+  callers: number,
+  seed: number,
+): Load {
   const caller = createCaller(world);
   const random = randomFrom(seed);
   const changes: Change[] = [];
@@ -111,6 +120,11 @@ export function startLoad(world: World, callers: number, seed: number): Load {
     slowestMs: 0,
   };
   let stopping = false;
+  let abandoned = false;
+  t.after(() => {
+    stopping = abandoned = true;
+    caller.close();
+  });
 
   /** Calls until an HTTP answer comes, where the call may be repeated. */
   const ask = async (
@@ -124,7 +138,7 @@ export function startLoad(world: World, callers: number, seed: number): Load {
         const { code } = thrown as NodeJS.ErrnoException;
         // Nobody listened: certainly nothing was sent.
         if (code !== 'ECONNREFUSED') ledger.losses.push(Date.now());
-        if (code !== 'ECONNREFUSED' && !again) return undefined;
+        if (abandoned || (code !== 'ECONNREFUSED' && !again)) return undefined;
         await sleep(50);
       }
     }
@@ -132,7 +146,7 @@ export function startLoad(world: World, callers: number, seed: number): Load {
   /** Follows a call that was accepted to its answer. */
   const follow = async (reply: Reply): Promise<Reply> => {
     let last = reply;
-    while (last.status === 202) {
+    while (last.status === 202 && !abandoned) {
       await sleep(150);
       last = (await ask(true, 'GET', String(reply.headers.location))) ?? last;
       // The gateway itself was away: the exchange is still there.

@@ -44,7 +44,7 @@ before(async () => {
 after(() => world.close());
 
 test('each process stopped at any step of a call goes on where it was', async (t) => {
-  const load = startLoad(world, 6, seed + 10);
+  const load = startLoad(t, world, 6, seed + 10);
   const caller = createCaller(world);
   const spanMs = (await volleyMs(load)) * 1.2;
   t.diagnostic(`seed ${seed}; each ${rounds} times, over the ${spanMs.toFixed(1)} ms of a call`);
@@ -90,7 +90,7 @@ const halves: readonly Readonly<Record<Role, readonly ProcessName[]>>[] = [
 for (const [index, stopped] of halves.slice(0, rounds).entries()) {
   const what = (role: Role) => `${role} ${stopped[role].join(', ')}`;
   test(`stopped for good: ${what('outer')}; ${what('inner')}: seen, then replaced`, async (t) => {
-    const load = startLoad(world, 6, seed + 20 + index);
+    const load = startLoad(t, world, 6, seed + 20 + index);
     await sleep(200);
     const pids = (['outer', 'inner'] as const).flatMap((role) =>
       stopped[role].map((name) => ({ role, name, pid: pidOf(world.pair[role], name) })),

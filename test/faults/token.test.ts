@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import type { Role } from '@sallyport/shared/ports.ts';
 import { softHsmMissing } from '../hsm/softhsm.ts';
 import { randomFrom } from '../journey/rig.ts';
@@ -76,11 +76,11 @@ async function refusal(): Promise<Reply> {
 
 /** Does `harm` to the tokens of some nodes under load, and mends them. */
 async function around(
-  say: (line: string) => void,
+  t: TestContext,
   which: readonly Role[],
   harm: (token: string) => () => void,
 ): Promise<void> {
-  const load = startLoad(world, 12, seed + made++);
+  const load = startLoad(t, world, 12, seed + made++);
   const tokens = which.map(tokenOf);
   const before = pids();
   const redAfter: number[] = [];
@@ -103,9 +103,9 @@ async function around(
     await Promise.all(roles.map((role) => untilReady(world.pair[role])));
   }
   const ledger = await load.stop();
-  say(`${which}: red after: ${distribution(redAfter)}`);
-  say(`${which}: from its return to the next answer: ${distribution(answeredAfter)}`);
-  say(summary(ledger));
+  t.diagnostic(`${which}: red after: ${distribution(redAfter)}`);
+  t.diagnostic(`${which}: from its return to the next answer: ${distribution(answeredAfter)}`);
+  t.diagnostic(summary(ledger));
   assertSound(world, ledger, { answered: 0 });
   assert.ok((ledger.endings.get('201') ?? 0) > 0);
   assert.equal(ledger.endings.get('502 IN_DOUBT'), undefined, 'what was accepted was answered');
@@ -117,28 +117,20 @@ let made = 0;
 
 for (const which of [['outer', 'inner'], ['outer'], ['inner']] as const) {
   test(`token of ${which} away and back under load: accepted calls are answered`, { skip }, (t) =>
-    around(
-      (line) => t.diagnostic(line),
-      which,
-      (token) => {
-        const away = join(world.dir, `away-${basename(token)}`);
-        renameSync(token, away);
-        return () => renameSync(away, token);
-      },
-    ),
+    around(t, which, (token) => {
+      const away = join(world.dir, `away-${basename(token)}`);
+      renameSync(token, away);
+      return () => renameSync(away, token);
+    }),
   );
 }
 
 test('a module that fails although its token is there is a lost token', { skip }, (t) =>
-  around(
-    (line) => t.diagnostic(line),
-    ['outer', 'inner'],
-    (token) => {
-      const kept = objectsIn(token).map((file): [string, Buffer] => [file, readFileSync(file)]);
-      for (const [file] of kept) writeFileSync(file, '');
-      return () => {
-        for (const [file, bytes] of kept) writeFileSync(file, bytes);
-      };
-    },
-  ),
+  around(t, ['outer', 'inner'], (token) => {
+    const kept = objectsIn(token).map((file): [string, Buffer] => [file, readFileSync(file)]);
+    for (const [file] of kept) writeFileSync(file, '');
+    return () => {
+      for (const [file, bytes] of kept) writeFileSync(file, bytes);
+    };
+  }),
 );

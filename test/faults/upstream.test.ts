@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { eventsOf } from '@sallyport/cli/demo/trace.ts';
 import type { ErrorCode } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
@@ -146,11 +146,11 @@ function ask(method: 'GET' | 'POST', number: number, by = caller): Promise<Reply
 }
 
 /** Calls of the other service while `work` goes on: every one of them is answered well. */
-async function withOthers(say: (line: string) => void, work: (load: Load) => Promise<void>) {
-  const load = startLoad(world, 4, made++);
+async function withOthers(t: TestContext, work: (load: Load) => Promise<void>) {
+  const load = startLoad(t, world, 4, made++);
   await work(load);
   const ledger = await load.stop();
-  say(`others: ${summary(ledger)}`);
+  t.diagnostic(`others: ${summary(ledger)}`);
   assertSound(world, ledger, { answered: 0.99 });
 }
 let made = 1;
@@ -179,7 +179,7 @@ const grownMax = 160;
 test('each way to be ill has its code, is recorded, and no request is sent twice', async (t) => {
   const say = (line: string) => t.diagnostic(line);
   const ended: { what: string; exchange: string; code: ErrorCode }[] = [];
-  await withOthers(say, async () => {
+  await withOthers(t, async () => {
     const grown = await growthOf(async () => {
       await Promise.all(
         illnesses.flatMap(([what, , code], number) =>
@@ -223,7 +223,7 @@ test('what follows an answer on its connection is nobody’s answer', async () =
 
 test('many answers of 1 GB at once take bounded memory, and others are answered', async (t) => {
   const say = (line: string) => t.diagnostic(line);
-  await withOthers(say, async () => {
+  await withOthers(t, async () => {
     const before = service.sentBytes;
     const grown = await growthOf(async () => {
       const replies = await Promise.all(Array.from({ length: 24 }, () => ask('GET', giantAt)));
@@ -237,24 +237,21 @@ test('many answers of 1 GB at once take bounded memory, and others are answered'
 test('more silent calls than there are connections: others are answered', async (t) => {
   const count = limits.upstreamConnectionsMax + 100;
   const callers = Array.from({ length: 5 }, () => createCaller(world));
-  await withOthers(
-    (line) => t.diagnostic(line),
-    async () => {
-      const replies = await Promise.all(
-        Array.from({ length: count }, (_, i) => ask('GET', 0, callers[i % callers.length])),
-      );
-      const codes = new Map<string, number>();
-      for (const { body } of replies) {
-        codes.set(String(body.code), (codes.get(String(body.code)) ?? 0) + 1);
-      }
-      t.diagnostic(`${count} silent calls: ${[...codes].map((pair) => pair.join(' ')).join(', ')}`);
-      const foreseen = ['UPSTREAM_TIMEOUT', 'UPSTREAM_UNREACHABLE', 'OVERLOADED'];
-      assert.deepEqual(
-        [...codes.keys()].filter((code) => !foreseen.includes(code)),
-        [],
-      );
-    },
-  );
+  await withOthers(t, async () => {
+    const replies = await Promise.all(
+      Array.from({ length: count }, (_, i) => ask('GET', 0, callers[i % callers.length])),
+    );
+    const codes = new Map<string, number>();
+    for (const { body } of replies) {
+      codes.set(String(body.code), (codes.get(String(body.code)) ?? 0) + 1);
+    }
+    t.diagnostic(`${count} silent calls: ${[...codes].map((pair) => pair.join(' ')).join(', ')}`);
+    const foreseen = ['UPSTREAM_TIMEOUT', 'UPSTREAM_UNREACHABLE', 'OVERLOADED'];
+    assert.deepEqual(
+      [...codes.keys()].filter((code) => !foreseen.includes(code)),
+      [],
+    );
+  });
   for (const one of callers) one.close();
   assert.equal((await ask('GET', wellAt)).status, 201, 'and then it is called again');
 });

@@ -56,28 +56,36 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const door = await openDoor(registry.url);
   const pair = await startPair({ dir, channel, hsm, say: () => {} });
   const started = new Map<Role, Started>();
+  const close = async (): Promise<void> => {
+    await Promise.all([stop('outer'), stop('inner')]);
+    await Promise.all([...started.values()].map(({ ended }) => ended));
+    await pair.stop();
+    await door.close();
+    await registry.close();
+  };
   const stop = async (role: Role): Promise<void> => {
     const { supervisor } = processesOf(pair[role]);
     if (isAlive(supervisor)) process.kill(supervisor, 'SIGTERM');
     await until(() => !isAlive(supervisor));
   };
-  const shown = await pair.sallyport('consumer', 'key', 'issue', 'tax-bureau', '--dir', pair.inner);
-  await pair.sallyport('policy', 'apply', policyAt(dir, door.url, deadlineMs), '--dir', pair.inner);
-  await untilReady(pair.outer);
-  await untilReady(pair.inner);
+  const prepare = async (): Promise<string> => {
+    const { inner, outer, sallyport } = pair;
+    const shown = await sallyport('consumer', 'key', 'issue', 'tax-bureau', '--dir', inner);
+    await sallyport('policy', 'apply', policyAt(dir, door.url, deadlineMs), '--dir', inner);
+    await untilReady(outer);
+    await untilReady(inner);
+    return shown.trim();
+  };
+  const key = await prepare().catch(async (thrown) => {
+    await close();
+    throw thrown;
+  });
   return {
-    ...{ dir, pair, registry, changes: door.changes, key: shown.trim(), stop },
+    ...{ dir, pair, registry, changes: door.changes, key, stop, close },
     start(role) {
       const fresh = run(pair[role]);
       started.set(role, fresh);
       return fresh;
-    },
-    async close() {
-      await Promise.all([stop('outer'), stop('inner')]);
-      await Promise.all([...started.values()].map(({ ended }) => ended));
-      await pair.stop();
-      await door.close();
-      await registry.close();
     },
   };
 }
@@ -88,6 +96,10 @@ export function run(home: string, env: NodeJS.ProcessEnv = process.env): Started
     env: { ...env, NO_COLOR: '1' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  // However this process ends, its nodes do not outlive it.
+  const end = (): void => void child.kill('SIGTERM');
+  process.once('exit', end);
+  child.once('close', () => process.off('exit', end));
   let said = '';
   child.stderr.on('data', (chunk) => (said += chunk));
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));

@@ -23,6 +23,16 @@ export async function startSoakPair(hsm: DemoHsm, pace: ServicePace): Promise<So
     await pair.stop();
     await service.close();
   };
+  try {
+    return { pair, service, keys: await prepare(pair, dir, service.url), close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** Keys, and the policy with this service in it. */
+async function prepare(pair: DemoPair, dir: string, serviceUrl: string): Promise<SoakPair['keys']> {
   const issue = async (consumer: string): Promise<string> =>
     (await pair.sallyport('consumer', 'key', 'issue', consumer, '--dir', pair.inner)).trim();
   const keys = { steady: await issue('steady'), quiet: await issue('quiet') };
@@ -30,15 +40,10 @@ export async function startSoakPair(hsm: DemoHsm, pace: ServicePace): Promise<So
   cpSync(join(import.meta.dirname, 'policy'), policyDir, { recursive: true });
   const file = join(policyDir, 'policy.yaml');
   const text = readFileSync(file, 'utf8');
-  writeFileSync(file, text.replaceAll('http://127.0.0.1:9100', service.url));
+  writeFileSync(file, text.replaceAll('http://127.0.0.1:9100', serviceUrl));
   await pair.sallyport('policy', 'apply', file, '--dir', pair.inner);
   await Promise.all([untilReady(pair.outer), untilReady(pair.inner)]);
-  return {
-    pair,
-    service,
-    keys,
-    close,
-  };
+  return keys;
 }
 
 export interface ServicePace {
