@@ -38,6 +38,12 @@ export const limits = {
   jsonMembersMax: 100_000,
   jsonStringBytesMax: 1024 * 1024,
   jsonNumberDigitsMax: 40,
+  /** How objects of one place were built before: literals of all layouts, values of one, a list in one. */
+  layoutLiteralsMax: 512,
+  layoutValuesMax: 64,
+  layoutListBytesMax: 256,
+  /** Objects without a known layout before those that are known are forgotten. */
+  layoutMissesMax: 1024,
   schemaDepthMax: 24,
   schemaNodesMax: 4096,
   patternCharactersMax: 512,

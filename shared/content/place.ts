@@ -23,7 +23,23 @@ export interface FieldMask {
   apply(value: Json): Json | undefined;
   /** True for values that `apply` can return; these are plain. */
   verify(value: Json): boolean;
+  /** The same for texts as they stand in a document, where the transform knows them by their bytes. */
+  readonly bytes?: ByteMask | undefined;
 }
+
+/** A mask on the UTF-8 of a text that JSON writes without escapes. */
+export interface ByteMask {
+  /**
+   * Writes at `to`, at most `byteMaskGrowthMax` more than it reads, what `apply` gives for the text, and
+   * returns the end of it; -1: ask `apply`.
+   */
+  apply(bytes: Uint8Array, start: number, end: number, out: Uint8Array, to: number): number;
+  /** True where `verify` is; false: ask it. */
+  verify(bytes: Uint8Array, start: number, end: number): boolean;
+}
+
+/** Characters of ASCII that stand for hidden ones. */
+export const byteMaskGrowthMax = 64;
 
 export interface MaskTree {
   readonly mask: FieldMask | undefined;

@@ -3,8 +3,9 @@
  * nothing passes because it was of another type, too short or written in an odd way.
  */
 import type { Json } from '../content/json.ts';
-import type { FieldMask } from '../content/place.ts';
+import type { ByteMask, FieldMask } from '../content/place.ts';
 import { limits } from '../limits.ts';
+import { emailBytes, keepBytes, surnameBytes } from './byte-masks.ts';
 import { encryptMask, hashMask, noiseMask, type Recipient, tokenMask } from './keyed.ts';
 import type { Mask } from './mask.ts';
 import { bareText, plainText } from './normalise.ts';
@@ -32,6 +33,7 @@ export function compileMask(mask: Mask, recipient: Recipient = nobody): FieldMas
         id,
         (text) => keep(bareText(text), first, last, char),
         (text) => keep(text, first, last, char) === text,
+        keepBytes(first, last, char),
       );
     }
     case 'surname':
@@ -39,12 +41,14 @@ export function compileMask(mask: Mask, recipient: Recipient = nobody): FieldMas
         id,
         (text) => surname(plainText(text)),
         (text) => maskedName.test(text),
+        surnameBytes,
       );
     case 'email':
       return textMask(
         id,
         (text) => email(plainText(text)),
         (text) => maskedEmail.test(text),
+        emailBytes,
       );
     case 'plate':
       return textMask(id, plate, isMaskedPlate);
@@ -79,7 +83,7 @@ export function compileMask(mask: Mask, recipient: Recipient = nobody): FieldMas
   }
 }
 
-type Parts = Pick<FieldMask, 'apply' | 'verify'>;
+type Parts = Pick<FieldMask, 'apply' | 'verify' | 'bytes'>;
 
 /** For masks that are only verified, or need no key. */
 const nobody: Recipient = { name: '', secrets: noSecrets('') };
@@ -99,8 +103,10 @@ function textMask(
   id: string,
   apply: (text: string) => string,
   verify: (text: string) => boolean,
+  bytes?: ByteMask,
 ): FieldMask {
   return reading(id, {
+    bytes,
     apply: (value: Json) => (typeof value === 'string' ? apply(value) : hidden),
     verify: (value) => value === hidden || (typeof value === 'string' && verify(value)),
   });

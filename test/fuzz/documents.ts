@@ -3,6 +3,7 @@ import { parseField } from '@sallyport/shared/content/fields.ts';
 import type { Json } from '@sallyport/shared/content/json.ts';
 import type { FieldMask, MaskTree } from '@sallyport/shared/content/place.ts';
 import { type Schema, typesOf } from '@sallyport/shared/content/schema.ts';
+import { compileMask } from '@sallyport/shared/masking/transforms.ts';
 import type { Random } from './mutate.ts';
 
 const names = ['a', 'b', 'name', 'names', '名字', 'x y', '1', '10', 'toString', 'ü'.repeat(9)];
@@ -98,6 +99,9 @@ const reading = (apply: (text: string) => Json | undefined): Omit<FieldMask, 'id
   verify: (value) => value === null || typeof value === 'string',
 });
 const sorts: readonly Omit<FieldMask, 'id'>[] = [
+  compileMask({ field: '$', transform: 'surname' }),
+  compileMask({ field: '$', transform: 'email' }),
+  compileMask({ field: '$', transform: 'keep', first: 1, last: 1 }),
   fixed(undefined),
   fixed(null),
   fixed('***'),
@@ -158,6 +162,16 @@ function textFor(random: Random, { pattern, format, enum: listed }: Schema): str
 const texts = [
   ...['a', 'abc', '', '名字', 'ü1', '\u{1f512}', '\u2028', '\u007f', '张三*', 'x'.repeat(130)],
   ...['a"b', 'tab\t', '\\', 'nul\0', '名'.repeat(40)],
+  ...[
+    '张三',
+    '欧阳娜娜',
+    '张*',
+    '***',
+    '13800138000',
+    '1********0',
+    'li@mail.example',
+    'l***@mail.example',
+  ],
 ];
 
 /** Quoted as JSON.stringify does, or with escapes where none is needed. */
@@ -205,6 +219,31 @@ const surplusTexts = [
 const oddTexts = [
   ...['{', '[1,]', '{"a":}', 'nul', 'truee', '-', '1.', '1e', '"', '"\n"', '"\\u12"', '', '+1'],
   ...['"\\ud83d"', '[]', '{}', '"s"', '5', 'null', '{"a":1,"a":2}', '99999999999999999999'],
+];
+
+/** The text with other plain values in some places: built alike, most of it. */
+export function revalued(random: Random, text: string): string {
+  return text.replace(plainValue, (all, before: string) =>
+    one(random, 3) ? before + random.pick(plainTexts) : all,
+  );
+}
+
+const plainValue = /([:,[]\s*)(?:"(?:[^"\\]|\\.)*"(?!\s*:)|-?[0-9][0-9.eE+-]*|true|false|null)/g;
+const plainTexts = [
+  ...[
+    '"张三"',
+    '"a"',
+    '"c-12"',
+    '"*"',
+    '"2024-02-29"',
+    '"名\\n"',
+    '"\\ud800"',
+    '1',
+    '100',
+    '-0',
+    '0.50',
+  ],
+  ...['9007199254740993', 'true', 'null', '[]', '{}', '{"a":1}', '[1,2]', 'nul', '"', '""'],
 ];
 
 function space(random: Random): string {

@@ -12,7 +12,8 @@ import { readSchema, type Schema, typesOf } from '@sallyport/shared/content/sche
 import { compileStraight } from '@sallyport/shared/content/straight/compile.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { again, seedsOf } from './campaign.ts';
-import { maskTreeOf, pathsOf, schemaOf, writtenOf } from './documents.ts';
+import { maskTreeOf, pathsOf, revalued, schemaOf, writtenOf } from './documents.ts';
+import { countEntries } from './entered.ts';
 import { createRandom, mutateBytes, type Random } from './mutate.ts';
 
 const name = 'straight path';
@@ -47,15 +48,17 @@ test(`${name}: same bytes, tally and refusal as the slow path`, () => {
   }
 });
 
-/** Several documents under rules of one schema: the straight path learns their order. */
+/** Several documents under rules of one schema, some built alike: the straight path learns how. */
 function compare(random: Random, count: Record<WalkRules['mode'], Count>): void {
   const { schema } = readSchema(schemaOf(random));
   assert.ok(schema);
   const rules = rulesOf(random, schema);
   const release = pairOf({ ...rules, mode: 'release' });
   const verify = pairOf({ ...rules, mode: 'verify' });
+  let text = '';
   for (let left = documentsOfRules; left > 0; left -= 1) {
-    const document = Buffer.from(writtenOf(random, schema));
+    text = left % 4 === 0 ? writtenOf(random, schema) : revalued(random, text);
+    const document = Buffer.from(text);
     const bytes = random.below(3) === 0 ? mutateBytes(random, [document]) : document;
     const released = agree(release, bytes, count.release);
     agree(verify, bytes, count.verify);
@@ -115,6 +118,22 @@ function outcome(
     return { code: thrown.code, message: thrown.message };
   }
 }
+
+test(`${name}: objects of a known layout are among them`, async () => {
+  const entries = await countEntries();
+  try {
+    const count = { accepted: 0, straight: 0, refused: 0 };
+    for (const seed of seedsOf().slice(0, 100)) {
+      compare(createRandom(seed, name), { release: count, verify: count });
+    }
+    const file = 'straight/layout.ts';
+    const known = await entries.calls(file, 'take');
+    console.error(JSON.stringify({ known, ...count }));
+    if (seedsOf().length >= 100) assert.ok(known > count.straight / 4, `only ${known}`);
+  } finally {
+    entries.close();
+  }
+});
 
 test(`${name}: every kind of schema reaches it`, () => {
   const seen = new Set<string>();

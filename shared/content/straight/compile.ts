@@ -12,6 +12,8 @@
 import { isUtf8 } from 'node:buffer';
 import { limits } from '../../limits.ts';
 import {
+  type ByteMask,
+  byteMaskGrowthMax,
   type FieldMask,
   itemsOf,
   membersOf,
@@ -22,12 +24,31 @@ import {
 } from '../place.ts';
 import { compileScalar } from '../scalar.ts';
 import { typesOf } from '../schema.ts';
-import { closeArray, comma, openArray, openObject } from './bytes.ts';
-import { compileObject } from './object.ts';
-import { compilePlain, readPlain, type Step, writeRead } from './plain.ts';
+import { closeArray, comma, openArray, openObject, quote } from './bytes.ts';
+import { compileFit, type Fit } from './fit.ts';
+import { compileObject, type ObjectWay } from './object.ts';
+import {
+  compilePlain,
+  readPlain,
+  type Step,
+  stringStep,
+  type Take,
+  type Way,
+  writeRead,
+} from './plain.ts';
 import { pastSpace } from './scan.ts';
 import { countMember, skipValue } from './skip.ts';
-import { bytesOf, detour, enclose, openTape, put, putByte, type Tape, takeOutput } from './tape.ts';
+import {
+  bytesOf,
+  detour,
+  enclose,
+  openTape,
+  put,
+  putByte,
+  reserve,
+  type Tape,
+  takeOutput,
+} from './tape.ts';
 import { writeValue } from './write.ts';
 
 /** Undefined: ask the slow path. */
@@ -38,7 +59,7 @@ export function compileStraight(rules: WalkRules): StraightPath | undefined {
   const masks: string[] = [];
   let step: Step;
   try {
-    step = compileStep({ rules, masks }, rootOf(rules), 0);
+    step = compileWay({ rules, masks }, rootOf(rules), 0).step;
   } catch (thrown) {
     if (thrown !== detour) throw thrown;
     return undefined;
@@ -70,17 +91,22 @@ interface Compiling {
 }
 
 /** `depth`: containers around the place. */
-function compileStep(compiling: Compiling, place: Place, depth: number): Step {
+function compileWay(compiling: Compiling, place: Place, depth: number): ObjectWay {
   const mask = place.masks?.mask;
   if (mask === undefined) return compileOpen(compiling, place, depth);
   if (compiling.rules.mode === 'release') return compileMask(compiling, place, mask, depth);
-  return readPlain((tape, value, at, end) => {
+  const { bytes } = mask;
+  const way = readPlain((tape, value, at, end) => {
     if (!mask.verify(value)) throw detour;
     writeRead(tape, value, at, end);
   });
+  if (bytes === undefined) return way;
+  const fit: Fit = ({ input }, at, last) =>
+    input[at] === quote && bytes.verify(input, at + 1, last);
+  return { ...way, fit };
 }
 
-function compileMask({ masks }: Compiling, place: Place, mask: FieldMask, depth: number): Step {
+function compileMask({ masks }: Compiling, place: Place, mask: FieldMask, depth: number): Way {
   const number = masks.push(mask.id) - 1;
   const count = (tape: Tape): void => {
     tape.masked[number] = (tape.masked[number] ?? 0) + 1;
@@ -88,32 +114,65 @@ function compileMask({ masks }: Compiling, place: Place, mask: FieldMask, depth:
   if (mask.reads) {
     const scalar = compileScalar(place.schema);
     const { whole } = place.fields;
-    return readPlain((tape, value, at, end) => {
+    const any = readPlain((tape, value, at, end) => {
       if (scalar(value) !== undefined || (!whole && value !== null)) throw detour;
       count(tape);
       const left = mask.apply(value);
       if (left === value) writeRead(tape, value, at, end);
       else if (left !== undefined) writeValue(tape, left);
     });
+    return mask.bytes && whole ? maskBytes(any, mask.bytes, compileFit(place.schema), count) : any;
   }
   const left = mask.apply(null);
   const bytes = left === undefined ? undefined : bytesOf(JSON.stringify(left));
-  return (tape, at) => {
+  const take = (tape: Tape): void => {
     count(tape);
     if (bytes !== undefined) put(tape, bytes);
-    return skipValue(tape, at, depth);
+  };
+  return {
+    step: (tape, at) => {
+      take(tape);
+      return skipValue(tape, at, depth);
+    },
+    take,
   };
 }
 
-function compileOpen(compiling: Compiling, place: Place, depth: number): Step {
+/** Strings that are known to fit masked by their bytes, and any other value the other way. */
+function maskBytes(any: Way, mask: ByteMask, fit: Fit, count: (tape: Tape) => void): Way {
+  const take: Take = (tape, at, last) => {
+    if (fit(tape, at, last)) {
+      reserve(tape, last - at + byteMaskGrowthMax);
+      const { out, size } = tape;
+      const end = mask.apply(tape.input, at + 1, last, out, size + 1);
+      if (end >= 0) {
+        out[size] = quote;
+        out[end] = quote;
+        tape.size = end + 1;
+        count(tape);
+        return;
+      }
+    }
+    any.take(tape, at, last);
+  };
+  return { step: stringStep(any.step, take), take };
+}
+
+function compileOpen(compiling: Compiling, place: Place, depth: number): ObjectWay {
   const types = typesOf(place.schema);
-  const object = types.includes('object') ? objectStep(compiling, place, depth) : wrong;
+  const object = types.includes('object') ? objectWay(compiling, place, depth) : undefined;
   const array = types.includes('array') ? arrayStep(compiling, place, depth) : wrong;
-  const plain = place.fields.whole ? compilePlain(place) : partStep(compiling, place);
-  return (tape, at) => {
-    const byte = tape.input[at];
-    if (byte === openObject) return object(tape, at);
-    return byte === openArray ? array(tape, at) : plain(tape, at);
+  const plain = place.fields.whole ? compilePlain(place) : partWay(compiling, place);
+  const [ofObject, ofPlain] = [object?.step ?? wrong, plain.step];
+  return {
+    step: (tape, at) => {
+      const byte = tape.input[at];
+      if (byte === openObject) return ofObject(tape, at);
+      return byte === openArray ? array(tape, at) : ofPlain(tape, at);
+    },
+    take: plain.take,
+    fit: plain.fit,
+    members: object?.members,
   };
 }
 
@@ -122,7 +181,7 @@ const wrong: Step = () => {
 };
 
 /** In place of a container of which only a part is granted: null says that there is none. */
-function partStep({ rules }: Compiling, { schema }: Place): Step {
+function partWay({ rules }: Compiling, { schema }: Place): Way {
   const scalar = compileScalar(schema);
   return readPlain((tape, value, at, end) => {
     if (scalar(value) !== undefined) throw detour;
@@ -131,14 +190,18 @@ function partStep({ rules }: Compiling, { schema }: Place): Step {
   });
 }
 
-function objectStep(compiling: Compiling, place: Place, depth: number): Step {
+function objectWay(
+  compiling: Compiling,
+  place: Place,
+  depth: number,
+): Pick<ObjectWay, 'step' | 'members'> {
   const { rules } = compiling;
   const members = membersOf(rules, place);
-  if (members === undefined) return leftOut(rules, depth);
+  if (members === undefined) return { step: leftOut(rules, depth) };
   if (depth >= limits.jsonDepthMax) throw detour;
   const crossing = members.map((member) => ({
     ...member,
-    step: compileStep(compiling, member.place, depth + 1),
+    way: compileWay(compiling, member.place, depth + 1),
   }));
   return compileObject(rules.mode, place.schema, crossing, depth + 1);
 }
@@ -149,7 +212,7 @@ function arrayStep(compiling: Compiling, place: Place, depth: number): Step {
   if (items === undefined) return leftOut(rules, depth);
   if (depth >= limits.jsonDepthMax) throw detour;
   const { least, most } = items;
-  const item = compileStep(compiling, items.place, depth + 1);
+  const item = compileWay(compiling, items.place, depth + 1).step;
   return (tape, start) => {
     const { input } = tape;
     const from = tape.size;

@@ -5,6 +5,7 @@ import { detour, nameBytesMax, type Tape } from './tape.ts';
 
 /** Bytes to compare with, as words of four. */
 export interface Literal {
+  readonly text: string;
   readonly bytes: Buffer;
   readonly length: number;
   readonly words: Int32Array;
@@ -17,7 +18,13 @@ export function literalOfText(text: string): Literal {
   const words = new Int32Array(Math.ceil(bytes.length / 4));
   new Uint8Array(words.buffer).set(bytes);
   const rest = bytes.length % 4;
-  return { bytes, length: bytes.length, words, mask: rest === 0 ? -1 : (1 << (8 * rest)) - 1 };
+  return {
+    text,
+    bytes,
+    length: bytes.length,
+    words,
+    mask: rest === 0 ? -1 : (1 << (8 * rest)) - 1,
+  };
 }
 
 /** `"name":`, as it stands in a document that has no space there. */

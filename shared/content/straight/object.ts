@@ -2,25 +2,52 @@
  * An object from input to output. Members come in any order and leave in the order of the schema:
  * each is written as it comes, and only where they came in another order are they put right at the
  * end. Services write the members of their answers in the same order each time, so the name that came
- * after this one the last time is tried first.
+ * after this one the last time is tried first; and an object that is built like an earlier one is not
+ * looked at member by member at all (layout.ts).
  */
 import { limits } from '../../limits.ts';
 import type { Member, WalkRules } from '../place.ts';
 import { type Schema, typesOf } from '../schema.ts';
 import { closeObject, comma, openObject } from './bytes.ts';
+import { createLayouts } from './layout.ts';
 import { begins, findName, literalOf, pastColon } from './names.ts';
-import type { Step } from './plain.ts';
+import type { Step, Way } from './plain.ts';
 import { nameEnd, pastSpace } from './scan.ts';
 import { countMember, rememberName, skipValue } from './skip.ts';
 import { bytesOf, copyOut, detour, enclose, moveBack, put, type Tape } from './tape.ts';
 
+/** A value that may be an object. */
+export interface ObjectWay extends Way {
+  /** Members of it that may cross, in the order in which they are written. */
+  readonly members?: readonly Crossing[] | undefined;
+}
+
 /** A member that may cross, and how it does. */
 export interface Crossing extends Member {
-  readonly step: Step;
+  readonly way: ObjectWay;
 }
 
 /** `depth`: of the containers here, this one among them. */
 export function compileObject(
+  mode: WalkRules['mode'],
+  schema: Schema,
+  crossing: readonly Crossing[],
+  depth: number,
+): Pick<ObjectWay, 'step' | 'members'> {
+  const any = compileAny(mode, schema, crossing, depth);
+  const layouts = createLayouts(schema, crossing, depth);
+  const step: Step = (tape, at) => {
+    const known = layouts.follow(tape, at);
+    if (known >= 0) return known;
+    const end = any(tape, at);
+    layouts.learn(tape, at);
+    return end;
+  };
+  return { step, members: crossing };
+}
+
+/** Takes members as they come. */
+function compileAny(
   mode: WalkRules['mode'],
   schema: Schema,
   crossing: readonly Crossing[],
@@ -34,7 +61,7 @@ export function compileObject(
   const unknown = literals.length;
   const skip = skipStep(undefined, depth);
   /** Of those that cross, of other known members, of unknown ones. */
-  const steps = crossing.map(({ name, step }) => memberStep(name, step));
+  const steps = crossing.map(({ name, way }) => memberStep(name, way.step));
   for (const name of [...names].slice(crossed)) {
     steps.push(skipStep(schema.properties?.[name], depth));
   }
@@ -127,7 +154,7 @@ function skipStep(schema: Schema | undefined, depth: number): Step {
   const any: Step = (tape, at) => skipValue(tape, at, depth);
   const isObject = schema !== undefined && typesOf(schema).includes('object');
   if (!isObject || depth >= limits.jsonDepthMax) return any;
-  const object = compileObject('release', schema, [], depth + 1);
+  const object = compileAny('release', schema, [], depth + 1);
   return (tape, at) => {
     if (tape.input[at] !== openObject) return any(tape, at);
     const { size, dropped } = tape;

@@ -2,10 +2,10 @@
 import type { Json } from '../json.ts';
 import type { Place } from '../place.ts';
 import { compileScalar } from '../scalar.ts';
-import { type Schema, typesOf } from '../schema.ts';
+import { typesOf } from '../schema.ts';
 import { minus, quote, zero } from './bytes.ts';
-import { plainEnd, stringEnd, sureNumberEnd, wordEnd } from './scan.ts';
-import { type Fits, listFits, patternFits } from './shapes.ts';
+import { compileFit, type Fit, wholeAt } from './fit.ts';
+import { pastDigits, plainEnd, stringEnd, sureNumberEnd, wordEnd } from './scan.ts';
 import { oddNumber } from './skip.ts';
 import { copyIn, detour, type Tape } from './tape.ts';
 import { writeValue } from './write.ts';
@@ -16,82 +16,74 @@ import { writeValue } from './write.ts';
  */
 export type Step = (tape: Tape, at: number) => number;
 
+/** A step for a string without escapes, of which both quotes are known. */
+export type Take = (tape: Tape, at: number, last: number) => void;
+
+/** What is done with a value. */
+export interface Way {
+  readonly step: Step;
+  readonly take: Take;
+  /** There where some values cross as they stand: true for such a one. */
+  readonly fit?: Fit | undefined;
+}
+
 /** Strings, numbers, booleans and null that the schema lets through, all of which may cross. */
-export function compilePlain({ schema }: Place): Step {
+export function compilePlain({ schema }: Place): Way {
   const scalar = compileScalar(schema);
+  const fit = compileFit(schema);
   const any = readPlain((tape, value, at, end) => {
     if (scalar(value) !== undefined) throw detour;
     writeRead(tape, value, at, end);
   });
-  const { pattern, format, minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema;
-  if (!typesOf(schema).includes('string')) return any;
-  if (schema.enum || pattern !== undefined || format !== undefined) {
-    const fits = fitsOf(schema);
-    return fits === undefined ? any : knownOr(any, fits);
-  }
+  if (!typesOf(schema).includes('string')) return { ...any, fit };
+  const take: Take = (tape, at, last) => {
+    if (fit(tape, at, last)) copyIn(tape, at, last + 1);
+    else any.take(tape, at, last);
+  };
+  return { step: stringStep(any.step, take), take, fit };
+}
+
+/** Strings without escapes one way, any other value the other. */
+export function stringStep(other: Step, take: Take): Step {
   return (tape, at) => {
     const last = tape.input[at] === quote ? plainEnd(tape, at) : -1;
-    if (last < 0) return any(tape, at);
-    const bytes = last - at - 1;
-    // A character takes one to four bytes: only between these bounds must they be counted.
-    if (bytes > maxLength || bytes < 4 * minLength) {
-      const length = characters(tape, at + 1, last);
-      if (length < minLength || length > maxLength) throw detour;
-    }
-    copyIn(tape, at, last + 1);
+    if (last < 0) return other(tape, at);
+    take(tape, at, last);
     return last + 1;
   };
 }
 
-/** A test by bytes for all that the schema asks of a string. */
-function fitsOf({ enum: listed, pattern, format, minLength, maxLength }: Schema): Fits | undefined {
-  const others = format !== undefined || minLength !== undefined || maxLength !== undefined;
-  if (others || (listed !== undefined && pattern !== undefined)) return undefined;
-  return listed !== undefined ? listFits(listed) : patternFits(pattern ?? '');
-}
-
-/** Copies a string that is known to fit; for any other value asks the other step. */
-function knownOr(other: Step, fits: Fits): Step {
-  return (tape, at) => {
-    const last = tape.input[at] === quote ? plainEnd(tape, at) : -1;
-    if (last < 0 || !fits(tape, at, last)) return other(tape, at);
-    copyIn(tape, at, last + 1);
-    return last + 1;
-  };
-}
-
-/** Code points of well-formed UTF-8: its bytes but those that continue one. */
-function characters({ input }: Tape, start: number, end: number): number {
-  let count = 0;
-  for (let at = start; at < end; at += 1) if (((input[at] ?? 0) & 0xc0) !== 0x80) count += 1;
-  return count;
-}
-
-/** Reads a plain value: `take` sees it, and the step goes on behind it. */
-export function readPlain(take: (tape: Tape, value: Json, at: number, end: number) => void): Step {
-  return (tape, at) => {
+/** Reads a plain value: `see` gets it, and the step goes on behind it. */
+export function readPlain(see: (tape: Tape, value: Json, at: number, end: number) => void): Way {
+  const take: Take = (tape, at, last) => see(tape, textOf(tape, at + 1, last), at, last + 1);
+  const step: Step = (tape, at) => {
     const byte = tape.input[at];
     if (byte === quote) {
       const last = plainEnd(tape, at);
       if (last < 0) {
         const end = stringEnd(tape, at) + 1;
-        take(tape, unescaped(tape, at, end), -1, end);
+        see(tape, unescaped(tape, at, end), -1, end);
         return end;
       }
-      take(tape, textOf(tape, at + 1, last), at, last + 1);
+      take(tape, at, last);
       return last + 1;
     }
     if (byte === minus || (byte !== undefined && byte >= zero && byte <= 0x39)) {
       const sure = sureNumberEnd(tape, at);
+      if (sure === pastDigits(tape.input, at)) {
+        see(tape, wholeAt(tape, at, sure - 1), at, sure);
+        return sure;
+      }
       const token = sure < 0 ? oddNumber(tape, at) : tape.text(at, sure);
       const value = Number(token);
-      take(tape, value, String(value) === token ? at : -1, at + token.length);
+      see(tape, value, String(value) === token ? at : -1, at + token.length);
       return at + token.length;
     }
     const end = wordEnd(tape, at);
-    take(tape, byte === 0x6e ? null : byte === 0x74, at, end);
+    see(tape, byte === 0x6e ? null : byte === 0x74, at, end);
     return end;
   };
+  return { step, take };
 }
 
 /** Writes a value that was read from there; from -1: its spelling was not the one that is written. */

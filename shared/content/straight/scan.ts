@@ -27,7 +27,7 @@ export function pastSpace(input: Buffer, at: number): number {
  * end is one). Four bytes at a time: where a byte of the word is one of them, the subtraction borrows
  * into the byte's highest bit. A borrow goes upwards only, so the lowest of these bits is right.
  */
-function pastPlain(inputView: DataView, at: number): number {
+export function pastPlain(inputView: DataView, at: number): number {
   for (let to = at; ; to += 4) {
     const word = inputView.getInt32(to, true);
     const quoted = word ^ 0x22222222;
@@ -80,7 +80,7 @@ export function nameEnd(tape: Tape, at: number): number {
 }
 
 /** 15 significant digits always survive a double. */
-const sureCharacters = 15;
+export const sureCharacters = 15;
 
 /**
  * The end of a number that a double holds for certain: at most 15 characters and no exponent; -1 for

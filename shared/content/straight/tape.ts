@@ -39,6 +39,9 @@ const keptBytes = 1024 * 1024;
 let input = room(64 * 1024);
 let output = room(64 * 1024);
 
+/** Read at once as text: most values are short, and others follow them. */
+const windowBytes = 1024;
+
 /** A tape over a copy of the document. `masks`: how many masks there are. */
 export function openTape(document: Uint8Array, masks: number): Tape {
   const end = document.length;
@@ -47,14 +50,18 @@ export function openTape(document: Uint8Array, masks: number): Tape {
   if (needed <= keptBytes) input = { bytes, view };
   bytes.set(document);
   bytes[end] = 0;
-  let whole: string | undefined;
+  let window = '';
+  let from = 0;
   return {
     input: bytes,
     inputView: view,
     end,
     text(start, to) {
-      whole ??= bytes.toString('latin1', 0, end);
-      return whole.slice(start, to);
+      if (start < from || to > from + window.length) {
+        from = start;
+        window = bytes.toString('latin1', start, Math.max(to, start + windowBytes));
+      }
+      return window.slice(start - from, to - from);
     },
     out: output.bytes,
     outView: output.view,
@@ -67,7 +74,9 @@ export function openTape(document: Uint8Array, masks: number): Tape {
 
 /** What was written, as a buffer of its own. */
 export function takeOutput({ out, size }: Tape): Buffer {
-  return Buffer.from(out.subarray(0, size));
+  const taken = Buffer.allocUnsafe(size);
+  out.copy(taken, 0, 0, size);
+  return taken;
 }
 
 /** The same bytes twice: a view reads and writes four at a time. */
