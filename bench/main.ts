@@ -14,9 +14,9 @@ import { maskSection, packageSection } from './sections.ts';
 const usage = `Usage: npm run bench -- [exchange | mask | package | detect | decide] [options]
 
 exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service, and
-beside pairs with batches of one, with the other channel and with the other keys. About four minutes.
+beside pairs with batches of one, with the other channel and with the other keys. About ten minutes.
 
-  --quick               one round with 256 callers and one with 1: half a minute; RESULTS.md stays as it is
+  --quick               one round with 256 callers and one with 1: two minutes; RESULTS.md stays as it is
   --connections <list>  callers at a time, one measurement each (default 1,16,64,256)
   --seconds <count>     length of a measurement (default 3)
   --rounds <count>      measurements of which the median is reported (default 3)
