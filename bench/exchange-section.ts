@@ -10,7 +10,7 @@ export function exchangeSection(report: ExchangeReport): string[] {
     '- Load generator, upstream, both nodes and the baseline run on the machine together.',
     `- Channel ${report.channel}, keys in ${report.hsm}, TLS at the outer edge, 1 KiB a call.`,
     '- Baseline: a bare Node reverse proxy (TLS in front, undici behind) to the same upstream.',
-    `- ${report.rounds} rounds of ${report.seconds} s each, after calls until a call costs no less than before.`,
+    `- ${report.rounds} rounds of ${report.seconds} s each, once calls cost no less than the ones before.`,
     '- CPU: by the kernel, both nodes together, per exchange.',
     '',
     ...table(exchangeColumns, report.figures.map(exchangeRow)),
