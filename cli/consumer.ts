@@ -9,11 +9,14 @@ import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { namePattern } from '@sallyport/shared/policy/model.ts';
 import type { Command } from 'commander';
 import { timeText } from './amounts.ts';
+import { columns } from './columns.ts';
+import { registerList } from './consumer-list.ts';
 import { lastUses, putInForce } from './credentials.ts';
 import { result, resultJson, tell } from './print.ts';
 
 export function register(program: Command): void {
   const consumer = program.command('consumer').description('who may call');
+  registerList(consumer);
   const key = consumer.command('key').description('API keys of consumers (on the inner node)');
   const expires = [
     '--expires <date>',
@@ -69,13 +72,14 @@ async function list({ dir, json }: { dir: string; json?: boolean }): Promise<voi
     return { ...rest, ...(lastUsedAtMs !== undefined && { lastUsedAtMs }) };
   });
   if (json === true) return resultJson(shown);
-  for (const { id, consumer, prefix, lastFour, createdAtMs, ...times } of shown) {
+  const rows = shown.map(({ id, consumer, prefix, lastFour, createdAtMs, ...times }) => {
     const end = times.expiresAtMs === undefined ? 'no end' : `until ${timeText(times.expiresAtMs)}`;
     const last =
       times.lastUsedAtMs === undefined ? 'unused' : `used ${timeText(times.lastUsedAtMs)}`;
     const use = used === undefined ? 'last use unknown: the node does not run' : last;
-    result(`${id}  ${consumer}  ${prefix}…${lastFour}  ${timeText(createdAtMs)}  ${end}  ${use}`);
-  }
+    return [id, consumer, `${prefix}…${lastFour}`, timeText(createdAtMs), end, use];
+  });
+  for (const line of columns(rows)) result(line);
 }
 
 async function rotate(

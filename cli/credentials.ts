@@ -2,6 +2,7 @@
  * Issued keys on their way into force: signed by this node, obeyed by the other, and seen to be.
  */
 import { readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
+import type { CredentialUse } from '@sallyport/shared/accounts/last-use.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeCredentials } from '@sallyport/shared/policy/bundle.ts';
@@ -70,13 +71,15 @@ async function peerPolicy(dir: string): Promise<{ peer: string; version: number 
   };
 }
 
+/** When each credential was used last. Errors: those of the node. */
+export async function usesOf(dir: string): Promise<readonly CredentialUse[]> {
+  return (await control(dir, 'credentials-used')).head as CredentialUse[];
+}
+
 /** When each key was used last, by id; undefined where no node answers. */
 export async function lastUses(dir: string): Promise<ReadonlyMap<string, number> | undefined> {
   try {
-    const uses = (await control(dir, 'credentials-used')).head as {
-      credential: string;
-      atMs: number;
-    }[];
+    const uses = await usesOf(dir);
     return new Map(uses.map(({ credential, atMs }) => [credential.replace(/^key /, ''), atMs]));
   } catch (thrown) {
     if (asSallyportError(thrown).code === 'NODE_NOT_RUNNING') return undefined;

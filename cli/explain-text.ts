@@ -19,7 +19,7 @@ export function explanationText(explanation: Explanation): string {
     verdict,
     ...steps.map(stepLine),
     ...(crosses.length > 0 ? [`  crosses with the request: ${crosses.join(', ')}`] : []),
-    ...(rates.length > 0 ? [`  limits: ${rates.join(', ')}`] : []),
+    ...(rates.length > 0 ? [`  limits: ${rates.join(', ')} (not counted here)`] : []),
     ...(shown.length > 0 ? [`  ${consumer} would get:`] : []),
     ...shown.map(({ field, access }) => `    ${field.padEnd(width)}  ${accessText(access)}`),
   ].join('\n');

@@ -2,11 +2,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
+import { valuesOf } from '@sallyport/shared/detect/samples.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
 import { policyFromOpenApi } from '@sallyport/shared/policy/openapi.ts';
 import { refreshFromOpenApi } from '@sallyport/shared/policy/openapi-refresh.ts';
 import type { Command } from 'commander';
+import { readSamples } from './policy-samples.ts';
 import { painted } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
 
@@ -18,6 +20,10 @@ export function registerOpenApi(policy: Command): void {
     .requiredOption('--service <name>', 'how the service is to be called')
     .requiredOption('--upstream <url>', 'where it is')
     .requiredOption('--out <dir>', 'a folder that has no policy yet')
+    .option(
+      '--sample <file...>',
+      'answers of the service, or items of them, by which masks are proposed',
+    )
     .action(importPolicy);
   policy
     .command('refresh')
@@ -29,25 +35,31 @@ export function registerOpenApi(policy: Command): void {
     .action(refresh);
 }
 
+interface ImportFlags {
+  readonly service: string;
+  readonly upstream: string;
+  readonly out: string;
+  readonly sample?: readonly string[];
+}
+
 /** Never over a policy that is there. Errors: POLICY_INVALID, USAGE. */
-function importPolicy(
-  document: string,
-  { service, upstream, out }: { service: string; upstream: string; out: string },
-): void {
+function importPolicy(document: string, { service, upstream, out, sample }: ImportFlags): void {
   if (existsSync(join(out, 'policy.yaml'))) {
     throw new SallyportError('USAGE', `expected no policy in ${out}, got one`, {
       hint: 'compare it with the document: `sallyport policy refresh`',
     });
   }
-  const made = policyFromOpenApi(readText(document), { service, upstream });
+  const samples = sample === undefined ? undefined : valuesOf(readSamples(sample));
+  const made = policyFromOpenApi(readText(document), { service, upstream, samples });
   for (const [name, text] of Object.entries({ ...made.schemas, 'policy.yaml': made.yaml })) {
     const file = join(out, name);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text, { flag: 'wx' });
   }
   result(join(out, 'policy.yaml'));
+  const { routes, proposed, bySamples } = made;
   tell(
-    `${made.routes.length} routes, every value masked`,
+    `${routes.length} routes, every value masked; masks proposed: ${proposed}, by samples ${bySamples}`,
     'read it, open what may be seen, then `sallyport policy check`',
   );
 }

@@ -6,7 +6,7 @@ import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { verifySigned } from '@sallyport/shared/package/cms-signed.ts';
 import { readPeer } from '@sallyport/shared/pairing/peer.ts';
 import { certificateDer } from '@sallyport/shared/pairing/trust-file.ts';
-import { type Bundle, decodeBundle } from '@sallyport/shared/policy/bundle.ts';
+import { type Bundle, decodeBundle, outerEdition } from '@sallyport/shared/policy/bundle.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
 import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import { type Change, formatChange } from '@sallyport/shared/policy/diff.ts';
@@ -18,6 +18,16 @@ import { paint } from './print.ts';
 export async function loadPolicy(path: string, dir: string): Promise<Policy> {
   const policy = requirePolicy(await readPolicyFiles(path));
   return withCredentials(policy, await readCredentials(dir));
+}
+
+/**
+ * As the node in `dir` would have it: on the outer node without what it has no need of, and with the keys
+ * that it has. Errors: POLICY_INVALID.
+ */
+export async function policyFor(path: string, dir: string, inForce?: Policy): Promise<Policy> {
+  if (readHome(dir).config.role === 'inner') return loadPolicy(path, dir);
+  const policy = requirePolicy(await readPolicyFiles(path));
+  return outerEdition(inForce ? withCredentials(policy, inForce.credentials) : policy);
 }
 
 /**
@@ -55,9 +65,14 @@ export function expectRemovals(changes: readonly Change[], remove: boolean | und
   // What closes something needs no flag.
   const going = removed.filter(({ part }) => !part.startsWith('unmasked/'));
   if (going.length === 0 || remove === true) return;
-  throw new SallyportError('USAGE', going.map(formatChange).join('\n'), {
-    hint: 'if all of this shall go, say so with --remove',
-  });
+  const parts = going.map((change) => `  ${formatChange(change)}`);
+  throw new SallyportError(
+    'USAGE',
+    ['expected --remove, for these parts would go:', ...parts].join('\n'),
+    {
+      hint: 'if all of this shall go, say so with --remove',
+    },
+  );
 }
 
 /** Exceptions stand out: a field that crosses unmasked is what a reviewer must see. */

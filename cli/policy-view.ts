@@ -110,6 +110,12 @@ async function explainExchange(id: string, { dir, json }: ExplainFlags): Promise
   }
   if (explanation === undefined) tell('it was refused before its route and consumer were known');
   else result(explanationText(explanation));
+  if (code !== undefined && explanation?.allowed === true) {
+    tell(
+      `the terms of the grant allow it; ${code} is of what they do not decide`,
+      'limits, credentials, content and the service are decided elsewhere: docs/errors.md',
+    );
+  }
 }
 
 async function explainEvent(dir: string, event: AuditEvent): Promise<Explanation | undefined> {
@@ -127,6 +133,7 @@ async function explainEvent(dir: string, event: AuditEvent): Promise<Explanation
     method,
     // The log holds no path: any that fits the template leads to the route.
     path: route.path.replace(/\{[^}]*\}/g, 'x'),
+    shownPath: route.path,
     nowMs: atMs,
     source: source === undefined ? undefined : { ip: source },
     risk: risk === undefined ? undefined : { score: risk },

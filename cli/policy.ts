@@ -14,7 +14,14 @@ import { timeText } from './amounts.ts';
 import { control } from './control.ts';
 import { registerOpenApi } from './policy-openapi.ts';
 import { applyPlan, registerPlans } from './policy-plan.ts';
-import { bundleOf, expectRemovals, loadPolicy, painted, requireBundle } from './policy-source.ts';
+import {
+  bundleOf,
+  expectRemovals,
+  loadPolicy,
+  painted,
+  policyFor,
+  requireBundle,
+} from './policy-source.ts';
 import { registerViews } from './policy-view.ts';
 import { paint, result, resultJson, tell } from './print.ts';
 
@@ -73,7 +80,8 @@ async function check(path: string, { json }: { json?: boolean }): Promise<void> 
 }
 
 async function diff(path: string, { dir, json }: Flags): Promise<void> {
-  const changes = diffPolicy((await bundleOf(dir))?.policy, await loadPolicy(path, dir));
+  const inForce = (await bundleOf(dir))?.policy;
+  const changes = diffPolicy(inForce, await policyFor(path, dir, inForce));
   if (json === true) return resultJson(changes);
   for (const change of changes) result(painted(change));
   if (changes.length === 0) tell('no change');

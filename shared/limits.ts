@@ -291,6 +291,10 @@ export const limits = {
   /** Room on the disk that is kept for what was taken already, and how often it is looked at. */
   diskReserveBytes: 16 * 1024 * 1024,
   diskLookMs: 100,
+  // samples for a first policy
+  sampleFilesMax: 64,
+  sampleFileBytesMax: 8 * 1024 * 1024,
+  sampleValuesMax: 1_000,
   // audit
   auditEventBytesMax: 64 * 1024,
   auditBlockBytesMax: 12 * 1024 * 1024,

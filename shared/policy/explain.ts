@@ -12,6 +12,8 @@ export interface Question {
   readonly method: string;
   /** In normal form. */
   readonly path: string;
+  /** What to call the path by, where only its route is known. */
+  readonly shownPath?: string;
   readonly nowMs: number;
   readonly source?: SourceFact | undefined;
   readonly risk?: RiskFact | undefined;
@@ -53,7 +55,9 @@ export function explain(compiled: CompiledPolicy, question: Question): Explanati
   }
   const { flow } = match;
   const { level } = match.compiled.service;
-  const steps: Step[] = [passed('route', `${method} ${path} is ${flow}, level ${level}`)];
+  const steps: Step[] = [
+    passed('route', `${method} ${question.shownPath ?? path} is ${flow}, level ${level}`),
+  ];
   if (!compiled.policy.consumers.some(({ name }) => name === consumer)) {
     steps.push({
       step: 'consumer',

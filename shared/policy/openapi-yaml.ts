@@ -19,6 +19,7 @@ export interface StartingRoute {
     readonly transform: 'fixed' | 'null';
     /** A mask that would show more, and why it may fit. */
     readonly proposal?: string;
+    readonly bySamples?: boolean;
   }[];
   /** What of the document is not in the policy. */
   readonly notes: readonly string[];
@@ -56,9 +57,12 @@ export function writeStartingPolicy(
     ...routes.flatMap((route) => grantLines(route, options.service)),
     '',
   ].join('\n');
+  const masks = routes.flatMap((route) => route.masks);
   return {
     yaml,
     schemas,
+    proposed: masks.filter(({ proposal }) => proposal !== undefined).length,
+    bySamples: masks.filter(({ bySamples }) => bySamples === true).length,
     consumers: [consumer],
     routes: routes.map(({ name, method, path }) => ({
       flow: `${options.service}/${name}`,

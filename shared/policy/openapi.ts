@@ -29,16 +29,19 @@ export interface StartingPolicy {
     readonly method: Method;
     readonly path: string;
   }[];
+  /** Fields for which a mask is proposed, and how many of these because of samples. */
+  readonly proposed: number;
+  readonly bySamples: number;
 }
 
 export interface StartingOptions {
   readonly service: string;
   readonly upstream: string;
   /**
-   * Values that a field of a route was seen to hold (`get-citizen`, `$.idNumber`), by which a mask is
-   * proposed. They are looked at and forgotten.
+   * Values that a field (`$.idNumber`) was seen to hold, by which a mask is proposed. They are looked at
+   * and forgotten.
    */
-  readonly samples?: ((route: string, field: string) => readonly (string | number)[]) | undefined;
+  readonly samples?: ((field: string) => readonly (string | number)[]) | undefined;
 }
 
 /**
@@ -141,7 +144,7 @@ function readRoute(one: Operation): StartingRoute | string {
     masks:
       response.schema === undefined
         ? []
-        : leavesOf(response.schema, []).map((mask) => withProposal(mask, name, one.samples)),
+        : leavesOf(response.schema, []).map((mask) => withProposal(mask, one.samples)),
     notes,
   };
 }
@@ -263,17 +266,17 @@ function leavesOf(schema: Schema, path: FieldPath): StartingRoute['masks'] {
 /** All of a value stays hidden; beside it stands what its name and its samples speak for. */
 function withProposal(
   mask: StartingRoute['masks'][number],
-  route: string,
   samples: StartingOptions['samples'],
 ): StartingRoute['masks'][number] {
   if (mask.transform === 'null') return mask;
   const fieldName = parseField(mask.field)?.findLast((step) => step !== null) ?? '';
-  const found = detect(fieldName, samples?.(route, mask.field) ?? []);
+  const found = detect(fieldName, samples?.(mask.field) ?? []);
   if (found === undefined) return mask;
   const seen = found.samples > 0 ? `, ${found.samples} samples` : ', by its name';
   const { transform, ...options } = found.mask;
   const details = Object.entries(options).map(([name, value]) => `, ${name}: ${value}`);
-  return { ...mask, proposal: `${found.kind}${seen}: transform: ${transform}${details.join('')}` };
+  const proposal = `${found.kind}${seen}: transform: ${transform}${details.join('')}`;
+  return { ...mask, proposal, bySamples: found.samples > 0 };
 }
 
 function listOf(value: unknown): unknown[] {

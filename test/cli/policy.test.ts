@@ -3,12 +3,16 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { register as registerConsumer } from '@sallyport/cli/consumer.ts';
 import { register } from '@sallyport/cli/policy.ts';
+import { loadPolicy, policyFor } from '@sallyport/cli/policy-source.ts';
 import { tellError } from '@sallyport/cli/print.ts';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { controlSocket } from '@sallyport/shared/config/home.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { newId } from '@sallyport/shared/ids.ts';
+import { outerEdition } from '@sallyport/shared/policy/bundle.ts';
+import { diffPolicy } from '@sallyport/shared/policy/diff.ts';
 import { listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import { Command } from 'commander';
 import { callHead, type Rig, type Side, samplePolicy, startRig } from '../journey/rig.ts';
@@ -43,6 +47,7 @@ before(async () => {
   process.chdir(dir);
   socket = await listen(controlSocket('.'), {
     ...handlers,
+    'credentials-used': () => rig.inner.admin.request('credentials-used'),
     'audit-blocks': (head, body) => logged.admin.request('audit-blocks', head, body),
   });
   process.chdir(here);
@@ -59,7 +64,9 @@ interface Said {
 }
 
 /** In this process: a new one for each call would take seconds. */
-async function sallyport(...args: string[]): Promise<Said> {
+const sallyport = (...args: string[]): Promise<Said> => run('policy', ...args);
+
+async function run(...args: string[]): Promise<Said> {
   const said = { out: '', talk: '' };
   const undo = [
     capture(process.stdout, (text) => {
@@ -72,7 +79,8 @@ async function sallyport(...args: string[]): Promise<Said> {
   try {
     const program = new Command('sallyport').exitOverride();
     register(program);
-    await program.parseAsync(['policy', ...args], { from: 'user' });
+    registerConsumer(program);
+    await program.parseAsync(args, { from: 'user' });
     return { exit: 0, ...said };
   } catch (thrown) {
     const exit = tellError(thrown);
@@ -171,6 +179,84 @@ test('a call that was made is explained by the version that decided it', async (
   writeFileSync(file, text);
   const unknown = await sallyport('explain', '--exchange', newId(), '--dir', dir);
   assert.match(unknown.talk, /\[EXCHANGE_UNKNOWN\]/);
+});
+
+test('the outer node compares with what it gets of a policy: no difference after apply', async () => {
+  const sent = outerEdition(await loadPolicy(file, dir));
+  assert.equal(sent.credentials.keys.length, 1);
+  assert.deepEqual(diffPolicy(sent, await policyFor(file, rig.outer.dir, sent)), []);
+});
+
+test('parts go only where somebody says so, and are named', async () => {
+  const text = readFileSync(file, 'utf8');
+  const grant = text.lastIndexOf('  - consumer: ');
+  writeFileSync(file, text.slice(0, grant));
+  const refused = await sallyport('apply', file, '--dir', dir);
+  writeFileSync(file, text);
+  assert.equal(refused.exit, 2);
+  assert.match(
+    refused.talk,
+    /expected --remove, for these parts would go:(\n.*)*- grants\/school-board/,
+  );
+});
+
+test('a call that its grant allows and a limit refused is explained as both', async () => {
+  const text = readFileSync(file, 'utf8');
+  const grant = '  - consumer: tax-bureau\n';
+  writeFileSync(file, text.replace(grant, `${grant}    limits: { perHour: 1 }\n`));
+  assert.equal((await sallyport('apply', file, '--dir', dir, '--remove')).exit, 0);
+  const ids: string[] = [];
+  await until(async () => {
+    ids.push(newId());
+    const head = { ...callHead(key, 'GET', '/citizens/c-000001'), id: ids.at(-1) };
+    const told = await rig.outer.edge.request('call', head).catch(() => undefined);
+    return (told?.head as { code?: string } | undefined)?.code === 'RATE_LIMITED';
+  });
+  writeFileSync(file, text);
+  logged = rig.outer;
+  let said = '';
+  await until(async () => {
+    const why = await sallyport('explain', '--exchange', ids.at(-1) ?? '', '--dir', dir);
+    said = why.out + why.talk;
+    return why.exit === 0;
+  });
+  assert.match(said, /RATE_LIMITED, the consumer has made too many calls/);
+  assert.match(said, /✓ route {5}GET \/citizens\/\{id\} is citizen-registry\/get-citizen/);
+  assert.match(said, /limits: 1 perHour \(not counted here\)/);
+  assert.match(said, /the terms of the grant allow it; RATE_LIMITED is of what they do not decide/);
+});
+
+test('each credential of a consumer is shown with its end and its last use', async () => {
+  const listed = await run('consumer', 'list', '--dir', dir);
+  assert.match(listed.out, /^tax-bureau +key sp_\w+…\S{4} +no end +used /m);
+  assert.match(listed.out, /^school-board +key \(none issued\) +no end +unused$/m);
+  assert.equal((await run('consumer', 'list', '--dir', rig.outer.dir)).exit, 2);
+});
+
+test('masks are proposed from samples of answers, which are kept nowhere', async () => {
+  const folder = temporaryFolder();
+  const document = join(import.meta.dirname, '../../examples/citizen-registry/openapi.json');
+  const [one, two] = makePeople(2, 3);
+  const lines = join(folder, 'answers.ndjson');
+  const list = join(folder, 'list.json');
+  writeFileSync(lines, [one, two].map((person) => JSON.stringify(person)).join('\n'));
+  writeFileSync(list, JSON.stringify({ items: [one], page: 1 }));
+  const out = join(folder, 'made');
+  const to = ['--service', 'registry', '--upstream', 'http://127.0.0.1:9100', '--out', out];
+  const made = await sallyport('import', document, ...to, '--sample', lines, list);
+  assert.equal(made.exit, 0, made.talk);
+  assert.match(made.talk, /every value masked; masks proposed: \d+, by samples [1-9]/);
+  const yaml = readFileSync(join(out, 'policy.yaml'), 'utf8');
+  assert.match(yaml, /\$\.idNumber, transform: fixed \} # resident-id, 2 samples: transform: keep/);
+  assert.match(yaml, /\$\.items\[\*\]\.idNumber".*# resident-id, 3 samples/);
+  for (const value of [one?.idNumber, one?.phone, one?.name])
+    assert.ok(!yaml.includes(value ?? '?'));
+  writeFileSync(list, '{"idNumber": "310104197812160962"');
+  const elsewhere = [...to.slice(0, -1), join(folder, 'other')];
+  const broken = await sallyport('import', document, ...elsewhere, '--sample', list);
+  assert.equal(broken.exit, 2);
+  assert.match(broken.talk, /cannot take samples of .*list\.json/);
+  assert.doesNotMatch(broken.talk, /310104197812160962/);
 });
 
 test('files are imported once and never written over', async () => {
