@@ -148,7 +148,7 @@ async function untilAnswering(dir: string, child: ChildProcess | undefined): Pro
 }
 
 const startPollMs = 50;
-const startTriesMax = 600;
+const startTriesMax = 2_400;
 
 /** One verb as a process of its own: what the demo shows is what an operator gets. */
 function runVerb(args: readonly string[]): Promise<string> {

@@ -362,7 +362,7 @@ describe('mover', { concurrency: true }, () => {
     await until(() => readdirSync(far.inDir).length > 5);
     await stopFirst();
     far.start(farOptions);
-    await until(() => readdirSync(far.inDir).length === 40, 20_000);
+    await until(() => readdirSync(far.inDir).length === 40);
     await until(() => readdirSync(far.inDir).every((name) => !name.startsWith('.')));
     assert.deepEqual(readdirSync(far.inDir).sort(), readdirSync(near.out).sort());
   });

@@ -96,7 +96,7 @@ export async function untilReplaced(home: string, name: ProcessName, pid: number
   await until(() => {
     const now = processesOf(home).processes[name];
     return now.state === 'running' && now.pid !== pid && !isAlive(pid);
-  }, 30_000);
+  });
 }
 
 /** `count, p50, max` of milliseconds. */

@@ -196,7 +196,7 @@ describe('two nodes', () => {
     const { supervisor, processes } = processesOf(home);
     process.kill(supervisor, 'SIGKILL');
     const pids = Object.values(processes).map(({ pid }) => pid ?? 0);
-    await until(() => !pids.some((pid) => existsSync(`/proc/${pid}/stat`)), 10_000);
+    await until(() => !pids.some((pid) => existsSync(`/proc/${pid}/stat`)));
   };
 
   test('what lies in a spool and is no package is set aside and told, and calls go on', async () => {
@@ -250,7 +250,7 @@ describe('two nodes', () => {
     world.start('outer');
     world.start('inner');
     await Promise.all([untilReady(world.pair.outer), untilReady(world.pair.inner)]);
-    await until(() => isSettled(world.pair), 40_000);
+    await until(() => isSettled(world.pair));
     for (const { headers } of calls) {
       await until(async () => (await caller.call('GET', String(headers.location))).status === 200);
     }

@@ -42,7 +42,7 @@ before(async () => {
   if (skip !== false) return;
   world = await startWorld();
   for (const role of ['outer', 'inner'] as const) await moveToSmallDisk(role);
-  await Promise.all([untilReady(world.pair.outer, 60_000), untilReady(world.pair.inner, 60_000)]);
+  await Promise.all([untilReady(world.pair.outer), untilReady(world.pair.inner)]);
 });
 after(async () => {
   await world?.close();
@@ -66,7 +66,7 @@ for (const role of ['outer', 'inner'] as const) {
         const { ready, reasons } = await statusOf(home);
         reason = reasons.store;
         return !ready.store;
-      }, 30_000);
+      });
       assert.equal(reason, 'STORE_FULL');
       await sleep(1_000);
       empty();
@@ -81,7 +81,7 @@ for (const role of ['outer', 'inner'] as const) {
         answered: 0,
       });
       const endedMs = performance.now();
-      await until(() => isSettled(world.pair), 30_000);
+      await until(() => isSettled(world.pair));
       t.diagnostic(`settled ${ms(endedMs)} ms after the last call`);
     }
     assert.deepEqual(restartsOf(home), restarts, 'no process ended');

@@ -76,7 +76,7 @@ test('a change that was under way when the node went down for long is in doubt, 
     ).length;
   await until(async () => (await doubts()) > 0);
   // The package is kept until each of its messages has ended.
-  await until(() => readdirSync(homePaths(rig.inner.dir).spoolIn).length === 0, 3_000);
+  await until(() => readdirSync(homePaths(rig.inner.dir).spoolIn).length === 0);
   rig.clock.offsetMs = 0;
   upstream = async () => {};
   assert.equal(reached, 1);
@@ -100,7 +100,7 @@ async function holdHeartbeats(): Promise<string[]> {
 /** Everything that the outer node has sealed so far has come. */
 async function untilNoGap(): Promise<void> {
   const { head } = (await statusOf('outer')).lanes.out[0];
-  await until(async () => (await statusOf('inner')).lanes.in[0].contiguous >= head, 8_000);
+  await until(async () => (await statusOf('inner')).lanes.in[0].contiguous >= head, 30_000);
 }
 
 interface Told {

@@ -87,7 +87,7 @@ test('each process killed at every step of a call comes back; no call is lost or
     `last step before the kill: ${[...struck].map((pair) => pair.join(' ')).join(', ')}`,
   );
   assertSound(world, ledger, { edgeGone });
-  await until(() => isSettled(world.pair), 15_000);
+  await until(() => isSettled(world.pair));
 });
 
 test('a whole node killed at once comes back with all that it had accepted', async (t) => {
@@ -103,7 +103,7 @@ test('a whole node killed at once comes back with all that it had accepted', asy
     // At once, as a service manager would: its children may still be about to end.
     const startedMs = Date.now();
     world.start(role);
-    await until(() => !pids.some(isAlive), 10_000);
+    await until(() => !pids.some(isAlive));
     t.diagnostic(`${role}: children ended ${Date.now() - killedMs} ms after their supervisor`);
     await untilReady(home);
     const sockets = readdirSync(join(home, 'run')).filter((name) => name.endsWith('.sock'));
@@ -113,6 +113,6 @@ test('a whole node killed at once comes back with all that it had accepted', asy
     const ledger = await load.stop();
     t.diagnostic(summary(ledger));
     assertSound(world, ledger, role === 'outer' ? { edgeGone: [killedMs] } : {});
-    await until(() => isSettled(world.pair), 15_000);
+    await until(() => isSettled(world.pair));
   }
 });

@@ -71,7 +71,7 @@ test('each process stopped at any step of a call goes on where it was', async (t
   for (const [label, all] of [...times].sort()) t.diagnostic(`${label}: ${distribution(all)}`);
   t.diagnostic(summary(ledger));
   assertSound(world, ledger);
-  await until(() => isSettled(world.pair), 15_000);
+  await until(() => isSettled(world.pair));
 });
 
 /** Which checks of /readyz name a process that is gone. */
@@ -125,7 +125,7 @@ for (const [index, stopped] of halves.slice(0, rounds).entries()) {
     // What waits for a process longer than anybody waits for an answer of it is told so.
     const endings = ['503 IPC_TIMEOUT', '504 UPSTREAM_TIMEOUT'];
     assertSound(world, ledger, { edgeGone, endings, answered: 0.5 });
-    await until(() => isSettled(world.pair), 15_000);
+    await until(() => isSettled(world.pair));
   });
 }
 

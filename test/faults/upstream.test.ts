@@ -103,7 +103,7 @@ before(async () => {
   const file = join(world.dir, 'policy/policy.yaml');
   writeFileSync(file, withService(readFileSync(file, 'utf8'), service.url));
   await world.pair.sallyport('policy', 'apply', file, '--dir', world.pair.inner);
-  await until(async () => (await ask('GET', wellAt)).status === 201, 20_000);
+  await until(async () => (await ask('GET', wellAt)).status === 201);
 });
 after(async () => {
   caller.close();

@@ -208,7 +208,7 @@ export async function isSettled({ outer, inner }: DemoPair): Promise<boolean> {
   );
 }
 
-export async function untilReady(home: string, withinMs = 30_000): Promise<void> {
+export async function untilReady(home: string, withinMs?: number): Promise<void> {
   await until(async () => {
     await sleep(lookMs);
     const status = await statusOf(home).catch(() => undefined);

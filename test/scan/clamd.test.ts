@@ -56,7 +56,7 @@ before(async () => {
   ];
   writeFileSync(join(dir, 'clamd.conf'), `${lines.join('\n')}\n`);
   child = spawn(clamd, ['-c', join(dir, 'clamd.conf')], { stdio: 'ignore' });
-  await until(() => existsSync(path), 20_000);
+  await until(() => existsSync(path));
   await new Promise<void>((resolve) => front.listen(dated, resolve));
 });
 after(() => {
