@@ -49,7 +49,7 @@ test('a call reaches the guard whole and its answer comes back', async (t) => {
     'content-type': 'application/json',
     'x-list': '1, 2',
   });
-  assert.ok(Math.abs(Date.now() - receivedAtMs) < 5_000);
+  assert.ok(Math.abs(Date.now() - receivedAtMs) < 60_000);
 });
 
 test('every answer has the security headers', async (t) => {

@@ -173,7 +173,7 @@ async function sendTo(options: RequestOptions, body?: string | Buffer): Promise<
   };
 }
 
-async function rawTo(port: number, text: string, ms = 2_000): Promise<string> {
+async function rawTo(port: number, text: string, ms = 30_000): Promise<string> {
   const socket = connectTls({ host: '127.0.0.1', port, ca: tls.cert });
   let got = '';
   socket.on('data', (chunk: Buffer) => {

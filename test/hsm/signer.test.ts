@@ -91,12 +91,12 @@ async function neighboursOn(board: Board): Promise<{ guard: IpcLink; admin: IpcL
 
 /** Waits until the signer says by itself (without being made to sign) that it is well, or why not. */
 async function until(peer: IpcPeer, wanted: 'ok' | ErrorCode): Promise<SignerHealth> {
-  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 20) {
+  for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 20) {
     const state = await health(peer, 'status');
     if (wanted === 'ok' ? state.ok : !state.ok && state.lastError === wanted) return state;
     await sleep(20);
   }
-  throw new Error(`expected ${wanted} in 10 s`);
+  throw new Error(`expected ${wanted} in 60 s`);
 }
 
 describe('a signer on a good key store', () => {
