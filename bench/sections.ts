@@ -27,10 +27,10 @@ export function maskSection(report: MaskReport): string[] {
       ),
     ),
     '',
-    'What is left: the straight path looks at each member by itself (name, place, mask), and masks need',
-    'the characters of their values. The slow path is for what the other leaves alone, such as names',
-    'with escapes; half of it is the parser, in TypeScript because the built-in one takes what must be',
-    'refused (duplicate names, numbers that a double cannot hold) and does not tell.',
+    'What is left: the straight path (docs/decisions/0012-straight-path.md) passes each byte twice, and',
+    'copies what crosses once more. The slow path is for what the other leaves alone, such as names with',
+    'escapes, and for every refusal: most of it is what the baseline does too, before the document has',
+    'been looked at for what must be refused, and the walk that builds it anew.',
   ];
 }
 

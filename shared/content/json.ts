@@ -6,6 +6,8 @@
 import { isUtf8 } from 'node:buffer';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { exactNumber, numberTokenAt } from './number.ts';
+import { createLook } from './straight/sure.ts';
 
 export type Json = null | boolean | number | string | JsonArray | JsonObject;
 export type JsonArray = readonly Json[];
@@ -38,11 +40,19 @@ export function parseJson(bytes: Uint8Array, bytesMax: number = limits.edgeBodyB
     throw refused('byte-order-mark', 0);
   if (!isUtf8(bytes)) throw refused('utf-8', 0);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  // The runtime is faster, but takes what must be refused, and does not tell.
+  return isSure(bytes) ? JSON.parse(text) : readJson(text);
+}
+
+/** The same for well-formed text within the size: the norm for all that parseJson gives. */
+export function readJson(text: string): Json {
   const source: Source = { text, at: 0, members: 0 };
   const value = parseValue(source, 0);
   if (skipSpace(source) !== endOfText) throw refused('syntax', source.at);
   return value;
 }
+
+const isSure = createLook();
 
 // Read once: an object as large as `limits` is a hash table to the runtime.
 const depthMax = limits.jsonDepthMax;
@@ -170,44 +180,6 @@ function parseNumber(source: Source): number {
   const value = exactNumber(token);
   if (value === undefined) throw refused('number-precision', start);
   return value;
-}
-
-const numberToken = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-
-/** The longest number that begins there, as text; undefined where none does. */
-export function numberTokenAt(text: string, at: number): string | undefined {
-  numberToken.lastIndex = at;
-  return numberToken.test(text) ? text.slice(at, numberToken.lastIndex) : undefined;
-}
-
-/** The value of a number token; undefined where the token is too long or a double is not exactly it. */
-export function exactNumber(token: string): number | undefined {
-  if (token.length > digitsMax) return undefined;
-  const value = Number(token);
-  return isExact(token, value) ? value : undefined;
-}
-
-/**
- * 15 significant digits always survive a double (IEEE 754 binary64); more only where the text says
- * exactly it.
- */
-function isExact(token: string, value: number): boolean {
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
-  if (token.length <= 15 && !/[eE]/.test(token)) return true;
-  return Number.isFinite(value) && decimalOf(token) === decimalOf(String(value));
-}
-
-/**
- * A decimal literal as `digits` × 10^`exponent` without leading or trailing zeros; the sign is left
- * out.
- */
-function decimalOf(literal: string): string {
-  const [mantissa = '', exponent = '0'] = literal.toLowerCase().replace(/^-/, '').split('e');
-  const [whole = '', fraction = ''] = mantissa.split('.');
-  const significant = (whole + fraction).replace(/^0+/, '');
-  const digits = significant.replace(/0+$/, '');
-  if (digits === '') return '0';
-  return `${digits}e${Number(exponent) - fraction.length + significant.length - digits.length}`;
 }
 
 function parseWord<T extends Json>(source: Source, word: string, value: T): T {

@@ -66,13 +66,15 @@ function compileObject(
   const members = membersOf(rules, place)?.map((member) => ({
     ...member,
     walk: compileNode(rules, member.place),
+    /** Every object answers to such a name. */
+    inherited: member.name in Object.prototype,
   }));
   if (members === undefined) return (_, tally) => leaveOut(rules, place, tally);
   return (value, tally) => {
     const rebuilt: Record<string, Json> = {};
     let known = 0;
-    for (const { name, required, walk } of members) {
-      const item = Object.hasOwn(value, name) ? value[name] : undefined;
+    for (const { name, required, inherited, walk } of members) {
+      const item = !inherited || Object.hasOwn(value, name) ? value[name] : undefined;
       if (item === undefined) {
         if (required) throw misfit(rules, place, 'required');
         continue;
@@ -81,13 +83,20 @@ function compileObject(
       const left = walk(item, tally);
       if (left !== undefined) rebuilt[name] = left;
     }
-    const unknown = Object.keys(value).length - known;
+    const unknown = countOf(value) - known;
     if (unknown > 0) {
       if (rules.mode === 'verify') throw misfit(rules, place, 'additionalProperties');
       tally.dropped += unknown;
     }
     return rebuilt;
   };
+}
+
+/** Members of a parsed object. */
+function countOf(value: JsonObject): number {
+  let count = 0;
+  for (const _ in value) count += 1;
+  return count;
 }
 
 function compileArray(

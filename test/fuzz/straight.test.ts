@@ -126,8 +126,7 @@ test(`${name}: objects of a known layout are among them`, async () => {
     for (const seed of seedsOf().slice(0, 100)) {
       compare(createRandom(seed, name), { release: count, verify: count });
     }
-    const file = 'straight/layout.ts';
-    const known = await entries.calls(file, 'take');
+    const known = await entries.calls('straight/pieces.ts', 'writeFollowed');
     console.error(JSON.stringify({ known, ...count }));
     if (seedsOf().length >= 100) assert.ok(known > count.straight / 4, `only ${known}`);
   } finally {

@@ -1,4 +1,5 @@
 /** The bytes that JSON is made of. */
+export const space = 0x20;
 export const quote = 0x22;
 export const comma = 0x2c;
 export const minus = 0x2d;

@@ -40,6 +40,7 @@ import { pastSpace } from './scan.ts';
 import { countMember, skipValue } from './skip.ts';
 import {
   bytesOf,
+  closeTape,
   detour,
   enclose,
   openTape,
@@ -69,19 +70,24 @@ export function compileStraight(rules: WalkRules): StraightPath | undefined {
     const tape = openTape(document, masks.length);
     try {
       const end = step(tape, pastSpace(tape.input, 0));
-      if (pastSpace(tape.input, end) !== tape.end) return undefined;
+      return pastSpace(tape.input, end) === tape.end ? rewrittenOf(tape, masks) : undefined;
     } catch {
       // Also where a mask failed: the slow path comes to it, or to an earlier fault, by itself.
       return undefined;
+    } finally {
+      closeTape(tape);
     }
-    const tally: Record<string, number> = {};
-    for (let number = 0; number < masks.length; number += 1) {
-      const count = tape.masked[number] ?? 0;
-      if (count > 0) tally[masks[number] ?? ''] = count;
-    }
-    const body = tape.size === 0 ? undefined : takeOutput(tape);
-    return { body, rules: tally, dropped: tape.dropped };
   };
+}
+
+function rewrittenOf(tape: Tape, masks: readonly string[]): Rewritten {
+  const rules: Record<string, number> = {};
+  for (let number = 0; number < masks.length; number += 1) {
+    const count = tape.masked[number] ?? 0;
+    if (count > 0) rules[masks[number] ?? ''] = count;
+  }
+  const body = tape.size === 0 ? undefined : takeOutput(tape);
+  return { body, rules, dropped: tape.dropped };
 }
 
 interface Compiling {

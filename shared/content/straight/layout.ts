@@ -11,27 +11,35 @@
  * full and no longer helps.
  */
 import { limits } from '../../limits.ts';
-import type { Schema } from '../schema.ts';
-import { quote } from './bytes.ts';
-import type { Fit } from './fit.ts';
-import { type Layout, readLayout, writePieces } from './learn.ts';
+import { quote, space } from './bytes.ts';
+import { type Layout, readLayout, type Shape } from './learn.ts';
 import { begins, type Literal, literalOfText } from './names.ts';
-import type { Crossing } from './object.ts';
 import { plainEnd, stringEnd } from './scan.ts';
 import { skipValue } from './skip.ts';
-import { copyIn, detour, type Tape } from './tape.ts';
+import { detour, type Tape } from './tape.ts';
 
+/** `depth`: of the containers here, the object among them. */
 export interface Layouts {
   /** Takes an object of a known layout and returns its end; -1, and nothing done, for any other. */
-  follow(tape: Tape, at: number): number;
+  follow(tape: Tape, at: number, depth: number): number;
   /** Remembers how an object is built that was taken before. */
-  learn(tape: Tape, at: number): void;
+  learn(tape: Tape, at: number, depth: number): void;
+}
+
+/** An object that was followed: where it is, and where each of its values begins and ends. */
+export interface Followed {
+  readonly layout: Layout;
+  readonly start: number;
+  readonly end: number;
+  readonly starts: Int32Array;
+  /** Last bytes; -1 for strings with escapes. */
+  readonly lasts: Int32Array;
 }
 
 /** A literal and what comes behind it. */
 interface Edge {
   readonly literal: Literal;
-  /** Containers around the value that follows. */
+  /** Objects of the layout around the value that follows. */
   readonly depth: number;
   /** There where the object ends with the literal. */
   readonly layout: Layout | undefined;
@@ -45,11 +53,10 @@ const membersMax = limits.jsonMembersMax;
 const edgesMax = limits.layoutLiteralsMax;
 const missesMax = limits.layoutMissesMax;
 
-/** `depth`: of the containers here, the objects among them. */
+/** `take`: does what is to be done with an object that was followed, aside from counting its members. */
 export function createLayouts(
-  schema: Schema,
-  crossing: readonly Crossing[],
-  depth: number,
+  place: Omit<Shape, 'depth'>,
+  take?: (tape: Tape, followed: Followed) => void,
 ): Layouts {
   let first: Edge | undefined;
   let edges = 0;
@@ -57,24 +64,29 @@ export function createLayouts(
   /** Misses until the next lesson; more each time where there is nothing to learn. */
   let rest = 0;
   let pause = 1;
-  // A place is in no place below it, so there is one object at a time.
+  // A place is in no place below it: of objects that are taken there is one at a time.
   const starts = new Int32Array(limits.layoutValuesMax);
-  /** Last bytes; none for strings with escapes. */
   const lasts = new Int32Array(limits.layoutValuesMax);
 
-  function follow(tape: Tape, start: number): number {
+  function follow(tape: Tape, start: number, depth: number): number {
     const { input, members } = tape;
     let at = start;
     let edge = first;
     for (let value = 0; ; value += 1) {
       while (edge !== undefined && !begins(tape, at, edge.literal)) edge = edge.other;
-      if (edge === undefined) {
+      at += edge?.literal.length ?? 0;
+      // Space before a value belongs to the literal: this is another one.
+      if (edge === undefined || (edge.layout === undefined && (input[at] ?? 0) <= space)) {
         tape.members = members;
         return none;
       }
-      at += edge.literal.length;
-      if (edge.layout !== undefined) {
-        take(tape, edge.layout, start, at);
+      const { layout } = edge;
+      if (layout !== undefined) {
+        const counted = tape.members + layout.members;
+        if (counted > membersMax) throw detour;
+        take?.(tape, { layout, start, end: at, starts, lasts });
+        // Steps count again what was counted where the values were passed.
+        tape.members = counted;
         return at;
       }
       starts[value] = at;
@@ -83,32 +95,14 @@ export function createLayouts(
         lasts[value] = last;
         at = (last < 0 ? stringEnd(tape, at) : last) + 1;
       } else {
-        at = skipValue(tape, at, edge.depth);
+        at = skipValue(tape, at, depth + edge.depth);
         lasts[value] = at - 1;
       }
       edge = edge.next;
     }
   }
 
-  function take(tape: Tape, layout: Layout, start: number, end: number): void {
-    const counted = tape.members + layout.members;
-    if (counted > membersMax) throw detour;
-    tape.dropped += layout.dropped;
-    if (layout.asIs !== undefined && fit(tape, layout.asIs)) copyIn(tape, start, end);
-    else writePieces(tape, layout.pieces, starts, lasts);
-    // Steps count again what was counted where the values were passed.
-    tape.members = counted;
-  }
-
-  function fit(tape: Tape, fits: readonly Fit[]): boolean {
-    for (let value = 0; value < fits.length; value += 1) {
-      const last = lasts[value] ?? none;
-      if (last < 0 || !fits[value]?.(tape, starts[value] ?? 0, last)) return false;
-    }
-    return true;
-  }
-
-  function learn(tape: Tape, at: number): void {
+  function learn(tape: Tape, at: number, depth: number): void {
     misses += 1;
     rest -= 1;
     if (rest > 0 || (edges >= edgesMax && misses < missesMax)) return;
@@ -117,7 +111,7 @@ export function createLayouts(
       edges = 0;
       misses = 0;
     }
-    const layout = readLayout(tape, at, { schema, crossing, depth });
+    const layout = readLayout(tape, at, { ...place, depth });
     pause = layout !== undefined && add(layout) ? 1 : Math.min(2 * pause, missesMax);
     rest = pause;
   }

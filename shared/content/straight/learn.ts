@@ -1,13 +1,13 @@
 /** Reads the layout of an object that has been found to be strict JSON and to fit its place. */
 import { limits } from '../../limits.ts';
 import { type Schema, typesOf } from '../schema.ts';
-import { closeObject, comma, openArray, openObject, quote } from './bytes.ts';
+import { closeObject, comma, openArray, openObject } from './bytes.ts';
 import type { Fit } from './fit.ts';
 import { pastColon } from './names.ts';
 import type { Crossing, ObjectWay } from './object.ts';
 import { nameEnd, pastSpace } from './scan.ts';
 import { skipValue } from './skip.ts';
-import { type Bytes, bytesOf, copyIn, enclose, nameBytesMax, put, type Tape } from './tape.ts';
+import { type Bytes, bytesOf, nameBytesMax, type Tape } from './tape.ts';
 
 export interface Layout {
   /** Between values, and around all of them. */
@@ -26,7 +26,7 @@ export interface Layout {
 
 interface Between {
   readonly text: string;
-  /** Containers around the value that follows. */
+  /** Objects of the layout around the value that follows, but the outermost. */
   readonly depth: number;
 }
 
@@ -42,7 +42,8 @@ export interface Piece {
 
 /** What is known of the place. */
 export interface Shape {
-  readonly schema: Schema;
+  /** Undefined where any object may stand. */
+  readonly schema: Schema | undefined;
   /** Undefined where nothing of the object crosses. */
   readonly crossing: readonly Crossing[] | undefined;
   /** Containers around the members. */
@@ -52,10 +53,17 @@ export interface Shape {
 /** Undefined where the object is longer, or built in more pieces, than is worth remembering. */
 export function readLayout(tape: Tape, at: number, shape: Shape): Layout | undefined {
   const { members } = tape;
-  const reading: Reading = { tape, literals: [], from: at, members: 0, dropped: 0 };
+  const reading: Reading = {
+    tape,
+    depth: shape.depth,
+    literals: [],
+    from: at,
+    members: 0,
+    dropped: 0,
+  };
   const { end, pieces } = readObject(reading, at, shape);
   tape.members = members;
-  if (end < 0 || !cut(reading, end, 0)) return undefined;
+  if (end < 0 || !cut(reading, end, shape.depth)) return undefined;
   const { literals, members: own, dropped } = reading;
   const isWritten = dropped === 0 && spelling(literals) === writtenSpelling(pieces);
   const fits = fitsOf(pieces);
@@ -85,6 +93,8 @@ function fitsOf(pieces: readonly Piece[]): Fit[] {
 
 interface Reading {
   readonly tape: Tape;
+  /** Of the outermost object. */
+  readonly depth: number;
   readonly literals: Between[];
   /** Where the literal begins that has not been cut yet. */
   from: number;
@@ -112,7 +122,7 @@ function readObject(reading: Reading, start: number, { schema, crossing, depth }
     at = pastColon(tape, end);
     reading.members += 1;
     if (crossing !== undefined && member === undefined) reading.dropped += 1;
-    const inner = innerOf(schema.properties?.[name], member, depth + 1);
+    const inner = innerOf(schema, name, member, depth + 1);
     let pieces: readonly Piece[] | undefined;
     const value = reading.literals.length;
     if (inner !== undefined && input[at] === openObject) {
@@ -145,45 +155,24 @@ function readObject(reading: Reading, start: number, { schema, crossing, depth }
 
 /** The shape of a member that is an object whose names are known; undefined: it is one value. */
 function innerOf(
-  schema: Schema | undefined,
+  outer: Schema | undefined,
+  name: string,
   member: Crossing | undefined,
   depth: number,
 ): Shape | undefined {
-  if (schema === undefined || !typesOf(schema).includes('object')) return undefined;
+  const schema = outer?.properties?.[name];
   const crossing = member?.way.members;
   if (member !== undefined && crossing === undefined) return undefined;
-  return { schema, crossing, depth };
+  if (outer === undefined) return { schema, crossing, depth };
+  return schema !== undefined && typesOf(schema).includes('object')
+    ? { schema, crossing, depth }
+    : undefined;
 }
 
 /** Ends the literal at `end`. False where it or the layout gets too long. */
-function cut({ tape, literals, from }: Reading, end: number, depth: number): boolean {
+function cut({ tape, literals, from, ...outermost }: Reading, end: number, depth: number): boolean {
   if (end - from > nameBytesMax || literals.length > limits.layoutValuesMax) return false;
-  literals.push({ text: tape.input.toString('utf8', from, end), depth });
+  const text = tape.input.toString('utf8', from, end);
+  literals.push({ text, depth: depth - outermost.depth });
   return true;
-}
-
-/** Writes the members of an object, each where it is found in the input. */
-export function writePieces(
-  tape: Tape,
-  pieces: readonly Piece[],
-  starts: Int32Array,
-  lasts: Int32Array,
-): void {
-  const object = tape.size;
-  for (const { opening, way, value, pieces: inner } of pieces) {
-    const before = tape.size;
-    put(tape, opening);
-    const from = tape.size;
-    if (inner !== undefined) writePieces(tape, inner, starts, lasts);
-    else {
-      const at = starts[value] ?? 0;
-      const last = lasts[value] ?? 0;
-      if (last < 0) way.step(tape, at);
-      else if (way.fit?.(tape, at, last)) copyIn(tape, at, last + 1);
-      else if (tape.input[at] === quote) way.take(tape, at, last);
-      else way.step(tape, at);
-    }
-    if (tape.size === from) tape.size = before;
-  }
-  enclose(tape, object, openObject, closeObject);
 }

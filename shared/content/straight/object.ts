@@ -11,6 +11,7 @@ import { type Schema, typesOf } from '../schema.ts';
 import { closeObject, comma, openObject } from './bytes.ts';
 import { createLayouts } from './layout.ts';
 import { begins, findName, literalOf, pastColon } from './names.ts';
+import { writeFollowed } from './pieces.ts';
 import type { Step, Way } from './plain.ts';
 import { nameEnd, pastSpace } from './scan.ts';
 import { countMember, rememberName, skipValue } from './skip.ts';
@@ -35,12 +36,12 @@ export function compileObject(
   depth: number,
 ): Pick<ObjectWay, 'step' | 'members'> {
   const any = compileAny(mode, schema, crossing, depth);
-  const layouts = createLayouts(schema, crossing, depth);
+  const layouts = createLayouts({ schema, crossing }, writeFollowed);
   const step: Step = (tape, at) => {
-    const known = layouts.follow(tape, at);
+    const known = layouts.follow(tape, at, depth);
     if (known >= 0) return known;
     const end = any(tape, at);
-    layouts.learn(tape, at);
+    layouts.learn(tape, at, depth);
     return end;
   };
   return { step, members: crossing };

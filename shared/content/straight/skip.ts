@@ -3,7 +3,7 @@
  * others read in another way is refused whole.
  */
 import { limits } from '../../limits.ts';
-import { exactNumber, numberTokenAt } from '../json.ts';
+import { exactNumber, numberTokenAt } from '../number.ts';
 import {
   closeArray,
   closeObject,
@@ -76,6 +76,16 @@ function skipArray(tape: Tape, start: number, depth: number): number {
 
 function skipObject(tape: Tape, start: number, depth: number): number {
   if (depth > depthMax) throw detour;
+  const { layouts } = tape;
+  if (layouts === undefined) return skipMembers(tape, start, depth);
+  const known = layouts.follow(tape, start, depth);
+  if (known >= 0) return known;
+  const end = skipMembers(tape, start, depth);
+  layouts.learn(tape, start, depth);
+  return end;
+}
+
+function skipMembers(tape: Tape, start: number, depth: number): number {
   const { input } = tape;
   let at = pastSpace(input, start + 1);
   if (input[at] === closeObject) return at + 1;

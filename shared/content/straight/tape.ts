@@ -1,9 +1,10 @@
 /**
  * What the straight path reads from and writes to: a copy of the document that ends in a NUL, so that
  * no loop needs to ask where the end is, and an output that grows. Both are kept from one document to
- * the next. Everything here is synchronous; one tape serves one document at a time.
+ * the next. Everything here is synchronous.
  */
 import { limits } from '../../limits.ts';
+import type { Layouts } from './layout.ts';
 
 export interface Tape {
   readonly input: Buffer;
@@ -22,6 +23,8 @@ export interface Tape {
   dropped: number;
   /** Mask number → how many values it changed. */
   readonly masked: number[];
+  /** Of objects that are skipped; undefined where nobody remembers them. */
+  readonly layouts: Layouts | undefined;
 }
 
 /**
@@ -34,42 +37,61 @@ export const detour = new Error('ask the slow path');
 export const nameBytesMax = 1024;
 const slackBytes = nameBytesMax + 16;
 
+type Rooms = Pick<Tape, 'input' | 'inputView' | 'out' | 'outView'>;
+
 /** Larger buffers are not kept. */
 const keptBytes = 1024 * 1024;
-let input = room(64 * 1024);
-let output = room(64 * 1024);
+const roomBytes = 64 * 1024;
+/** Of the last tape; not there while it is open: what a mask calls may open another. */
+let kept: Rooms | undefined;
 
 /** Read at once as text: most values are short, and others follow them. */
 const windowBytes = 1024;
 
-/** A tape over a copy of the document. `masks`: how many masks there are. */
-export function openTape(document: Uint8Array, masks: number): Tape {
+/** A tape over a copy of the document, to be closed. `masks`: how many masks there are. */
+export function openTape(document: Uint8Array, masks: number, layouts?: Layouts): Tape {
   const end = document.length;
-  const needed = end + slackBytes;
-  const { bytes, view } = needed <= input.bytes.length ? input : room(needed);
-  if (needed <= keptBytes) input = { bytes, view };
-  bytes.set(document);
-  bytes[end] = 0;
+  const { input, inputView, out, outView } = roomsFor(end + slackBytes);
+  input.set(document);
+  input[end] = 0;
   let window = '';
   let from = 0;
   return {
-    input: bytes,
-    inputView: view,
+    input,
+    inputView,
     end,
     text(start, to) {
       if (start < from || to > from + window.length) {
         from = start;
-        window = bytes.toString('latin1', start, Math.max(to, start + windowBytes));
+        window = input.toString('latin1', start, Math.max(to, start + windowBytes));
       }
       return window.slice(start - from, to - from);
     },
-    out: output.bytes,
-    outView: output.view,
+    out,
+    outView,
     size: 0,
     members: 0,
     dropped: 0,
     masked: masks === 0 ? [] : new Array<number>(masks).fill(0),
+    layouts,
   };
+}
+
+function roomsFor(inputBytes: number): Rooms {
+  const rooms = kept;
+  kept = undefined;
+  if (rooms !== undefined && rooms.input.length >= inputBytes) return rooms;
+  const { bytes: input, view: inputView } = room(Math.max(inputBytes, roomBytes));
+  if (rooms !== undefined) return { ...rooms, input, inputView };
+  const { bytes: out, view: outView } = room(roomBytes);
+  return { input, inputView, out, outView };
+}
+
+/** Keeps the buffers for the next tape. */
+export function closeTape({ input, inputView, out, outView }: Tape): void {
+  if (input.length <= keptBytes && out.length <= keptBytes) {
+    kept = { input, inputView, out, outView };
+  }
 }
 
 /** What was written, as a buffer of its own. */
@@ -111,7 +133,6 @@ function grow(tape: Tape, bytes: number): void {
   out.set(tape.out.subarray(0, tape.size));
   tape.out = out;
   tape.outView = view;
-  output = wanted > keptBytes ? output : { bytes: out, view };
 }
 
 /** Fewer are copied four at a time here; more by the runtime. */
