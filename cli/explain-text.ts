@@ -40,6 +40,8 @@ function accessText(access: Access): string {
   switch (access.kind) {
     case 'none':
       return 'nothing';
+    case 'may':
+      return 'no body';
     case 'clear':
       return 'the value';
     case 'masked':

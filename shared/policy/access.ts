@@ -9,6 +9,8 @@ import { covers } from './references.ts';
 /** What one consumer gets of one field. */
 export type Access =
   | { readonly kind: 'none' }
+  /** The route answers without a body, and may be called. */
+  | { readonly kind: 'may' }
   /** As it is. */
   | { readonly kind: 'clear' }
   | { readonly kind: 'masked'; readonly mask: Mask }
@@ -41,6 +43,8 @@ export interface MatrixRow {
   readonly type: string;
   /** In the order of `consumers`. */
   readonly access: readonly Access[];
+  /** Who may call the route at all, in the same order. */
+  readonly calls: readonly boolean[];
 }
 
 export interface Matrix {
@@ -57,12 +61,15 @@ export function policyMatrix(policy: Policy, atMs: number): Matrix {
     routes.flatMap((route): MatrixRow[] => {
       const flow = `${name}/${route.name}`;
       const { methods, path } = route;
-      const about = { service: name, owner, level, flow, methods, path };
-      const columns = consumers.map((consumer) =>
-        fieldsFor(route, inForce(grants.get(`${consumer} ${flow}`), atMs), atMs),
-      );
+      const granted = consumers.map((consumer) => inForce(grants.get(`${consumer} ${flow}`), atMs));
+      const calls = granted.map((grant) => grant !== undefined);
+      const about = { service: name, owner, level, flow, methods, path, calls };
+      const columns = granted.map((grant) => fieldsFor(route, grant, atMs));
       const fields = leavesOf(route.response.schema);
-      if (fields.length === 0) return [{ ...about, field: '', type: '', access: [] }];
+      if (fields.length === 0) {
+        const access = calls.map((may): Access => ({ kind: may ? 'may' : 'none' }));
+        return [{ ...about, field: '', type: '', access }];
+      }
       return fields.map(({ path: leaf, type }, index) => ({
         ...about,
         field: formatField(leaf),
