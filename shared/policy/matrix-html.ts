@@ -4,14 +4,7 @@
  */
 import type { Access, Matrix, MatrixRow } from './access.ts';
 import { pageStyle } from './matrix-style.ts';
-import {
-  accessText,
-  type Language,
-  maskWords,
-  momentText,
-  typeWords,
-  words,
-} from './matrix-words.ts';
+import { type Language, maskWords, momentText, typeWords, words } from './matrix-words.ts';
 
 export function matrixHtml(matrix: Matrix, language: Language): string {
   const text = words[language];
@@ -57,7 +50,8 @@ function overview({ consumers }: Matrix, routes: readonly MatrixRow[][], languag
     const [first] = rows;
     if (first === undefined) return '';
     const cells = consumers.map((_, column) => summary(rows, column, language)).join('');
-    const route = `<th scope="row" class="first">${code(first.flow)}<small>${escaped(first.owner)}</small></th>`;
+    const names = `${code(first.flow)}<small>${escaped(first.owner)}</small>`;
+    const route = `<th scope="row" class="first">${names}</th>`;
     return `<tr>${route}<td>${levelBadge(first, language)}</td>${cells}</tr>`;
   });
   return section(`<h2>${text.overview}</h2>`, head, body);
@@ -101,9 +95,8 @@ function accessCell(access: Access = { kind: 'none' }, language: Language): stri
     return `<td class="masked">${mark(kind)} ${escaped(maskWords(access.mask, language))}</td>`;
   }
   if (kind !== 'unmasked') return `<td class="${kind}">${mark(kind)} ${text[kind]}</td>`;
-  const [, ...details] = accessText(access, language).split(', ');
   const until = `${text.until} ${momentText(access.untilMs)}`;
-  const why = `<small>${escaped(details.join(', '))}</small>`;
+  const why = `<small>${escaped(`${access.reason}, ${text.approver} ${access.approver}`)}</small>`;
   return `<td class="unmasked">${mark(kind)} <b>${text.unmasked}</b> ${until}${why}</td>`;
 }
 
@@ -118,8 +111,8 @@ function levelBadge({ level }: MatrixRow, language: Language): string {
 
 function section(title: string, head: readonly string[], body: readonly string[]): string {
   const header = head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('');
-  const table = `<table><thead><tr>${header}</tr></thead><tbody>\n${body.join('\n')}\n</tbody></table>`;
-  return `<section>${title}<div class="wide">${table}</div></section>`;
+  const rows = `<thead><tr>${header}</tr></thead><tbody>\n${body.join('\n')}\n</tbody>`;
+  return `<section>${title}<div class="wide"><table>${rows}</table></div></section>`;
 }
 
 const code = (text: string): string => `<code>${escaped(text)}</code>`;
