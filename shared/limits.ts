@@ -7,6 +7,10 @@ export const limits = {
   edgeBodyBytesMax: 8 * 1024 * 1024,
   edgeConnectionsMax: 4096,
   edgeConnectionsPerNetworkMax: 1024,
+  edgeConnectionsPerSecondMax: 500,
+  edgeConnectionsPerSecondPerNetworkMax: 250,
+  edgeHandshakesMax: 1024,
+  edgeHandshakesPerNetworkMax: 512,
   edgePipelinedMax: 16,
   edgeHeadersTimeoutMs: 10_000,
   edgeRequestTimeoutMs: 30_000,
@@ -291,7 +295,6 @@ export const limits = {
   /** Room on the disk that is kept for what was taken already, and how often it is looked at. */
   diskReserveBytes: 16 * 1024 * 1024,
   diskLookMs: 100,
-  // samples for a first policy
   sampleFilesMax: 64,
   sampleFileBytesMax: 8 * 1024 * 1024,
   sampleValuesMax: 1_000,

@@ -2,20 +2,29 @@
  * Who holds how many connections. A network (an IPv4 address, an IPv6 /64) has its own maximum; where all are
  * taken, who holds few still comes in: the network that holds most loses its oldest idle one.
  *
- *   accepted ▶ of this network ▶ of all ▶ TLS ▶ requests
+ *   accepted ▶ of this network ▶ of all ▶ pace ▶ handshakes ▶ TLS ▶ requests
  *                   └── closed ────┴── closed, or another one in its place
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
+import { createArrivals } from './arrivals.ts';
 import type { EdgeLimits } from './limits.ts';
 
 /**
  * Why a connection was closed: its network or all together hold too many; it was idle and had to make
- * room; its TLS handshake failed; its caller did not take an answer, left before it, or had to give way
- * with a large one.
+ * room; new ones came too fast; too many handshakes were begun and not finished; its TLS handshake failed;
+ * its caller did not take an answer, left before it, or had to give way with a large one.
  */
-export type ConnectionFault = 'network' | 'total' | 'displaced' | 'handshake' | 'unread';
+export type ConnectionFault =
+  | 'network'
+  | 'total'
+  | 'displaced'
+  | 'pace'
+  | 'unfinished'
+  | 'handshake'
+  | 'unread';
 
 export interface Caller {
   /** IP address; an IPv4 address is never written as IPv6. */
@@ -36,6 +45,8 @@ interface Held extends Caller {
 
 export interface Connections {
   readonly size: number;
+  /** TLS handshakes that are not finished. */
+  readonly unfinished: number;
   /** Who is at the other end of a socket that `server` gave out. */
   of(socket: Duplex): Caller;
   closeAll(): void;
@@ -50,23 +61,32 @@ export function watchConnections(
   const held = new Map<string, Held>();
   const networks = new Map<string, Set<Held>>();
   const known = new WeakMap<Duplex, Caller>();
+  const arrivals = createArrivals<Held>(bounds);
+  const isTls = server instanceof TlsServer;
 
   const admit = (socket: Socket): boolean => {
     const address = plainAddress(socket.remoteAddress);
     const network = networkOf(address);
     const mine = networks.get(network) ?? new Set<Held>();
-    const fault = whyNot(mine);
-    if (fault) {
-      onFault(fault, network);
-      socket.resetAndDestroy();
-      return false;
-    }
+    const fault = whyNot(mine) ?? (arrivals.pace(network, performance.now()) ? undefined : 'pace');
+    if (fault) return refuse(socket, fault, network);
     const name = nameOf(socket);
     const one = { socket, name, address, network, calls: 0, asked: 0, ending: false };
+    const inItsPlace = isTls ? arrivals.begin(one) : undefined;
+    if (inItsPlace === one) return refuse(socket, 'unfinished', network);
+    if (inItsPlace) {
+      forget(inItsPlace);
+      refuse(inItsPlace.socket, 'unfinished', inItsPlace.network);
+    }
     held.set(name, one);
     networks.set(network, mine.add(one));
     socket.once('close', () => forget(one));
     return true;
+  };
+  const refuse = (socket: Socket, fault: ConnectionFault, network: string): false => {
+    onFault(fault, network);
+    socket.resetAndDestroy();
+    return false;
   };
   const whyNot = (mine: ReadonlySet<Held>): ConnectionFault | undefined => {
     if (mine.size >= bounds.edgeConnectionsPerNetworkMax) return 'network';
@@ -76,11 +96,11 @@ export function watchConnections(
     const idle = richest.values().find((one) => one.asked === 0);
     if (!idle) return 'total';
     forget(idle);
-    onFault('displaced', idle.network);
-    idle.socket.resetAndDestroy();
+    refuse(idle.socket, 'displaced', idle.network);
     return undefined;
   };
   const forget = (one: Held): void => {
+    arrivals.finish(one);
     if (held.get(one.name) === one) held.delete(one.name);
     const mine = networks.get(one.network);
     mine?.delete(one);
@@ -91,12 +111,19 @@ export function watchConnections(
   server.removeAllListeners('connection').on('connection', (socket: Socket) => {
     if (admit(socket)) for (const listener of listeners) listener.call(server, socket);
   });
+  server.on('secureConnection', (socket: Socket) => {
+    const one = held.get(nameOf(socket));
+    if (one) arrivals.finish(one);
+  });
   server.on('tlsClientError', (_error, socket) =>
     onFault('handshake', networkOf(plainAddress(socket.remoteAddress))),
   );
   return {
     get size() {
       return held.size;
+    },
+    get unfinished() {
+      return arrivals.size;
     },
     of(socket) {
       const caller = known.get(socket);

@@ -18,6 +18,8 @@ export interface EdgeNow {
   readonly inFlight: number;
   readonly upstreamInFlight: number;
   readonly connections: number;
+  /** TLS handshakes that are not finished. */
+  readonly unfinished: number;
   /** Of bodies and answers that wait: of calls, and of upstreams. */
   readonly heldBytes: number;
   readonly upstreamHeldBytes: number;
@@ -64,6 +66,7 @@ export function createEdgeMetrics(now: () => EdgeNow): EdgeMetrics {
       tell('requests_in_flight', 'Calls not yet answered', told.inFlight),
       tell('upstream_in_flight', 'Upstream calls not yet ended', told.upstreamInFlight),
       tell('connections', 'Connections of callers', told.connections),
+      tell('handshakes', 'TLS handshakes that are not finished', told.unfinished),
       tell('held_bytes', 'Bodies and answers of calls in memory', told.heldBytes),
       tell('upstream_held_bytes', 'Upstream answers in memory', told.upstreamHeldBytes),
     ];

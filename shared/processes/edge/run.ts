@@ -45,6 +45,7 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
     inFlight: acceptor?.inFlight ?? 0,
     upstreamInFlight: upstream?.inFlight ?? 0,
     connections: connections?.size ?? 0,
+    unfinished: connections?.unfinished ?? 0,
     heldBytes: acceptor?.heldBytes ?? 0,
     upstreamHeldBytes: upstream?.heldBytes ?? 0,
   }));
