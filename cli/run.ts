@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { type ProcessName, readHome } from '@sallyport/shared/config/home.ts';
+import { type ProcessName, processesOf, readHome } from '@sallyport/shared/config/home.ts';
 import { readPeer } from '@sallyport/shared/pairing/peer.ts';
 import { confinementFlags } from '@sallyport/shared/processes/confinement.ts';
 import { supervise } from '@sallyport/shared/processes/supervise.ts';
@@ -22,7 +22,8 @@ async function run(dir: string): Promise<number> {
   readPeer(home.paths, home.config);
   const main = fileURLToPath(new URL(`../${home.config.role}-node/main.ts`, import.meta.url));
   const flags = (name: ProcessName): string[] => confinementFlags(name, home);
-  const supervisor = supervise({ dir: home.dir, main, flags, tell });
+  const processes = processesOf(home.config);
+  const supervisor = supervise({ dir: home.dir, main, processes, flags, tell });
   let asked = 0;
   const stop = (): void => {
     asked += 1;

@@ -1,14 +1,15 @@
 /**
  * The inner node's part of a call's journey; the only place that knows the order.
  *
- *   upstream ◀ call ◀ decide ◀ check ◀ open ◀ collect ◄── import
- *            check ▶ mask ▶ seal ▶ send ─────────────────▶ export
+ *   upstream ◀ call ◀ examine ◀ decide ◀ check ◀ open ◀ collect ◄── import
+ *            check ▶ mask ▶ examine ▶ seal ▶ send ────────────────▶ export
  *
  * A request is recorded as released before its upstream can see it. So after a crash the node knows what
  * may have taken effect: safe and idempotent routes are called again, others are reported as in doubt.
  */
 import { createLastUse } from '@sallyport/shared/accounts/last-use.ts';
 import { createReplays } from '@sallyport/shared/accounts/replays.ts';
+import type { FileText } from '@sallyport/shared/content/place.ts';
 import {
   asSallyportError,
   type ErrorCode,
@@ -21,6 +22,7 @@ import { createShares } from '@sallyport/shared/exchange/shares.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
+import type { Decision } from '@sallyport/shared/policy/decide.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import { createAllowance } from '@sallyport/shared/processes/guard/allowance.ts';
 import type {
@@ -29,6 +31,7 @@ import type {
   Journey,
   Taking,
 } from '@sallyport/shared/processes/guard/context.ts';
+import type { Examined } from '@sallyport/shared/processes/guard/examine.ts';
 import type { FinishedState } from '@sallyport/shared/store/port.ts';
 import { type Admitted, expectNames, tryAdmit } from './admit.ts';
 import { authority } from './authority.ts';
@@ -138,6 +141,9 @@ async function serve(
     if (admitted instanceof SallyportError) throw admitted;
     // Before the service is called: an answer that cannot be masked would leave its effect in doubt.
     if (admitted.decision.compiled.keyed) await node.maskKeys.open();
+    const { compiled } = admitted.decision;
+    const { files } = admitted.request;
+    if (files) await node.examine(about, compiled.files.request, files);
     turn = await turns.take(consumer, admitted.decision.upstream.targets);
     const startedMs = performance.now();
     const answer = await callUpstream(node, arrived.header, admitted);
@@ -147,7 +153,9 @@ async function serve(
     turn.answered(raw.length);
     const call = { event: 'call', ...about, status, bytes: raw.length, tookMs: callMs };
     node.audit.append({ ...call, atMs: node.now() });
-    const { body, ...rest } = maskAnswer(node, about, admitted.decision, answer);
+    const masked = maskAnswer(node, about, admitted.decision, answer);
+    const { body, files: left, ...rest } = masked;
+    if (left) await examineAnswer(node, about, admitted.decision, left);
     const released = { ...rest, steps: { call: callMs } };
     await respond(node, arrived, { answer: released, body, state: 'DELIVERED' });
   } catch (thrown) {
@@ -155,7 +163,7 @@ async function serve(
     const { code } = error;
     node.log.warn({ ...about, code, detail: error.message }, 'request not answered by upstream');
     // Once the service has answered, only its answer can be at fault; all else leaves the effect open.
-    const told = called && code !== 'RESPONSE_REFUSED' ? 'IN_DOUBT' : crossingCode(code);
+    const told = called && !ofAnswer.has(code) ? 'IN_DOUBT' : crossingCode(code);
     const event = told === 'IN_DOUBT' ? 'in-doubt' : 'refuse';
     await respond(node, arrived, {
       answer: { status: errorTable[told].status, headers: {}, error: told },
@@ -165,6 +173,30 @@ async function serve(
     });
   } finally {
     turn?.end();
+  }
+}
+
+/** What is told though the service was called: its answer is at fault, or the call may be repeated. */
+const ofAnswer: ReadonlySet<ErrorCode> = new Set(['RESPONSE_REFUSED', 'SCAN_FAILED']);
+
+/**
+ * A file of an answer that may not leave is the service's fault. Errors: RESPONSE_REFUSED, SCAN_FAILED where
+ * the call may be repeated, IN_DOUBT where not.
+ */
+async function examineAnswer(
+  node: GuardContext,
+  about: Examined,
+  { compiled, idempotent }: Decision,
+  files: readonly FileText[],
+): Promise<void> {
+  try {
+    await node.examine(about, compiled.files.response, files);
+  } catch (thrown) {
+    const error = asSallyportError(thrown);
+    const passing = error.code === 'SCAN_FAILED' || error.code === 'OVERLOADED';
+    if (passing && idempotent) throw new SallyportError('SCAN_FAILED', error.message);
+    const code = passing ? 'IN_DOUBT' : 'RESPONSE_REFUSED';
+    throw new SallyportError(code, error.message, { cause: error });
   }
 }
 

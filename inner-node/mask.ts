@@ -2,6 +2,7 @@
 
 import { named } from '@sallyport/shared/content/headers.ts';
 import { jsonType } from '@sallyport/shared/content/media.ts';
+import type { FileText } from '@sallyport/shared/content/place.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { foundIn, hitsOf } from '@sallyport/shared/masking/net.ts';
 import { type MaskedAnswer, maskResponse } from '@sallyport/shared/masking/response.ts';
@@ -22,6 +23,8 @@ export interface Released {
   readonly contentType?: string;
   readonly masked: Readonly<Record<string, number>>;
   readonly body: Buffer;
+  /** To be examined before it is sealed. */
+  readonly files?: readonly FileText[];
 }
 
 /**
@@ -35,7 +38,7 @@ export function maskAnswer(
   answer: UpstreamAnswer,
 ): Released {
   const startedMs = performance.now();
-  const { body, rules } = masked(node, about, decision, answer);
+  const { body, rules, files } = masked(node, about, decision, answer);
   tellOwner(node, about, foundIn(rules));
   node.audit.append({
     event: 'mask',
@@ -52,6 +55,7 @@ export function maskAnswer(
     ...(body.length > 0 && { contentType: jsonType }),
     masked: rules,
     body,
+    ...(files && { files }),
   };
 }
 

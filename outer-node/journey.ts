@@ -1,17 +1,14 @@
 /**
  * The outer node's part of a call's journey; the only place that knows the order.
  *
- *   consumer ▶ accept ▶ authenticate ▶ decide ▶ check ▶ seal ▶ send ──┐ import
- *   consumer ◀ release ◀ check ◀ open ◀ collect ◄─────────────────────┘ export
+ *   consumer ▶ accept ▶ authenticate ▶ decide ▶ check ▶ examine ▶ seal ▶ send ──┐ import
+ *   consumer ◀ release ◀ check ◀ open ◀ collect ◄───────────────────────────────┘ export
  */
 import { createHash } from 'node:crypto';
 import { createReplays, type Replays } from '@sallyport/shared/accounts/replays.ts';
 import { named } from '@sallyport/shared/content/headers.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
-import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { limits } from '@sallyport/shared/limits.ts';
-import { encodeMessage } from '@sallyport/shared/package/message.ts';
-import type { Consumer } from '@sallyport/shared/policy/authenticate.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { checkRequest, readRequest } from '@sallyport/shared/policy/request.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
@@ -28,11 +25,12 @@ import {
 } from './admission.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
 import { type Crossing, crossingOf, seenOf } from './facts.ts';
-import { expectSigned, identify, proofOf } from './identify.ts';
+import { expectSigned, identify } from './identify.ts';
 import { createObedience } from './obey.ts';
 import { takeResponse } from './release.ts';
 import { expectOwn, replyTo, showExchange, type Wait } from './reply.ts';
 import { createRisk, type Risk } from './risk.ts';
+import { examineAndSeal, sameKey } from './seal.ts';
 
 export function outerJourney(node: GuardContext): Journey {
   const exchanges = createExchanges(node);
@@ -133,12 +131,12 @@ async function call(
     const request = checkRequest(decision, readRequest(decision, sent));
     const tookMs = performance.now() - startedMs;
     node.audit.append({ event: 'accept', atMs: nowMs, ...about, bytes: body.length, tookMs });
-    const checked = { arrival, decision, consumer, crossing, acceptedAtMs, ...request };
-    const letGo = admission.hold(consumer.name, request.body.length);
-    const pending = await seal(node, exchanges, {
-      ...checked,
+    const checked = {
+      ...{ arrival, decision, consumer, crossing, acceptedAtMs, ...request },
       ...(digest !== undefined && { digest }),
-    }).finally(letGo);
+    };
+    const letGo = admission.hold(consumer.name, request.body.length);
+    const pending = await examineAndSeal(node, exchanges, checked).finally(letGo);
     return withHeaders(await replyTo(node, exchanges, pending, waitOf(arrival, decision)), left);
   } catch (thrown) {
     const error = asSallyportError(thrown);
@@ -185,83 +183,6 @@ function methodRefused(node: GuardContext, head: unknown): Reply {
     : node.policy()?.compiled.routes.allowed(path);
   const headers = { allow: (known ?? []).join(', ') };
   return { head: { status: 405, headers, code: 'METHOD_REFUSED' } };
-}
-
-interface Checked {
-  readonly arrival: Call;
-  readonly decision: Decision;
-  readonly crossing: Crossing;
-  readonly consumer: Consumer;
-  /** When its limits were counted: the inner node counts it for the same day. */
-  readonly acceptedAtMs: number;
-  readonly query: RequestHeader['query'];
-  readonly body: Uint8Array;
-  readonly contentType?: string;
-  readonly digest?: string;
-}
-
-/** seal ▶ send: resolves when the request is in a package that is durable and on its way. */
-async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked): Promise<Pending> {
-  const { arrival, decision, consumer, digest, acceptedAtMs } = checked;
-  const deadlineMs = acceptedAtMs + decision.deadlineMs;
-  const header: RequestHeader = {
-    type: 'request',
-    id: arrival.id,
-    flow: decision.flow,
-    consumer: consumer.name,
-    deadlineMs,
-    method: arrival.method,
-    path: arrival.path,
-    query: checked.query,
-    headers: named(arrival.headers, decision.requestHeaders),
-    ...(checked.contentType !== undefined && { contentType: checked.contentType }),
-    ...(arrival.traceparent !== undefined && { traceparent: arrival.traceparent }),
-    ...checked.crossing,
-    ...proofOf(arrival, consumer),
-  };
-  // What was signed are the bytes that came: the inner node makes its own of them.
-  const message = encodeMessage({ header, body: consumer.signed ? arrival.body : checked.body });
-  const pending: Pending = {
-    id: arrival.id,
-    consumer: consumer.name,
-    flow: decision.flow,
-    acceptedAtMs,
-    deadlineMs,
-    requestDigest: message.digest,
-    ...(arrival.idempotencyKey !== undefined && { idempotencyKey: arrival.idempotencyKey }),
-    ...(digest !== undefined && { callDigest: digest }),
-  };
-  await exchanges.open(pending, () =>
-    node.sending.enqueue({
-      message,
-      awaitsReceipt: true,
-      record: (tx, { lane, sequence }) => {
-        tx.acceptExchange({ ...pending, lane, sequence });
-        if (consumer.signed) {
-          const { use } = consumer.signed;
-          tx.recordSignatureUse({ ...use, consumer: consumer.name, id: arrival.id });
-        }
-      },
-    }),
-  );
-  return pending;
-}
-
-/** The exchange that this consumer started before under the same Idempotency-Key. */
-function sameKey(
-  node: GuardContext,
-  exchanges: Exchanges,
-  consumer: string,
-  arrival: Call,
-  digest: string | undefined,
-) {
-  const key = arrival.idempotencyKey;
-  if (key === undefined) return undefined;
-  const earlier = exchanges.byKey(consumer, key) ?? node.store.idempotent(consumer, key);
-  if (earlier && earlier.callDigest !== digest) {
-    throw new SallyportError('IDEMPOTENCY_KEY_REUSED', 'expected the same request under this key');
-  }
-  return earlier;
 }
 
 /** Whatever makes two calls the same call: method, path, query and body. */

@@ -54,6 +54,7 @@ export const errorTable = {
   FORM_REFUSED: row(400, 'refused', 'the form is not acceptable'),
   TEXT_REFUSED: row(400, 'refused', 'a text in the content is not acceptable'),
   SCHEMA_REFUSED: row(422, 'refused', 'the content does not fit its schema'),
+  FILE_TOO_LARGE: row(413, 'refused', 'the file is too large'),
   FILE_TYPE_REFUSED: row(415, 'refused', 'the type of the file is not accepted'),
   FILE_ENCRYPTED: row(422, 'refused', 'the file is encrypted'),
   FILE_ACTIVE: row(422, 'refused', 'the file holds active content'),

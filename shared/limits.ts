@@ -76,17 +76,32 @@ export const limits = {
   xsdCompiledMax: 256,
   // files
   fileBytesMax: 64 * 1024 * 1024,
+  /** A file in a call: in base64 it fits a body. */
+  fileInCallBytesMax: 5 * 1024 * 1024,
+  /** What a file in a call may unpack to. */
+  fileInCallUnpackedBytesMax: 64 * 1024 * 1024,
+  /** A string of a body in which a field holds a file. */
+  fileTextBytesMax: 8 * 1024 * 1024,
+  fileRulesMax: 32,
+  examinationsMax: 4,
+  examinationsWaitingMax: 256,
   archiveEntriesMax: 1000,
   unpackedBytesMax: 256 * 1024 * 1024,
   archiveRatioMax: 100,
   archiveDepthMax: 3,
   archiveNameBytesMax: 255,
-  scanBytesMax: 64 * 1024 * 1024,
+  scannersMax: 4,
+  scannerProbeMs: 5_000,
+  scansInFlightMax: 64,
+  /** So often each scanner must find the EICAR test file for its word to count. */
+  scanSightMs: 3_600_000,
+  scanBytesMax: 16 * 1024 * 1024,
   scanTimeoutMs: 30_000,
   scanReplyBytesMax: 16 * 1024,
   scanPieceBytes: 64 * 1024,
   /** Signatures older than that find too little to call anything clean. */
   scanDatabaseAgeMs: 48 * 3_600_000,
+  scanDatabaseAgeHoursMax: 31 * 24,
   // policy
   policyFileBytesMax: 1024 * 1024,
   policyBundleBytesMax: 4 * 1024 * 1024,

@@ -105,6 +105,8 @@ export interface AuditEvent {
   readonly status?: number;
   readonly count?: number;
   readonly bytes?: number;
+  /** SHA-256 (hex) of a file. */
+  readonly digest?: string;
   readonly tookMs?: number;
   /** By how much a clock was set, or is ahead; negative: back, behind. */
   readonly byMs?: number;

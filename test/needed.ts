@@ -34,6 +34,11 @@ const tools: readonly Tool[] = [
     usedFor: 'scanning for what is harmful',
   },
   { debianPackage: 'c-icap', files: onPath('c-icap'), usedFor: 'scanning by ICAP' },
+  {
+    debianPackage: 'libc-icap-mod-virus-scan',
+    files: globSync('/usr/lib/*/c_icap/virus_scan.so'),
+    usedFor: 'a scanner behind ICAP',
+  },
   { debianPackage: 'slowhttptest', files: onPath('slowhttptest'), usedFor: 'slow HTTP attacks' },
 ];
 

@@ -16,6 +16,7 @@ export const auditEvents = {
   checkpoint: 'the audit key signed the head of the chain',
   // a call's journey, in its order
   accept: 'a call was recognised, allowed and found acceptable where it came in',
+  examine: 'a file in a body was looked into and scanned',
   decide: 'a request from outside was allowed and found acceptable again',
   seal: 'messages were sealed into a package',
   send: 'a package was handed to its channel',

@@ -62,6 +62,7 @@ const fields: Readonly<Record<string, Write>> = Object.assign(Object.create(null
   status: number,
   count: number,
   bytes: number,
+  digest: text,
   tookMs: duration,
   byMs: number,
   policyVersion: number,

@@ -26,6 +26,44 @@ const hsm = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const scannerName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9-]{0,31}$/,
+    'expected lower-case letters, digits and hyphens, at most 32',
+  );
+const scanTimeoutMs = z.int().min(100).max(limits.scanTimeoutMs).default(limits.scanTimeoutMs);
+const scanner = z.discriminatedUnion('kind', [
+  z
+    .strictObject({
+      kind: z.literal('clamd'),
+      name: scannerName.default('clamd'),
+      socket: path.optional(),
+      address: address.optional(),
+      timeoutMs: scanTimeoutMs,
+      databaseAgeHoursMax: z
+        .int()
+        .min(1)
+        .max(limits.scanDatabaseAgeHoursMax)
+        .default(limits.scanDatabaseAgeMs / 3_600_000),
+    })
+    .refine(({ socket, address: at }) => (socket === undefined) !== (at === undefined), {
+      message: 'expected either socket or address of the clamd',
+    }),
+  z.strictObject({
+    kind: z.literal('icap'),
+    name: scannerName.default('icap'),
+    url: z
+      .string()
+      .max(1024)
+      .regex(
+        /^icap:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?\/[!-~]+$/,
+        'expected a service such as icap://127.0.0.1:1344/avscan',
+      ),
+    timeoutMs: scanTimeoutMs,
+  }),
+]);
+
 const link = address.extend({ kind: z.literal('link') });
 const directory = z.strictObject({ kind: z.literal('directory'), dir: path });
 const channel = z.strictObject({
@@ -54,6 +92,7 @@ const base = z.strictObject({
   channel,
   hsm,
   upstreams: z.strictObject({ ca: path.optional() }).default({}),
+  scanners: z.array(scanner).max(limits.scannersMax).default([]),
   package: z
     .strictObject({
       expiresMs: z.int().min(1000).max(limits.packageExpiresMsMax).optional(),
@@ -109,6 +148,10 @@ const schema = base
       c.channel.receive?.kind !== 'directory' ||
       c.channel.send.dir !== c.channel.receive.dir,
     together(['channel', 'receive', 'dir'], 'expected another directory than channel.send has'),
+  )
+  .refine(
+    ({ scanners = [] }) => new Set(scanners.map(({ name }) => name)).size === scanners.length,
+    together(['scanners'], 'expected a name of its own for each scanner'),
   )
   .transform((c) => ({
     ...c,

@@ -4,12 +4,19 @@ import { join, resolve } from 'node:path';
 import { SallyportError } from '../errors.ts';
 import { type NodeConfig, parseConfig } from './config.ts';
 
-/** The processes of a node, in the order in which they start. */
+/** The processes that every node has, in the order in which they start. */
 export const processNames = ['signer', 'guard', 'edge', 'mover', 'admin'] as const;
-export type ProcessName = (typeof processNames)[number];
+/** With the one that asks scanners, where there are any. */
+const everyProcess = [...processNames, 'scanner'] as const;
+export type ProcessName = (typeof everyProcess)[number];
 
 export function isProcessName(name: unknown): name is ProcessName {
-  return processNames.some((one) => one === name);
+  return everyProcess.some((one) => one === name);
+}
+
+/** The processes of a node of that configuration, in the order in which they start. */
+export function processesOf({ scanners }: Pick<NodeConfig, 'scanners'>): readonly ProcessName[] {
+  return scanners.length > 0 ? everyProcess : processNames;
 }
 
 export type HomePaths = Readonly<ReturnType<typeof homePaths>>;

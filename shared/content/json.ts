@@ -34,19 +34,23 @@ export type JsonRule =
  * failed. A number is accepted only where a double holds exactly its decimal value and integers are
  * within ±(2^53 - 1).
  */
-export function parseJson(bytes: Uint8Array, bytesMax: number = limits.edgeBodyBytesMax): Json {
+export function parseJson(
+  bytes: Uint8Array,
+  bytesMax: number = limits.edgeBodyBytesMax,
+  stringMax: number = stringBytesMax,
+): Json {
   if (bytes.length > bytesMax) throw refused('size', bytesMax);
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
     throw refused('byte-order-mark', 0);
   if (!isUtf8(bytes)) throw refused('utf-8', 0);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   // The runtime is faster, but takes what must be refused, and does not tell.
-  return isSure(bytes) ? JSON.parse(text) : readJson(text);
+  return isSure(bytes) ? JSON.parse(text) : readJson(text, stringMax);
 }
 
 /** The same for well-formed text within the size: the norm for all that parseJson gives. */
-export function readJson(text: string): Json {
-  const source: Source = { text, at: 0, members: 0 };
+export function readJson(text: string, stringMax: number = stringBytesMax): Json {
+  const source: Source = { text, at: 0, members: 0, stringMax };
   const value = parseValue(source, 0);
   if (skipSpace(source) !== endOfText) throw refused('syntax', source.at);
   return value;
@@ -64,6 +68,7 @@ interface Source {
   readonly text: string;
   at: number;
   members: number;
+  readonly stringMax: number;
 }
 
 const endOfText = -1;
@@ -156,7 +161,7 @@ function parseString(source: Source): string {
     at += 1;
   }
   source.at = at + 1;
-  if (at - start > stringBytesMax) throw refused('string-length', start);
+  if (at - start > source.stringMax) throw refused('string-length', start);
   return escaped ? readEscaped(text.slice(start - 1, at + 1), start) : text.slice(start, at);
 }
 

@@ -40,6 +40,7 @@ export function pairsFault(schema: Schema, arrays: boolean): string | undefined 
   if (schema.type !== 'object') return 'expected type object, each member one parameter';
   for (const [name, node] of Object.entries(schema.properties ?? {})) {
     const plain = node.type === 'array' && arrays ? node.items : node;
+    if (plain?.contentEncoding !== undefined) return `expected no file in "${name}"`;
     if (plain === undefined || !plainTypes.has(String(plain.type))) {
       const several = arrays ? ', or an array of one of them' : '';
       return `expected "${name}" to be a string, integer, number or boolean${several}`;

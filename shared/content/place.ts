@@ -59,12 +59,22 @@ export interface WalkRules {
   readonly code: ErrorCode;
 }
 
+/** A file as a field holds it. */
+export interface FileText {
+  /** The field, in normal form. */
+  readonly at: string;
+  /** Base64, in the one spelling of its bytes. */
+  readonly text: string;
+}
+
 /** What a walk did. */
 export interface Tally {
   /** Members and values that were left out, masks aside. */
   dropped: number;
   /** Mask id → how many values it changed. */
   readonly rules: Record<string, number>;
+  /** Files that it saw in fields that may cross; absent where there are none. */
+  files?: FileText[];
 }
 
 /** What became of a document. */

@@ -3,8 +3,10 @@
  * written anew. The straight path does it in one pass where it can; otherwise the document is parsed,
  * walked and written. Both give the same bytes, and every refusal comes from the latter.
  */
+import { limits } from '../limits.ts';
 import { parseJson } from './json.ts';
 import type { Rewritten, Tally, WalkRules } from './place.ts';
+import { fileFields, type Schema } from './schema.ts';
 import { compileStraight } from './straight/compile.ts';
 import { compileWalk } from './walk.ts';
 
@@ -13,7 +15,8 @@ export type Rewrite = (document: Uint8Array, bytesMax: number) => Rewritten;
 
 /** Compiles once for each schema, field set and masks. */
 export function compileRewrite(rules: WalkRules): Rewrite {
-  const straight = compileStraight(rules);
+  // Files are seen by the walk.
+  const straight = fileFields(rules.schema).size > 0 ? undefined : compileStraight(rules);
   const slow = compileSlow(rules);
   if (straight === undefined) return slow;
   return (document, bytesMax) =>
@@ -23,9 +26,15 @@ export function compileRewrite(rules: WalkRules): Rewrite {
 /** Parse, walk, write: the norm for what the straight path does, and its way out. */
 export function compileSlow(rules: WalkRules): Rewrite {
   const walk = compileWalk(rules);
+  const stringBytesMax = stringBytesMaxOf(rules.schema);
   return (document, bytesMax) => {
     const tally: Tally = { dropped: 0, rules: {} };
-    const left = walk(parseJson(document, bytesMax), tally);
+    const left = walk(parseJson(document, bytesMax, stringBytesMax), tally);
     return { ...tally, body: left === undefined ? undefined : Buffer.from(JSON.stringify(left)) };
   };
+}
+
+/** How long a string in a document of that schema may be: a file takes more than a text. */
+export function stringBytesMaxOf(schema: Schema): number {
+  return fileFields(schema).size > 0 ? limits.fileTextBytesMax : limits.jsonStringBytesMax;
 }

@@ -34,6 +34,7 @@ function compileString(schema: Schema): (value: string) => string | undefined {
   const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema;
   const pattern = schema.pattern === undefined ? undefined : new RegExp(schema.pattern, 'u');
   const format = schema.format === undefined ? undefined : formats[schema.format];
+  const isFile = schema.contentEncoding !== undefined;
   return (value) => {
     if (value.length < minLength) return 'minLength';
     // A code point is one or two units: only between these bounds must they be counted.
@@ -44,8 +45,14 @@ function compileString(schema: Schema): (value: string) => string | undefined {
     }
     if (pattern !== undefined && !pattern.test(value)) return 'pattern';
     if (format !== undefined && !format(value)) return 'format';
+    if (isFile && !isBase64(value)) return 'contentEncoding';
     return undefined;
   };
+}
+
+/** RFC 4648 §4 in the one spelling of its bytes; a file has some. */
+function isBase64(text: string): boolean {
+  return text !== '' && Buffer.from(text, 'base64').toString('base64') === text;
 }
 
 function compileNumber(

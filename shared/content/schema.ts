@@ -5,7 +5,8 @@
  * fault, never ignored.
  */
 import { limits } from '../limits.ts';
-import type { FieldPath } from './fields.ts';
+import { type FieldPath, formatStep } from './fields.ts';
+import { fileTypeOfMedia } from './file/media.ts';
 import type { Json } from './json.ts';
 import { namesFaults } from './names.ts';
 import { patternFault } from './pattern.ts';
@@ -21,6 +22,9 @@ export interface Schema {
   readonly maxLength?: number;
   readonly pattern?: string;
   readonly format?: string;
+  /** The value is a file; what it may be says the route under `files`. */
+  readonly contentEncoding?: 'base64';
+  readonly contentMediaType?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
@@ -69,6 +73,16 @@ export function schemaAt(schema: Schema, path: FieldPath): Schema | undefined {
   return node;
 }
 
+/** The fields that hold files, in normal form: path → node. */
+export function fileFields(schema: Schema, at = '$'): Map<string, Schema> {
+  if (schema.contentEncoding !== undefined) return new Map([[at, schema]]);
+  const below = Object.entries(schema.properties ?? {}).flatMap(([name, member]) => [
+    ...fileFields(member, at + formatStep(name)),
+  ]);
+  const items = schema.items === undefined ? [] : [...fileFields(schema.items, `${at}[*]`)];
+  return new Map([...below, ...items]);
+}
+
 /** Formats with a check in scalar.ts; a test keeps the two equal. */
 export const knownFormats = ['date', 'date-time', 'email', 'uuid'];
 
@@ -83,6 +97,8 @@ const keywords: Readonly<Record<string, { types: readonly JsonType[]; kind: Kind
   maxLength: { types: ['string'], kind: 'count' },
   pattern: { types: ['string'], kind: 'text' },
   format: { types: ['string'], kind: 'text' },
+  contentEncoding: { types: ['string'], kind: 'text' },
+  contentMediaType: { types: ['string'], kind: 'text' },
   minimum: { types: ['number', 'integer'], kind: 'number' },
   maximum: { types: ['number', 'integer'], kind: 'number' },
   exclusiveMinimum: { types: ['number', 'integer'], kind: 'number' },
@@ -143,6 +159,7 @@ function readNode(reading: Reading, raw: unknown, path: Path, depth: number): Sc
     else schema[keyword] = value;
   }
   readText(schema, fault);
+  readContent(schema, types, fault);
   readEnum(node, types, schema, fault);
   if (types.includes('object')) readObject(reading, node, path, depth, schema, fault);
   if (types.includes('array')) {
@@ -202,6 +219,30 @@ function readText(schema: Record<string, unknown>, fault: AddFault): void {
   }
   if (typeof format === 'string' && !knownFormats.includes(format)) {
     fault(`expected a format of ${knownFormats.join(', ')}`, 'format');
+  }
+}
+
+/** A field that holds a file holds nothing else. */
+function readContent(
+  { contentEncoding, contentMediaType, ...others }: Record<string, unknown>,
+  types: readonly JsonType[],
+  fault: AddFault,
+): void {
+  if (contentEncoding === undefined) {
+    if (contentMediaType !== undefined) {
+      fault('expected "contentEncoding" beside "contentMediaType"', 'contentMediaType');
+    }
+    return;
+  }
+  if (contentEncoding !== 'base64') fault('expected base64', 'contentEncoding');
+  if (types.some((type) => type !== 'string' && type !== 'null')) {
+    fault('expected type string, or string and null, beside "contentEncoding"', 'contentEncoding');
+  }
+  if (others.pattern !== undefined || others.format !== undefined) {
+    fault('expected no "pattern" or "format" beside "contentEncoding"', 'contentEncoding');
+  }
+  if (contentMediaType !== undefined && fileTypeOfMedia(contentMediaType) === undefined) {
+    fault('expected the media type of a file type of docs/spec/files.md', 'contentMediaType');
   }
 }
 

@@ -7,16 +7,25 @@
  */
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import {
+  acceptsMedia,
+  fileBodyFault,
+  readFileBody,
+  writeFileBody,
+  writtenMedia,
+} from './file/body.ts';
+import type { FileType } from './file/type.ts';
 import { formatForm, parseForm } from './form.ts';
 import { type Json, parseJson } from './json.ts';
 import { pairsFault } from './pairs.ts';
+import { stringBytesMaxOf } from './rewrite.ts';
 import { type Schema, typesOf } from './schema.ts';
 import { csvFault, formatCsv, parseCsv } from './stream/csv.ts';
 import { formatLine, parseLines } from './stream/ndjson.ts';
 import { checkTexts, isPlainJson, strictText, type TextRule } from './text.ts';
 import { formatXml, parseXml, type XmlRule, xmlFault } from './xml/xml.ts';
 
-export const formatNames = ['csv', 'form', 'json', 'ndjson', 'xml'] as const;
+export const formatNames = ['csv', 'file', 'form', 'json', 'ndjson', 'xml'] as const;
 export type FormatName = (typeof formatNames)[number];
 
 /** How the body of a request or of an answer is written. */
@@ -38,7 +47,7 @@ export interface Translation {
   accepts(contentType: string | undefined): boolean;
   /**
    * Untrusted bytes of the format as JSON. JSON itself is returned as it is, to be parsed later.
-   * Errors: CSV_REFUSED, FORM_REFUSED, JSON_REFUSED, XML_REFUSED.
+   * Errors: CSV_REFUSED, FILE_TOO_LARGE, FORM_REFUSED, JSON_REFUSED, XML_REFUSED.
    */
   read(body: Uint8Array): Uint8Array;
   /** JSON in which every text is as the rule wants it. Errors: JSON_REFUSED, TEXT_REFUSED. */
@@ -47,19 +56,38 @@ export interface Translation {
   write(json: Buffer): Buffer;
 }
 
-/** Compiles once for each route. `strict`: what is written must fit the XSD of the route. */
-export function compileTranslation(content: Content, schema: Schema, strict: boolean): Translation {
+/**
+ * Compiles once for each route. `strict`: what is written must fit the XSD of the route. `files`: the
+ * types that a body may be of that is a file.
+ */
+export function compileTranslation(
+  content: Content,
+  schema: Schema,
+  strict: boolean,
+  files: readonly FileType[] = [],
+): Translation {
+  const stringBytesMax = stringBytesMaxOf(schema);
+  const cleaned = (json: Uint8Array): Uint8Array => clean(json, content.text, stringBytesMax);
+  if (content.format === 'file') {
+    return {
+      mediaType: writtenMedia(files),
+      accepts: (contentType) => acceptsMedia(files, contentType),
+      read: readFileBody,
+      clean: cleaned,
+      write: writeFileBody,
+    };
+  }
   const media = medias[content.format];
   const codec = codecOf(content, schema, strict);
   return {
     mediaType: media.written,
     accepts: (contentType) => media.read.test(contentType ?? ''),
     read: (body) => (codec === undefined ? body : jsonBytes(codec.parse(body))),
-    clean: (json) => clean(json, content.text),
+    clean: cleaned,
     write: (json) =>
       codec === undefined
         ? json
-        : Buffer.from(codec.format(parseJson(json, limits.messageBodyBytesMax))),
+        : Buffer.from(codec.format(parseJson(json, limits.messageBodyBytesMax, stringBytesMax))),
   };
 }
 
@@ -69,6 +97,8 @@ export function contentFault(format: FormatName, schema: Schema): string | undef
   switch (format) {
     case 'json':
       return undefined;
+    case 'file':
+      return fileBodyFault(schema);
     case 'ndjson':
       return items === undefined ? 'expected type array, each item one line' : undefined;
     case 'csv':
@@ -89,6 +119,7 @@ function codecOf({ format, xml }: Content, schema: Schema, strict: boolean): Cod
   const items = schema.items ?? schema;
   switch (format) {
     case 'json':
+    case 'file':
       return undefined;
     case 'ndjson':
       return { parse: parseLines, format: (value) => listOf(value).map(formatLine).join('') };
@@ -115,7 +146,7 @@ const mediaOf = (written: string, types: string): { written: string; read: RegEx
   read: new RegExp(`^(?:${types})${charset}`, 'i'),
 });
 
-const medias: Readonly<Record<FormatName, { written: string; read: RegExp }>> = {
+const medias: Readonly<Record<Exclude<FormatName, 'file'>, { written: string; read: RegExp }>> = {
   csv: mediaOf('text/csv; charset=utf-8', 'text/csv'),
   form: mediaOf('application/x-www-form-urlencoded', 'application/x-www-form-urlencoded'),
   json: mediaOf('application/json', 'application/json'),
@@ -123,10 +154,10 @@ const medias: Readonly<Record<FormatName, { written: string; read: RegExp }>> = 
   xml: mediaOf('application/xml; charset=utf-8', '(?:application|text)/xml'),
 };
 
-function clean(json: Uint8Array, rule: TextRule): Uint8Array {
+function clean(json: Uint8Array, rule: TextRule, stringBytesMax: number): Uint8Array {
   const bytes = Buffer.from(json.buffer, json.byteOffset, json.length);
   if (isPlainJson(bytes)) return json;
-  const value = parseJson(bytes, limits.messageBodyBytesMax);
+  const value = parseJson(bytes, limits.messageBodyBytesMax, stringBytesMax);
   const checked = checkTexts(value, rule);
   return checked === value ? json : jsonBytes(checked);
 }

@@ -44,6 +44,7 @@ function compileOpen(rules: WalkRules, place: Place): Walk {
   const array = types.includes('array') ? compileArray(rules, place) : undefined;
   const scalar = compileScalar(place.schema);
   const { whole } = place.fields;
+  const isFile = place.schema.contentEncoding !== undefined;
   return (value, tally) => {
     if (typeof value === 'object' && value !== null) {
       if (isArray(value)) {
@@ -53,6 +54,10 @@ function compileOpen(rules: WalkRules, place: Place): Walk {
     }
     const broken = scalar(value);
     if (broken !== undefined) throw misfit(rules, place, broken);
+    if (isFile && typeof value === 'string') {
+      tally.files ??= [];
+      tally.files.push({ at: place.at, text: value });
+    }
     // Only fields below were granted: null says that there are none, anything else is not ours to
     // pass.
     return whole || value === null ? value : leaveOut(rules, place, tally);

@@ -10,6 +10,8 @@ const crossing: ReadonlySet<ErrorCode> = new Set([
   'PEER_REFUSED',
   'RATE_LIMITED',
   'RESPONSE_REFUSED',
+  'SCAN_FAILED',
+  'SCAN_FOUND',
   'UPSTREAM_REFUSED',
   'UPSTREAM_TIMEOUT',
   'UPSTREAM_TOO_LARGE',

@@ -201,7 +201,8 @@ function growTree(
 /** False where the schema lets no value through that a detector could know. */
 function canHold(schema: Schema): boolean {
   const types = typesOf(schema);
-  if (schema.enum !== undefined) return false;
+  // What is in a file is not looked for: docs/spec/files.md.
+  if (schema.enum !== undefined || schema.contentEncoding !== undefined) return false;
   if (types.includes('string')) {
     const isShaped = schema.format !== undefined && schema.format !== 'email';
     return !isShaped && (schema.maxLength ?? Number.POSITIVE_INFINITY) >= detectedLengthMin;

@@ -3,7 +3,7 @@
  * release.
  */
 import { isJson } from '../content/media.ts';
-import type { Rewritten } from '../content/place.ts';
+import type { FileText, Rewritten } from '../content/place.ts';
 import type { Rewrite } from '../content/rewrite.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -34,6 +34,8 @@ export interface MaskedAnswer {
   readonly rules: Record<string, number>;
   /** Members and values that did not leave, masks aside. */
   readonly fieldsDropped: number;
+  /** The files in the body, to be examined before it leaves; absent where there are none. */
+  readonly files?: readonly FileText[];
 }
 
 /**
@@ -55,9 +57,10 @@ export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedA
     return { body: Buffer.alloc(0), rules: {}, fieldsDropped: 0 };
   }
   if (!isJson(answer.contentType)) throw refused('JSON, got another content type');
-  const { body, rules, dropped } = run(plan.release, answer.body, limits.upstreamBodyBytesMax);
+  const released = run(plan.release, answer.body, limits.upstreamBodyBytesMax);
+  const { body, rules, dropped, files } = released;
   if (body === undefined) throw refused('a document with a granted field, got none');
-  return { body, rules, fieldsDropped: dropped };
+  return { body, rules, fieldsDropped: dropped, ...(files && { files }) };
 }
 
 /**

@@ -13,6 +13,7 @@ import { maskShape } from '../masking/mask.ts';
 import { detectShape } from '../masking/net-rule.ts';
 import { canonicalJson } from '../package/jcs.ts';
 import { contentShape } from './content.ts';
+import { filesShape } from './files.ts';
 import {
   actorPattern,
   type Credentials,
@@ -111,12 +112,14 @@ const routeShape = z.strictObject({
     query: schema.optional(),
     body: schema.optional(),
     content: contentShape.optional(),
+    files: filesShape.optional(),
     headers: names,
   }),
   response: z.strictObject({
     statuses: z.array(z.int().min(200).max(299)).min(1),
     schema: schema.optional(),
     content: contentShape.optional(),
+    files: filesShape.optional(),
     headers: names,
     masks: z.array(maskShape),
     detect: detectShape.optional(),

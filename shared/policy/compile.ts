@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { type Accounts, compileAccounts } from '../accounts/compile.ts';
 import { everyField } from '../content/fields.ts';
 import { compilePairs, type PairsCheck } from '../content/pairs.ts';
+import type { Rewritten } from '../content/place.ts';
 import { compileRewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
 import type { Translation } from '../content/translate.ts';
@@ -16,6 +17,7 @@ import { noSecrets, type SecretsOf } from '../masking/secrets.ts';
 import { type CompiledTerms, compileDenies, compileTerms } from './allow.ts';
 import { releaseFrom, translationsOf, verifyFrom } from './content.ts';
 import { hashKeyObject } from './credentials.ts';
+import { compileFiles, type FileRules, withFileTypes } from './files.ts';
 import type { Grant, KeyRecord, Policy, Route, Service } from './model.ts';
 import { compileRoutes, type RouteTable } from './routes.ts';
 
@@ -41,7 +43,12 @@ export interface CompiledRoute {
   /** A mask of it needs the keys of its recipient. */
   readonly keyed: boolean;
   /** Checks a body and writes it anew. Undefined where the route takes none. */
-  readonly body: ((body: Uint8Array) => Buffer) | undefined;
+  readonly body: ((body: Uint8Array) => Rewritten) | undefined;
+  /** What the files in requests and answers may be; undefined where no field holds one. */
+  readonly files: {
+    readonly request: FileRules | undefined;
+    readonly response: FileRules | undefined;
+  };
   /** The formats of request and answer; undefined where no body crosses. */
   readonly content: ReturnType<typeof translationsOf>;
 }
@@ -141,6 +148,7 @@ function coded<T>(compile: () => T): T {
 
 function compileRoute(service: Service, route: Route): CompiledRoute {
   const { params, query, body } = route.request;
+  for (const schema of [params, query]) compileFiles(undefined, schema);
   return {
     flow: `${service.name}/${route.name}`,
     service,
@@ -150,15 +158,18 @@ function compileRoute(service: Service, route: Route): CompiledRoute {
     keyed: route.response.masks.some(isKeyed),
     body: body === undefined ? undefined : compileBody(body),
     content: translationsOf(route),
+    files: {
+      request: compileFiles(route.request.files, body),
+      response: compileFiles(route.response.files, route.response.schema),
+    },
   };
 }
 
 /** Errors: JSON_REFUSED, SCHEMA_REFUSED. */
-function compileBody(schema: Schema): (body: Uint8Array) => Buffer {
+function compileBody(schema: Schema): (body: Uint8Array) => Rewritten {
   const rules = { schema, fields: everyField, masks: undefined } as const;
   const rewrite = compileRewrite({ ...rules, mode: 'verify', code: 'SCHEMA_REFUSED' });
-  // All of a body is granted, so there is one where it is not refused.
-  return (body) => rewrite(body, limits.edgeBodyBytesMax).body ?? Buffer.alloc(0);
+  return (body) => rewrite(body, limits.edgeBodyBytesMax);
 }
 
 /** How many fields some consumer gets unmasked at a moment, for everybody to see. */
@@ -213,6 +224,6 @@ function planOf(
   return {
     ...about,
     release: releaseFrom(answer, walks.release),
-    verify: verifyFrom(answer, walks.verify),
+    verify: withFileTypes(compiled.files.response, verifyFrom(answer, walks.verify)),
   };
 }

@@ -133,11 +133,17 @@ export function translationsOf({ request, response }: Route): {
   readonly request: Translation | undefined;
   readonly response: Translation | undefined;
 } {
-  const compile = (content: Content | undefined, schema: Schema | undefined, strict: boolean) =>
-    schema === undefined ? undefined : compileTranslation(content ?? plainContent, schema, strict);
+  const compile = (
+    { content = plainContent, files }: Pick<Route['request'], 'content' | 'files'>,
+    schema: Schema | undefined,
+    strict: boolean,
+  ) => {
+    const types = files?.find(({ field }) => field === '$')?.types;
+    return schema === undefined ? undefined : compileTranslation(content, schema, strict, types);
+  };
   return {
-    request: compile(request.content, request.body, true),
-    response: compile(response.content, response.schema, false),
+    request: compile(request, request.body, true),
+    response: compile(response, response.schema, false),
   };
 }
 

@@ -6,6 +6,7 @@ import { maskTextShape } from '../masking/mask.ts';
 import { detectTextShape } from '../masking/net-rule.ts';
 import { contentTextShape } from './content.ts';
 import { credentialText } from './credential-text.ts';
+import { fileTextsShape } from './files.ts';
 import { actorPattern, dataLevels, methodNames, namePattern } from './model.ts';
 import type { SourcePath } from './source.ts';
 import { exceptionTextShape, ratesShape, termTexts } from './terms.ts';
@@ -50,6 +51,7 @@ export const routeShape = z.strictObject({
       query: schemaFile.optional(),
       body: schemaFile.optional(),
       content: contentTextShape.optional(),
+      files: fileTextsShape,
       headers,
     })
     .prefault({}),
@@ -58,6 +60,7 @@ export const routeShape = z.strictObject({
       statuses: z.array(z.int().min(200).max(299)).min(1).default([200]),
       schema: schemaFile.optional(),
       content: contentTextShape.optional(),
+      files: fileTextsShape,
       headers,
       masks: z.array(maskTextShape).default([]),
       detect: detectTextShape.optional(),

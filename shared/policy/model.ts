@@ -9,6 +9,7 @@ import type { Content } from '../content/translate.ts';
 import type { RecipientKey } from '../masking/jwe.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
+import type { FileRule } from './files.ts';
 import type { Deny, Exception, Rates, Terms } from './terms.ts';
 
 export interface Policy {
@@ -68,6 +69,8 @@ export interface Route {
     readonly body?: Schema;
     /** How the body is written. Absent: strict JSON in NFC without hidden characters. */
     readonly content?: Content;
+    /** By field. Absent where no field holds a file. */
+    readonly files?: readonly FileRule[];
     readonly headers: readonly string[];
   };
   readonly response: {
@@ -76,6 +79,8 @@ export interface Route {
     readonly schema?: Schema;
     /** How the body is written; as in the request. */
     readonly content?: Content;
+    /** By field; as in the request. */
+    readonly files?: readonly FileRule[];
     readonly headers: readonly string[];
     /** By field. */
     readonly masks: readonly Mask[];

@@ -10,6 +10,7 @@ import type { Draft, DraftService } from './check.ts';
 import { contentOf } from './content.ts';
 import { inOrder } from './credential-text.ts';
 import { deniesOf } from './denies.ts';
+import { filesOf } from './files.ts';
 import { type ConsumerText, deadlineOf, type GrantText, type RouteText } from './grammar.ts';
 import {
   type ConsumerEntry,
@@ -72,9 +73,11 @@ function serviceOf({ value, routes }: DraftService, draft: Draft): Service {
 }
 
 function routeOf(text: RouteText, { schemas, xsds }: Draft): Route {
+  const read = (file: string | undefined): Schema | undefined =>
+    file === undefined ? undefined : schemas.get(file);
   const schema = (key: string, file: string | undefined): Record<string, Schema> => {
-    const read = file === undefined ? undefined : schemas.get(file);
-    return read === undefined ? {} : { [key]: read };
+    const known = read(file);
+    return known === undefined ? {} : { [key]: known };
   };
   const { request, response } = text;
   return {
@@ -90,12 +93,14 @@ function routeOf(text: RouteText, { schemas, xsds }: Draft): Route {
       ...schema('query', request.query),
       ...schema('body', request.body),
       ...contentOf(request.content, xsds),
+      ...filesOf(request.files, read(request.body)),
       headers: request.headers.toSorted(),
     },
     response: {
       statuses: response.statuses.toSorted((a, b) => a - b),
       ...schema('schema', response.schema),
       ...contentOf(response.content, xsds),
+      ...filesOf(response.files, read(response.schema)),
       headers: response.headers.toSorted(),
       masks: response.masks.map(maskOf).toSorted(by((mask) => mask.field)),
       ...detectOf(response.detect),

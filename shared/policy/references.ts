@@ -11,6 +11,7 @@ import { maskFault } from '../masking/mask-fault.ts';
 import type { Draft, Placed } from './check.ts';
 import { contentFaults } from './content.ts';
 import { checkDenies } from './denies.ts';
+import { fileFaults } from './files.ts';
 import { deadlineOf, type GrantText, type RouteText } from './grammar.ts';
 import { checkTerms } from './grant-terms.ts';
 import { knownFields } from './normalise.ts';
@@ -131,6 +132,10 @@ function checkParams(
     const schema = file === undefined ? undefined : draft.schemas.get(file);
     for (const fault of contentFaults(value[side].content, schema, file !== undefined)) {
       add([...path, side, 'content', ...fault.at], fault.message);
+    }
+    if ((file === undefined) !== (schema === undefined)) continue;
+    for (const fault of fileFaults(value[side].files, schema)) {
+      add([...path, side, 'files', ...fault.at], fault.message);
     }
   }
 }

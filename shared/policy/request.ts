@@ -2,6 +2,7 @@
 
 import { isJson, jsonType } from '../content/media.ts';
 import type { QueryPair } from '../content/path.ts';
+import type { FileText } from '../content/place.ts';
 import { SallyportError } from '../errors.ts';
 import type { Decision } from './decide.ts';
 
@@ -20,6 +21,8 @@ export interface CheckedRequest {
   readonly body: Buffer;
   /** Set where there is a body. */
   readonly contentType?: string;
+  /** The files in the body, to be examined before it goes on; absent where there are none. */
+  readonly files?: readonly FileText[];
 }
 
 /**
@@ -39,8 +42,10 @@ export function checkRequest(decision: Decision, request: RequestContent): Check
   if (!isJson(request.contentType)) {
     throw typeRefused(jsonType);
   }
-  const json = content.request.clean(request.body);
-  return { ...checked, body: body(json), contentType: jsonType };
+  const { body: written, files } = body(content.request.clean(request.body));
+  // All of a body is granted, so there is one where it is not refused.
+  if (written === undefined) throw bodyRefused('a body', 'none');
+  return { ...checked, body: written, contentType: jsonType, ...(files && { files }) };
 }
 
 /**

@@ -49,10 +49,12 @@ export function confinementFlags(name: ProcessName, home: Home): string[] {
 export function powersOf(name: ProcessName, { channel, hsm }: NodeConfig): Powers {
   const hasLink = channel.send.kind === 'link' || channel.receive.kind === 'link';
   return {
-    net: name === 'edge' || name === 'admin' || (name === 'mover' && hasLink),
+    net: netAlways.has(name) || (name === 'mover' && hasLink),
     addons: name === 'guard' || (name === 'signer' && hsm.kind === 'pkcs11'),
   };
 }
+
+const netAlways: ReadonlySet<ProcessName> = new Set(['edge', 'admin', 'scanner']);
 
 /** What is in the home counts by its real path, for that is the working directory of the processes. */
 function filesOf(name: ProcessName, { dir, config }: Home): Files {
@@ -106,6 +108,7 @@ const files: Readonly<Record<ProcessName, FilesOf>> = {
       ...[send, receive].flatMap((half) => (half.kind === 'directory' ? [at(half.dir)] : [])),
     ],
   }),
+  scanner: () => ({ read: [], write: [] }),
   admin: (paths) => ({
     read: [
       paths.peer,

@@ -1,9 +1,9 @@
 /**
- * Starts one of the five processes of a node. Each loads its own code and nothing else: what a mover
+ * Starts one of the processes of a node. Each loads its own code and nothing else: what a mover
  * never loads it cannot be made to run. The node's main.ts says what makes it outer or inner.
  */
 import type { NodeConfig } from '../config/config.ts';
-import { type Home, type ProcessName, processNames, readHome } from '../config/home.ts';
+import { type Home, type ProcessName, processesOf, readHome } from '../config/home.ts';
 import { SallyportError } from '../errors.ts';
 import type { Hsm, KeyName } from '../ports.ts';
 import { failStart, type Running, reportCut, runChild } from './child.ts';
@@ -36,6 +36,7 @@ const starts: Record<ProcessName, () => Promise<{ readonly start: Start }>> = {
   edge: () => import('./start/edge.ts'),
   mover: () => import('./start/mover.ts'),
   admin: () => import('./start/admin.ts'),
+  scanner: () => import('./start/scanner.ts'),
 };
 
 /** Runs one process of the node whose home is the working directory: `main.ts <process>`. */
@@ -51,9 +52,10 @@ export async function runProcess(parts: NodeParts, argv: readonly string[]): Pro
 
 function readStart(argv: readonly string[]): { name: ProcessName; home: Home } {
   try {
-    const name = processNames.find((one) => one === argv[0]);
-    if (!name) throw new SallyportError('USAGE', `expected one of ${processNames.join(', ')}`);
     const home = readHome('.');
+    const names = processesOf(home.config);
+    const name = names.find((one) => one === argv[0]);
+    if (!name) throw new SallyportError('USAGE', `expected one of ${names.join(', ')}`);
     expectConfined(name, home.config);
     return { name, home };
   } catch (thrown) {

@@ -1,12 +1,13 @@
 /**
- * The five processes of a node, kept alive by one supervisor:
+ * The processes of a node, kept alive by one supervisor:
  *
- *   lock the home ──▶ start signer guard edge mover admin ──▶ restart whichever ends
+ *   lock the home ──▶ start signer guard edge mover admin (scanner) ──▶ restart whichever ends
  *                       └─ a fault that only a person can mend: say it once, stop all, exit 1
- *   stop ──▶ edge, mover, guard, signer, admin: nothing new comes in, then what is in hand is finished
+ *   stop ──▶ edge, mover, guard, scanner, signer, admin: nothing new comes in, then what is in hand
+ *            is finished
  */
 import { renameSync, writeFileSync } from 'node:fs';
-import { homePaths, type ProcessName, processNames } from '../config/home.ts';
+import { homePaths, type ProcessName } from '../config/home.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Report } from './child.ts';
 import { emptyCoreDumps } from './core-dumps.ts';
@@ -17,6 +18,8 @@ import { createSwitchboard } from './supervise-wires.ts';
 export interface SuperviseOptions {
   /** The node's home, absolute. */
   readonly dir: string;
+  /** Those of this node, in the order in which they start. */
+  readonly processes: readonly ProcessName[];
   /** What confines each process: flags for Node. */
   readonly flags: (name: ProcessName) => readonly string[];
   /** The node's main.ts, started as `main.ts <process> --dir .` in the home. */
@@ -35,10 +38,11 @@ export interface Supervisor {
 /** What run/processes.json says, for `status`. */
 export interface ProcessesFile {
   readonly supervisor: number;
+  /** `scanner` is there where the node has scanners. */
   readonly processes: Readonly<Record<ProcessName, ProcessState>>;
 }
 
-const stopOrder: readonly ProcessName[] = ['edge', 'mover', 'guard', 'signer', 'admin'];
+const stopOrder: readonly ProcessName[] = ['edge', 'mover', 'guard', 'scanner', 'signer', 'admin'];
 
 /** Why a process cannot start, where trying again mends nothing. */
 const needsPerson: ReadonlySet<ErrorCode> = new Set([
@@ -57,7 +61,7 @@ const needsPerson: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Errors: HOME_IN_USE where another supervisor holds the home. */
-export function supervise({ dir, main, flags, tell }: SuperviseOptions): Supervisor {
+export function supervise({ dir, main, processes, flags, tell }: SuperviseOptions): Supervisor {
   emptyCoreDumps();
   const paths = homePaths(dir);
   const unlock = lockHome(paths.lock);
@@ -71,9 +75,9 @@ export function supervise({ dir, main, flags, tell }: SuperviseOptions): Supervi
   });
 
   const record = (): void => {
-    if (kept.size < processNames.length) return;
-    const processes = Object.fromEntries([...kept].map(([name, one]) => [name, one.state]));
-    writeWhole(paths.processes, JSON.stringify({ supervisor: process.pid, processes }));
+    if (kept.size < processes.length) return;
+    const states = Object.fromEntries([...kept].map(([name, one]) => [name, one.state]));
+    writeWhole(paths.processes, JSON.stringify({ supervisor: process.pid, processes: states }));
   };
   /** Says the same about the same process once, until it is well again. */
   const tellOnce = (name: ProcessName, line: string, hint?: string): void => {
@@ -116,7 +120,7 @@ export function supervise({ dir, main, flags, tell }: SuperviseOptions): Supervi
     return stopping;
   };
 
-  for (const name of processNames) {
+  for (const name of processes) {
     const one = keepRunning({
       name,
       main,

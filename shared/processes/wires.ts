@@ -1,9 +1,9 @@
 /**
  * Who is connected with whom in a node, and a process's own ends of it:
  *
- *      edge ───┐
- *     mover ───┼── guard ── signer
- *     admin ───┘                        and admin with each, for status and metrics
+ *      edge ───┐         ┌── signer
+ *     mover ───┼── guard ┤
+ *     admin ───┘         └── scanner     and admin with each, for status and metrics
  *
  * The supervisor makes the sockets and hands them over on the channel that it has with each process it
  * starts. That channel goes one way: what a process says there gets it killed.
@@ -21,9 +21,11 @@ export const wirePlan: readonly WireName[] = [
   ['mover', 'guard'],
   ['admin', 'guard'],
   ['guard', 'signer'],
+  ['guard', 'scanner'],
   ['admin', 'signer'],
   ['admin', 'edge'],
   ['admin', 'mover'],
+  ['admin', 'scanner'],
 ];
 
 /** What the supervisor says with each socket that it hands over. */

@@ -164,6 +164,7 @@ test('every field of an event is kept, absent ones stay absent', async () => {
     code: 'RESPONSE_REFUSED',
     status: 502,
     count: 3,
+    digest: 'ab',
     bytes: 4,
     tookMs: 0.125,
     byMs: -6,

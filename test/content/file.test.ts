@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { inspectFile } from '@sallyport/shared/content/file/inspect.ts';
+import { fileTypes } from '@sallyport/shared/content/file/media.ts';
 import { type FileType, fileTypeOf } from '@sallyport/shared/content/file/type.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { tarOf, type ZipEntry, zipOf } from './archives.ts';
 
-const every = new Set<FileType>(
-  'pdf zip ole gzip tar png jpeg gif tiff elf pe script html xml text'.split(' ') as FileType[],
-);
+const every = new Set(fileTypes);
 const inspect = (bytes: Buffer, allowed = every) => inspectFile(bytes, allowed);
 const raw = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -184,7 +184,9 @@ test('what is packed is looked at as what packs it, and what was found is counte
       },
     ]),
   );
-  assert.deepEqual(await inspect(bytes), {
+  const { parts, ...found } = await inspect(bytes);
+  assert.deepEqual(parts.slice(1).map(String), ['a', String(parts[2]), String(raw(png))]);
+  assert.deepEqual(found, {
     type: 'gzip',
     inside: { tar: 1, text: 1, zip: 1, png: 1 },
   });
@@ -269,5 +271,82 @@ test('a document that only links and shows passes', async () => {
 
 test('a file over the limit is refused before it is looked at', async () => {
   const bytes = Buffer.alloc(limits.fileBytesMax + 1);
-  await assert.rejects(inspect(bytes), { code: 'FILE_TYPE_REFUSED' });
+  await assert.rejects(inspect(bytes), { code: 'FILE_TOO_LARGE' });
+});
+
+const part = (name: string, content: Buffer | string): ZipEntry => ({ name, content });
+const types1 = part('[Content_Types].xml', '<?xml version="1.0"?><Types/>');
+const officeOf = (main: string, ...more: ZipEntry[]): Buffer =>
+  zipOf([types1, part(main, '<?xml version="1.0"?><a/>'), ...more]);
+const openOf = (kind: string, ...more: ZipEntry[]): Buffer =>
+  zipOf([
+    part('mimetype', `application/vnd.oasis.opendocument.${kind}`),
+    part('content.xml', '<?xml version="1.0"?><a/>'),
+    ...more,
+  ]);
+const documents: readonly (readonly [FileType, Buffer])[] = [
+  ['docx', officeOf('word/document.xml', part('word/media/image1.png', raw(png)))],
+  ['xlsx', officeOf('xl/workbook.xml')],
+  ['pptx', officeOf('ppt/presentation.xml')],
+  ['odt', openOf('text')],
+  ['ods', openOf('spreadsheet')],
+  ['odp', openOf('presentation')],
+];
+for (const [type, bytes] of documents) {
+  test(`${type} is known by its parts; who allows it allows no zip, and the other way round`, async () => {
+    const found = await inspectFile(bytes, new Set([type]));
+    assert.equal(found.type, type);
+    assert.ok((found.inside.xml ?? 0) > 0, 'its parts need not be named');
+    for (const other of documents.map(([one]) => one).concat('zip')) {
+      if (other === type) continue;
+      const allowed = new Set<FileType>([other, 'xml', 'text', 'png']);
+      await assert.rejects(inspectFile(bytes, allowed), { code: 'FILE_TYPE_REFUSED' });
+    }
+  });
+}
+
+const oddDocuments: readonly (readonly [string, Buffer, string])[] = [
+  ['a program in it', officeOf('word/document.xml', part('a.bin', 'MZ....')), 'FILE_TYPE_REFUSED'],
+  [
+    'an archive in it',
+    officeOf('word/document.xml', part('a.zip', zipOf([part('b', 'b')]))),
+    'FILE_TYPE_REFUSED',
+  ],
+  ['macros', officeOf('word/document.xml', part('word/vbaProject.bin', 'x')), 'FILE_ACTIVE'],
+  [
+    'two kinds at once',
+    officeOf('word/document.xml', part('xl/workbook.xml', '<a/>')),
+    'FILE_TYPE_REFUSED',
+  ],
+  [
+    'its mimetype not first',
+    zipOf([part('a', 'a'), part('mimetype', 'application/vnd.oasis.opendocument.text')]),
+    'FILE_TYPE_REFUSED',
+  ],
+];
+for (const [what, bytes, code] of oddDocuments) {
+  test(`a document with ${what} is refused: ${code}`, async () => {
+    const allowed = new Set<FileType>(['docx', 'odt']);
+    await assert.rejects(inspectFile(bytes, allowed), { code });
+  });
+}
+
+test('what a policy allows of size, depth, entries and bytes holds', async () => {
+  const bounds = { bytesMax: 2000, depthMax: 1, entriesMax: 2, unpackedBytesMax: 1000 };
+  const files = (count: number, bytes: number): Buffer =>
+    zipOf(Array.from({ length: count }, (_, at) => part(`${at}`, Buffer.alloc(bytes, 'a'))));
+  const look = (bytes: Buffer) => inspectFile(bytes, every, bounds);
+  assert.equal((await look(files(2, 500))).type, 'zip');
+  await assert.rejects(look(files(3, 1)), { code: 'ARCHIVE_REFUSED', message: /of entries$/ });
+  await assert.rejects(look(files(2, 501)), { code: 'ARCHIVE_REFUSED', message: /of bytes$/ });
+  const nestedZip = zipOf([part('a.zip', files(1, 1))]);
+  await assert.rejects(look(nestedZip), { code: 'ARCHIVE_REFUSED', message: /of depth$/ });
+  await assert.rejects(look(Buffer.alloc(2001, 'a')), { code: 'FILE_TOO_LARGE' });
+});
+
+test('without a word of the policy no more than 256 MiB are unpacked', async () => {
+  // Just within the ratio, and refused by what it says before it is unpacked.
+  const packed = randomBytes(Math.ceil(limits.unpackedBytesMax / limits.archiveRatioMax));
+  const bytes = zipOf([{ name: 'a', content: packed, size: limits.unpackedBytesMax + 1 }]);
+  await assert.rejects(inspect(bytes), { code: 'ARCHIVE_REFUSED', message: /of bytes$/ });
 });

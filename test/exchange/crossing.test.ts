@@ -14,6 +14,8 @@ test('few codes cross; a refusal keeps its reason, a fault leaves the effect ope
     'PEER_REFUSED',
     'RATE_LIMITED',
     'RESPONSE_REFUSED',
+    'SCAN_FAILED',
+    'SCAN_FOUND',
     'UPSTREAM_REFUSED',
     'UPSTREAM_TIMEOUT',
     'UPSTREAM_TOO_LARGE',

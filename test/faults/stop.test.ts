@@ -81,6 +81,7 @@ const shownBy: Readonly<Record<ProcessName, readonly string[]>> = {
   edge: ['edge'],
   mover: ['channel'],
   admin: [],
+  scanner: ['scanner'],
 };
 const halves: readonly Readonly<Record<Role, readonly ProcessName[]>>[] = [
   { outer: ['signer', 'mover'], inner: ['guard', 'edge', 'admin'] },

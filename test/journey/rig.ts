@@ -16,6 +16,7 @@ import { outerJourney } from '@sallyport/outer-node/journey.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import { homePaths, type ProcessName } from '@sallyport/shared/config/home.ts';
+import type { Scanner } from '@sallyport/shared/content/scan/scanner.ts';
 import { type ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
@@ -25,13 +26,14 @@ import type { AuditEvent, Role } from '@sallyport/shared/ports.ts';
 import { runGuard } from '@sallyport/shared/processes/guard/run.ts';
 import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
 import type { IpcLink } from '@sallyport/shared/processes/ipc/wire.ts';
+import { runScanner } from '@sallyport/shared/processes/scanner/scanner.ts';
 import { runSigner } from '@sallyport/shared/processes/signer/signer.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import { type Logger, pino } from 'pino';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
-import { openBoard } from '../wires.ts';
+import { type Board, openBoard } from '../wires.ts';
 
 const quiet = pino({ level: 'silent' });
 
@@ -103,6 +105,8 @@ export async function startRig(options: {
   upstream: Upstream;
   /** The policy comes into force by an approved plan alone. */
   fourEyes?: boolean;
+  /** Scanners beside each node, in a scanner process of its own. */
+  scanners?: Partial<Record<Role, readonly Scanner[]>>;
   /** Where the guards' lines of log go; nowhere without. */
   log?: Logger;
 }): Promise<Rig> {
@@ -145,6 +149,7 @@ export async function startRig(options: {
       carry: (names) => carry(role, names),
       upstream: options.upstream,
       fourEyes: options.fourEyes ?? false,
+      scanners: options.scanners?.[role] ?? [],
       log: options.log ?? quiet,
     });
   const outer = await start('outer');
@@ -194,6 +199,7 @@ interface SideParts {
   readonly carry: (names: readonly string[]) => void;
   readonly upstream: Upstream;
   readonly fourEyes: boolean;
+  readonly scanners: readonly Scanner[];
   readonly log: Logger;
 }
 
@@ -213,6 +219,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
     labels: labelsOf(parseKeyspec(readFileSync(paths.keyspec, 'utf8'), node)),
     log: quiet,
   });
+  const scanner = startScanner(board, parts.scanners);
   const startGuard = () => {
     const { wires, leave } = board.join('guard');
     leaveBoard = leave;
@@ -243,6 +250,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       heartbeatMs: 400,
       journey: role === 'outer' ? outerJourney : innerJourney,
       fourEyes: role === 'inner' && parts.fourEyes,
+      scanners: parts.scanners.map(({ name }) => name),
       log: parts.log,
       now: () => Date.now() + parts.clock.offsetMs + parts.skewMs(),
       steady: () => performance.now() + parts.clock.offsetMs,
@@ -303,9 +311,16 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
     async close() {
       for (const link of [mover, edge, admin]) link.close();
       await stopGuard();
+      await scanner?.close();
       await signer.close();
     },
   };
+}
+
+function startScanner(board: Board, scanners: readonly Scanner[]) {
+  if (scanners.length === 0) return undefined;
+  const { wires } = board.join('scanner');
+  return runScanner({ guard: wires('guard'), admin: wires('admin'), scanners, log: quiet });
 }
 
 function unreliable(store: Store, fault: () => ErrorCode | undefined): Store {

@@ -45,6 +45,11 @@ const healthy = (): Record<Exclude<ProcessName, 'admin'>, Record<string, unknown
     metrics: counter('calls_total', 2),
   },
   edge: { status: { head: { listening: true } }, metrics: { head: 'rubbish' } },
+  scanner: {
+    health: { head: { ok: true } },
+    status: { head: { ok: true } },
+    metrics: { head: [] },
+  },
   mover: {
     status: {
       head: {

@@ -6,7 +6,7 @@ import { reportTrouble, runChild } from '@sallyport/shared/processes/child.ts';
 import { createLog } from '@sallyport/shared/processes/log.ts';
 
 const name = process.argv[2] as ProcessName;
-if (!processNames.includes(name)) throw new Error(`unknown process ${name}`);
+if (!processNames.some((one) => one === name)) throw new Error(`unknown process ${name}`);
 
 await runChild(name, createLog(name, 'info'), async () => {
   appendFileSync('starts', `${name}\n`);

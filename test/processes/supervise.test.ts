@@ -27,6 +27,7 @@ function start(t: TestContext, dir: string): { supervisor: Supervisor; told: str
   const supervisor = supervise({
     dir,
     main,
+    processes: processNames,
     flags: () => [],
     tell: (line, hint) => told.push(hint === undefined ? line : `${line} (${hint})`),
   });
@@ -72,7 +73,8 @@ test('a process that is killed starts again, and a stop ends all five in order',
 test('a second start in the same home is refused, and allowed again after the first ended', async (t) => {
   const dir = makeHome();
   const { supervisor } = start(t, dir);
-  const second = (): Supervisor => supervise({ dir, main, flags: () => [], tell: () => {} });
+  const second = (): Supervisor =>
+    supervise({ dir, main, processes: processNames, flags: () => [], tell: () => {} });
   assert.throws(second, (e) => e instanceof SallyportError && e.code === 'HOME_IN_USE');
   await supervisor.stop();
   const third = second();

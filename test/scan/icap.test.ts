@@ -52,7 +52,7 @@ async function scan(
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
   const dial = dialTo({ host: '127.0.0.1', port: address.port });
-  const verdict = await icapScanner(dial, service, timeoutMs).scan(of(...content));
+  const verdict = await icapScanner(dial, service, { timeoutMs }).scan(of(...content));
   for (const socket of sockets) socket.destroy();
   server.close();
   return { verdict, heard };

@@ -5,6 +5,7 @@
 import { inflateSync } from 'node:zlib';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
+import { mediaTypeOf } from './media.ts';
 import type { FileType } from './type.ts';
 import type { Unpacked } from './unpack.ts';
 
@@ -30,6 +31,43 @@ export function checkParts(parts: readonly Unpacked[]): void {
     if (activePart.test(name)) throw active();
     if (name.endsWith('.rels') && reachesOut(bytes.toString('utf8'))) throw active();
   }
+}
+
+/** What each kind of document has and no other: a part of Office, a media type of OpenDocument. */
+const mainParts: Readonly<Record<string, FileType>> = {
+  'word/document.xml': 'docx',
+  'xl/workbook.xml': 'xlsx',
+  'ppt/presentation.xml': 'pptx',
+};
+const openDocuments: ReadonlyMap<string, FileType> = new Map(
+  (['odt', 'ods', 'odp'] as const).map((type) => [mediaTypeOf(type), type]),
+);
+
+/** Types that the parts of a document may have. */
+export const partTypes: ReadonlySet<FileType> = new Set([
+  'xml',
+  'text',
+  'png',
+  'jpeg',
+  'gif',
+  'tiff',
+]);
+
+/** Which office document the parts of a zip are; `zip` where they are none or two at once. */
+export function documentTypeOf(parts: readonly Unpacked[]): FileType {
+  const types: FileType[] = [];
+  const names = new Set(parts.map(({ name }) => name));
+  if (names.has('[Content_Types].xml')) {
+    types.push(
+      ...Object.entries(mainParts).flatMap(([name, type]) => (names.has(name) ? [type] : [])),
+    );
+  }
+  const [first] = parts;
+  if (first?.name === 'mimetype') {
+    const type = openDocuments.get(first.bytes.toString('latin1'));
+    if (type !== undefined) types.push(type);
+  }
+  return types.length === 1 ? (types[0] ?? 'zip') : 'zip';
 }
 
 /** Macros of VBA and of XLM, ActiveX, embedded programs, scripts of OpenDocument. */
@@ -83,7 +121,7 @@ function checkPdf(bytes: Buffer): void {
   const text = plainNames(bytes.toString('latin1'));
   if (/\/Encrypt(?![A-Za-z])/.test(text)) throw encrypted();
   if (pdfActive.test(text)) throw active();
-  let left: number = limits.archiveBytesMax;
+  let left: number = limits.unpackedBytesMax;
   for (const start of bytes.toString('latin1').matchAll(/(?<!end)stream\r?\n/g)) {
     // The dictionary stands between the object's start and its stream; a longer one hides something.
     const before = bytes.toString('latin1', Math.max(0, start.index - dictionaryMax), start.index);

@@ -8,6 +8,12 @@ import { SallyportError } from '../../errors.ts';
 export type FileType =
   | 'pdf'
   | 'zip'
+  | 'docx'
+  | 'xlsx'
+  | 'pptx'
+  | 'odt'
+  | 'ods'
+  | 'odp'
   | 'ole'
   | 'gzip'
   | 'tar'
@@ -22,7 +28,10 @@ export type FileType =
   | 'xml'
   | 'text';
 
-/** Errors: FILE_TYPE_REFUSED for a type that is not in the table, and for one that is two. */
+/**
+ * An office document is a zip here: which one it is show its parts. Errors: FILE_TYPE_REFUSED for a type
+ * that is not in the table, and for one that is two.
+ */
 export function fileTypeOf(bytes: Buffer): FileType {
   const found = signatures.filter(({ matches }) => matches(bytes)).map(({ type }) => type);
   const type = found[0] ?? textTypeOf(bytes);

@@ -41,10 +41,6 @@ export function isArchive(type: FileType): type is ArchiveType {
   return type === 'zip' || type === 'tar' || type === 'gzip';
 }
 
-export function freshBudget(): Budget {
-  return { entries: limits.archiveEntriesMax, bytes: limits.archiveBytesMax };
-}
-
 /** The files of an archive. Errors: ARCHIVE_REFUSED, FILE_ENCRYPTED. */
 export async function unpack(
   type: ArchiveType,

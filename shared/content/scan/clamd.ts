@@ -10,25 +10,31 @@ import {
   converse,
   createReplies,
   type Dial,
+  foundVerdict,
   ScanFailed,
   type Scanner,
   send,
-  shownName,
   type Verdict,
 } from './scanner.ts';
 
+export interface ClamdOptions {
+  readonly name?: string;
+  /** For each of its two conversations. */
+  readonly timeoutMs?: number;
+  /** Older signatures are stale. */
+  readonly databaseAgeMs?: number;
+}
+
 /** A clamd behind `dial`. `now`: the clock against which the age of its signatures is measured. */
-export function clamdScanner(
-  dial: Dial,
-  now: () => number,
-  timeoutMs: number = limits.scanTimeoutMs,
-): Scanner {
+export function clamdScanner(dial: Dial, now: () => number, options: ClamdOptions = {}): Scanner {
+  const { name = 'clamd', timeoutMs = limits.scanTimeoutMs } = options;
+  const { databaseAgeMs = limits.scanDatabaseAgeMs } = options;
   return {
-    name: 'clamd',
+    name,
     async scan(content) {
       const fresh = await converse(dial, timeoutMs, async (stream) => {
         await send(stream, 'zVERSION\0');
-        expectFresh(await createReplies(stream).until('\0'), now());
+        expectFresh(await createReplies(stream).until('\0'), now(), databaseAgeMs);
         return { verdict: 'clean' };
       });
       if (fresh.verdict !== 'clean') return fresh;
@@ -65,12 +71,12 @@ function lengthOf(bytes: number): Buffer {
 }
 
 /** A version without a date is that of a clamd without a database worth the name. */
-function expectFresh(version: string, nowMs: number): void {
+function expectFresh(version: string, nowMs: number, mostMs: number): void {
   const date = /^ClamAV [^/]+\/\d+\/(.+)$/.exec(version)?.[1];
   const madeMs = date === undefined ? Number.NaN : Date.parse(`${date} UTC`);
   const ageMs = nowMs - madeMs;
   // A date far in the future says as little as one far in the past.
-  if (!(ageMs <= limits.scanDatabaseAgeMs && ageMs >= -limits.scanDatabaseAgeMs)) {
+  if (!(ageMs <= mostMs && ageMs >= -mostMs)) {
     throw new ScanFailed('stale');
   }
 }
@@ -79,7 +85,5 @@ function verdictOf(answer: string): Verdict {
   if (answer === 'stream: OK') return { verdict: 'clean' };
   const name = /^stream: (.+) FOUND$/.exec(answer)?.[1];
   if (name === undefined) throw new ScanFailed(answer.includes('limit') ? 'limit' : 'answer');
-  // It stopped looking: with `AlertExceedsMax` it says so.
-  if (name.startsWith('Heuristics.Limits.Exceeded')) throw new ScanFailed('limit');
-  return { verdict: 'found', name: shownName(name) };
+  return foundVerdict(name);
 }

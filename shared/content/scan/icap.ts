@@ -15,10 +15,10 @@ import {
   converse,
   createReplies,
   type Dial,
+  foundVerdict,
   ScanFailed,
   type Scanner,
   send,
-  shownName,
   type Verdict,
 } from './scanner.ts';
 
@@ -26,10 +26,13 @@ import {
 export function icapScanner(
   dial: Dial,
   service: string,
-  timeoutMs: number = limits.scanTimeoutMs,
+  {
+    name = 'icap',
+    timeoutMs = limits.scanTimeoutMs,
+  }: { readonly name?: string; readonly timeoutMs?: number } = {},
 ): Scanner {
   return {
-    name: 'icap',
+    name,
     scan: (content) =>
       converse(dial, timeoutMs, async (stream) => {
         const replies = createReplies(stream);
@@ -74,7 +77,7 @@ async function respmod(
     answer = readHead(await replies.until('\r\n\r\n'));
   }
   if (answer.status === 204) return { verdict: 'clean' };
-  if (answer.status === 200) return { verdict: 'found', name: nameOf(answer.fields) };
+  if (answer.status === 200) return foundVerdict(nameOf(answer.fields));
   throw new ScanFailed('answer');
 }
 
@@ -109,7 +112,8 @@ interface Head {
 }
 
 function readHead(text: string): Head {
-  const [first = '', ...lines] = text.split('\r\n');
+  // X-Violations-Found has lines that begin with a tab: they continue the one before.
+  const [first = '', ...lines] = text.replace(/\r\n[\t ]+/g, ' ').split('\r\n');
   const status = /^ICAP\/1\.0 (\d{3}) /.exec(`${first} `)?.[1];
   if (status === undefined) throw new ScanFailed('answer');
   const fields = lines.map((line): [string, string] => {
@@ -130,5 +134,5 @@ function previewOf({ fields }: Head): number {
 /** Headers in which products say what they found. */
 function nameOf(fields: ReadonlyMap<string, string>): string {
   const infection = /Threat=([^;]+)/.exec(fields.get('x-infection-found') ?? '')?.[1];
-  return shownName(infection ?? fields.get('x-virus-id') ?? 'content that it would replace');
+  return infection ?? fields.get('x-virus-id') ?? 'content that it would replace';
 }

@@ -8,7 +8,8 @@ import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 
 /** Why a scanner did not say that content is clean, other than that it is not. */
-export type ScanFailure = 'away' | 'timeout' | 'limit' | 'stale' | 'answer';
+export const scanFailures = ['away', 'timeout', 'limit', 'stale', 'blind', 'answer'] as const;
+export type ScanFailure = (typeof scanFailures)[number];
 
 export type Verdict =
   | { readonly verdict: 'clean' }
@@ -24,24 +25,35 @@ export interface Scanner {
 /** Opens a connection to a scanner; fails by an error event. */
 export type Dial = () => Duplex;
 
+/** What one scanner said. */
+export type Named = Verdict & { readonly scanner: string };
+
+/** Asks all at once; none is spared where another has found something. */
+export function verdictsOf(scanners: readonly Scanner[], content: Buffer): Promise<Named[]> {
+  return Promise.all(
+    scanners.map(async (scanner) => ({
+      scanner: scanner.name,
+      ...(await scanner.scan(inPieces(content))),
+    })),
+  );
+}
+
 /** Errors: SCAN_FOUND, SCAN_FAILED. Content that every scanner calls clean returns. */
-export async function expectClean(scanners: readonly Scanner[], content: Buffer): Promise<void> {
+export function expectClean(verdicts: readonly Named[]): void {
   const failed = (reason: string): SallyportError =>
     new SallyportError('SCAN_FAILED', `expected every scanner to say clean, got ${reason}`, {
       hint: 'see that the scanner runs, answers in time and has fresh signatures',
     });
-  if (scanners.length === 0) throw failed('no scanner');
-  if (content.length > limits.scanBytesMax) throw failed('more than may be scanned');
-  const verdicts = await Promise.all(scanners.map((scanner) => scanner.scan(inPieces(content))));
-  verdicts.forEach((verdict, index) => {
-    const name = scanners[index]?.name ?? '';
-    if (verdict.verdict === 'found') {
-      throw new SallyportError('SCAN_FOUND', `${name} found ${verdict.name}`, {
-        hint: 'do not send it again; look at where it came from',
-      });
-    }
-    if (verdict.verdict === 'failed') throw failed(`${verdict.failure} from ${name}`);
-  });
+  if (verdicts.length === 0) throw failed('no scanner');
+  const found = verdicts.find(({ verdict }) => verdict === 'found');
+  if (found?.verdict === 'found') {
+    throw new SallyportError('SCAN_FOUND', `${found.scanner} found ${found.name}`, {
+      hint: 'do not send it again; look at where it came from',
+    });
+  }
+  for (const verdict of verdicts) {
+    if (verdict.verdict === 'failed') throw failed(`${verdict.failure} from ${verdict.scanner}`);
+  }
 }
 
 /** Ends work with a scanner by a failure. */
@@ -92,6 +104,15 @@ export async function* bounded(content: AsyncIterable<Uint8Array>): AsyncGenerat
     if (bytes > limits.scanBytesMax) throw new ScanFailed('limit');
     if (piece.length > 0) yield piece;
   }
+}
+
+/**
+ * What a scanner found, by its name for it. Errors: ScanFailed limit where it only says so that it stopped
+ * looking, as ClamAV does with `AlertExceedsMax`.
+ */
+export function foundVerdict(name: string): Verdict {
+  if (name.startsWith('Heuristics.Limits.Exceeded')) throw new ScanFailed('limit');
+  return { verdict: 'found', name: shownName(name) };
 }
 
 /** A name that a scanner gave, fit for a log. */

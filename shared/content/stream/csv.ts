@@ -57,6 +57,9 @@ export function csvFault(schema: Schema | undefined): string | undefined {
   if (schema?.type !== 'object' || members.length === 0 || !members.every(plain)) {
     return 'expected an array of objects whose members are plain values';
   }
+  if (members.some((node) => node.contentEncoding !== undefined)) {
+    return 'expected no file in a cell';
+  }
   return undefined;
 }
 

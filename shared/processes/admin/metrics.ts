@@ -1,7 +1,6 @@
 /** /metrics: what each process counts, under the label `process`, in one Prometheus text. */
 import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { processNames } from '../../config/home.ts';
-import { type Asking, askedProcesses } from './ask.ts';
+import type { Asking } from './ask.ts';
 import { readStates } from './status.ts';
 
 export interface Metrics {
@@ -28,10 +27,11 @@ export function createMetrics(dir: string, asking: Asking): Metrics {
   });
   const text = async (): Promise<string> => {
     const states = readStates(dir);
-    const parts = await Promise.all(askedProcesses.map((name) => asking.try(name, 'metrics')));
-    for (const name of processNames) restarts.set({ process: name }, states[name]?.restarts ?? 0);
+    const parts = await Promise.all(asking.names.map((name) => asking.try(name, 'metrics')));
+    for (const name of ['admin', ...asking.names] as const)
+      restarts.set({ process: name }, states[name]?.restarts ?? 0);
     up.set({ process: 'admin' }, 1);
-    const labelled = askedProcesses.map((name, i) => {
+    const labelled = asking.names.map((name, i) => {
       up.set({ process: name }, parts[i] === undefined ? 0 : 1);
       return label(name, asMetrics(parts[i]?.head));
     });

@@ -20,6 +20,8 @@ export interface Readiness {
   readonly clock: boolean;
   /** The edge answers. */
   readonly edge: boolean;
+  /** Every scanner of the node looked at something just now and called it clean; absent where it has none. */
+  readonly scanner?: boolean;
 }
 
 /** Why a check does not hold, where its process gave a code. */
@@ -29,12 +31,14 @@ export async function checkReady(
   peer: boolean,
   asking: Asking,
 ): Promise<{ readonly ready: Readiness; readonly reasons: Reasons }> {
-  const [guard, store, signer, mover, edge] = await Promise.all([
+  const hasScanners = asking.names.includes('scanner');
+  const [guard, store, signer, mover, edge, scanner] = await Promise.all([
     asking.try('guard', 'status'),
     asking.told('guard', 'store-check'),
     asking.try('signer', 'health'),
     asking.try('mover', 'status'),
     asking.try('edge', 'status'),
+    hasScanners ? asking.try('scanner', 'health') : undefined,
   ]);
   const clock = member(guard, 'clock') as Partial<ClockStatus> | undefined;
   const isClockApart = clock?.apart === true;
@@ -46,10 +50,12 @@ export async function checkReady(
     channel: isUp(member(mover, 'out')) && isUp(member(mover, 'in')),
     clock: clock?.apart === false,
     edge: edge !== undefined,
+    ...(hasScanners && { scanner: member(scanner, 'ok') === true }),
   };
   const reasons = {
     ...(typeof store === 'string' && { store }),
     ...(isClockApart && { clock: 'CLOCK_APART' as const }),
+    ...(ready.scanner === false && { scanner: 'SCAN_FAILED' as const }),
   };
   return { ready, reasons };
 }

@@ -2,7 +2,7 @@
  * The admin process: health and metrics over HTTP, and the control socket of the command line.
  * It holds no key and sees no content; what it may ask of the guard is listed below.
  */
-import { controlSocket } from '../../config/home.ts';
+import { controlSocket, processesOf } from '../../config/home.ts';
 import type { Running } from '../child.ts';
 import type { Handlers } from '../ipc/peer.ts';
 import { listen } from '../ipc/socket.ts';
@@ -37,7 +37,7 @@ export async function runAdmin(
   options: AdminOptions & { readonly wires: Wires; readonly log: Log },
 ): Promise<Running> {
   const { dir, config, peer, log } = options;
-  const asking = connectAll(options.wires);
+  const asking = connectAll(options.wires, processesOf(config));
   const handlers: Handlers = {
     status: async () => ({ head: await gatherStatus(options, asking) }),
     ...Object.fromEntries(

@@ -1,8 +1,8 @@
-/** The state of the whole node, gathered from its five processes; tolerant of any being away. */
+/** The state of the whole node, gathered from its processes; tolerant of any being away. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { NodeConfig } from '../../config/config.ts';
-import { homePaths, type ProcessName, processNames } from '../../config/home.ts';
+import { homePaths, type ProcessName, processesOf } from '../../config/home.ts';
 import type { Peer } from '../../pairing/peer.ts';
 import type { Role } from '../../ports.ts';
 import type { ProcessesFile } from '../supervise.ts';
@@ -46,7 +46,7 @@ export async function gatherStatus(options: AdminOptions, asking: Asking): Promi
   const states = readStates(dir);
   const [{ ready, reasons }, processes] = await Promise.all([
     checkReady(peer !== undefined, asking),
-    Promise.all(processNames.map((name) => statusOf(name, states[name], asking))),
+    Promise.all(processesOf(config).map((name) => statusOf(name, states[name], asking))),
   ]);
   return {
     node: config.node,

@@ -8,6 +8,7 @@ import type { Role, Signer } from '../../ports.ts';
 import type { OutPackage, Store, StoreWrites } from '../../store/port.ts';
 import type { Answer, Handlers } from '../ipc/peer.ts';
 import type { Disk } from './disk.ts';
+import type { Examine } from './examine.ts';
 import type { MaskKeys } from './mask-keys.ts';
 import type { SparingRecord } from './sparing.ts';
 
@@ -59,6 +60,8 @@ export interface GuardContext {
     body: Uint8Array,
     timeoutMs: number,
   ) => Promise<Answer>;
+  /** Looks into the files of a body and has them scanned. */
+  readonly examine: Examine;
   /** Marks one message of a received package finished; call inside the commit that ends it. */
   readonly finish: (tx: StoreWrites, place: ArrivedPlace, id: string) => void;
   /** For refusals that the peer can cause at will. */

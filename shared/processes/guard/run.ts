@@ -11,6 +11,7 @@ import { limits } from '../../limits.ts';
 import { encodeMessage } from '../../package/message.ts';
 import { unmaskedIn } from '../../policy/compile.ts';
 import type { Store } from '../../store/port.ts';
+import { createScan } from '../scanner/client.ts';
 import { createSigner } from '../signer/client.ts';
 import type { Wires } from '../wires.ts';
 import { createPruner } from './archive.ts';
@@ -25,6 +26,7 @@ import type {
 } from './context.ts';
 import { createDisk } from './disk.ts';
 import { type Doors, openDoors } from './doors.ts';
+import { createExamine } from './examine.ts';
 import { createMaskKeys } from './mask-keys.ts';
 import { patientSigner } from './patience.ts';
 import { enforce } from './policy.ts';
@@ -50,6 +52,8 @@ export interface GuardOptions {
   readonly heartbeatMs: number;
   /** The inner node's: a policy comes into force by an approved plan alone. */
   readonly fourEyes?: boolean;
+  /** Names of the scanners of this node, as in its configuration. */
+  readonly scanners?: readonly string[];
   readonly journey: (node: GuardContext) => Journey;
   readonly log: Logger;
   readonly now?: () => number;
@@ -63,6 +67,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const steady = options.steady ?? (() => performance.now());
   const audit = createAuditLog({ head: () => store.auditHead(), now });
   const signerLink = options.wires('signer')();
+  const scannerLink = options.wires('scanner')();
   const issuer = self.role === 'inner' ? self : peer;
   const stopping = new AbortController();
   let policy: PolicyInForce | undefined;
@@ -94,6 +99,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     log.info({ version: policy.version }, 'policy in force');
   };
   const disk = createDisk(options.disks, steady);
+  const scanners = options.scanners ?? [];
+  // The inner node decides; an outer one without scanners leaves it to that.
+  const scans = self.role === 'inner' || scanners.length > 0;
+  const scan = scans ? createScan(scannerLink, scanners) : undefined;
   const maskKeys = createMaskKeys({ self, store, signer });
   const stored = store.policyBundle();
   if (stored) obey(enforce(stored, issuer, maskKeys.secretsOf));
@@ -165,6 +174,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     ...{ self, peer, store, audit, signer, log, sending, now, steady, flushAudit, refusals, obey },
     disk,
     stopping: stopping.signal,
+    examine: createExamine({ audit, flushAudit, now, scan }),
     maskKeys,
     fourEyes: options.fourEyes ?? false,
     policy: () => policy,
@@ -266,6 +276,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       for (const timer of timers) clearInterval(timer);
       doors?.close();
       signerLink.close();
+      scannerLink.close();
       await store
         .write((tx) => {
           refusals.tell();

@@ -46,6 +46,7 @@ export const start: Start = async ({ home: { paths, config }, parts, wires, log 
     resendFirstMs: slow ? limits.resendFirstSlowMs : limits.resendFirstMs,
     heartbeatMs: slow ? limits.heartbeatSlowMs : limits.heartbeatMs,
     fourEyes: config.policy.fourEyes,
+    scanners: config.scanners.map(({ name }) => name),
     journey: await parts.journey(),
     log,
   });

@@ -7,5 +7,6 @@ export type ScannerAddress =
   | { readonly host: string; readonly port: number };
 
 export function dialTo(address: ScannerAddress): Dial {
-  return () => connect(address);
+  // Content follows its length in a write of its own.
+  return () => connect(address).setNoDelay(true);
 }

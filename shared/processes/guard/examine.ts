@@ -1,0 +1,125 @@
+/**
+ * Files in bodies, before they go on: each is decoded, looked into and scanned, one after the other.
+ *
+ *   base64 ▶ size, type, documents, archives ▶ scan it and all that was packed in it ▶ it may cross
+ *
+ * The only step of a journey that waits for somebody else, so only bodies with files take it, a few at a
+ * time, and a consumer that sends many waits behind itself.
+ */
+import { createHash } from 'node:crypto';
+import type { AuditLog } from '../../audit/log.ts';
+import { inspectFile } from '../../content/file/inspect.ts';
+import type { FileText } from '../../content/place.ts';
+import { expectClean, type Named } from '../../content/scan/scanner.ts';
+import { asSallyportError, SallyportError } from '../../errors.ts';
+import { createShares } from '../../exchange/shares.ts';
+import { limits } from '../../limits.ts';
+import { type FileRules, ruleFor } from '../../policy/files.ts';
+import type { Scan } from '../scanner/client.ts';
+
+/** Whose body it is. */
+export interface Examined {
+  readonly exchangeId: string;
+  readonly consumer: string;
+  readonly flow: string;
+}
+
+/**
+ * Resolves when every file of a body may go on. Errors: OVERLOADED, those of inspectFile, SCAN_FOUND,
+ * SCAN_FAILED.
+ */
+export type Examine = (
+  about: Examined,
+  rules: FileRules | undefined,
+  files: readonly FileText[],
+) => Promise<void>;
+
+export interface ExamineOptions {
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly flushAudit: () => void;
+  readonly now: () => number;
+  /** Undefined where this node leaves it to the other. */
+  readonly scan: Scan | undefined;
+}
+
+export function createExamine({ audit, flushAudit, now, scan }: ExamineOptions): Examine {
+  const places = createShares(limits.examinationsWaitingMax);
+  const waiting: (() => void)[] = [];
+  let under = 0;
+
+  const enter = (): Promise<void> => {
+    if (under < limits.examinationsMax) {
+      under += 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => void waiting.push(resolve));
+  };
+  const leave = (): void => {
+    const next = waiting.shift();
+    if (next) next();
+    else under -= 1;
+  };
+  const look = async (about: Examined, rules: FileRules | undefined, file: FileText) => {
+    const startedMs = performance.now();
+    const rule = ruleFor(rules, file);
+    const bytes = Buffer.from(file.text, 'base64');
+    const found: Record<string, number> = {};
+    const count = (what: string, times = 1): void => {
+      found[what] = (found[what] ?? 0) + times;
+    };
+    const record = (error?: SallyportError): void => {
+      audit.append({
+        event: 'examine',
+        atMs: now(),
+        ...about,
+        ...(error && { code: error.code }),
+        digest: createHash('sha256').update(bytes).digest('hex'),
+        bytes: bytes.length,
+        rules: found,
+        tookMs: performance.now() - startedMs,
+      });
+    };
+    try {
+      const { type, inside, parts } = await inspectFile(bytes, rule.allowed, rule.bounds);
+      count(`type ${type}`);
+      for (const [part, times] of Object.entries(inside)) count(`inside ${part}`, times);
+      if (scan && rule.scanned) {
+        for (const one of new Set([bytes, ...parts])) {
+          const verdicts = await scan(one);
+          for (const verdict of verdicts) count(wordsOf(verdict));
+          expectClean(verdicts);
+        }
+      }
+      record();
+    } catch (thrown) {
+      const { code, message, hint } = asSallyportError(thrown);
+      const told = `${file.at}: ${message}`;
+      const error = new SallyportError(code, told, { ...(hint && { hint }), cause: thrown });
+      record(error);
+      throw error;
+    }
+  };
+
+  return async (about, rules, files) => {
+    if (!places.fits(about.consumer)) {
+      throw new SallyportError('OVERLOADED', `${about.consumer} has its share of examinations`);
+    }
+    places.take(about.consumer);
+    await enter();
+    try {
+      for (const file of files) await look(about, rules, file);
+    } finally {
+      leave();
+      places.give(about.consumer);
+      flushAudit();
+    }
+  };
+}
+
+/** `clamd clean`, `clamd found Eicar`, `icap failed timeout`. */
+function wordsOf(verdict: Named): string {
+  const { scanner } = verdict;
+  if (verdict.verdict === 'found') return `${scanner} found ${verdict.name}`;
+  if (verdict.verdict === 'failed') return `${scanner} failed ${verdict.failure}`;
+  return `${scanner} clean`;
+}
