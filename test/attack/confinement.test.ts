@@ -28,9 +28,11 @@ before(async () => {
   for (const file of ['peer.trust', 'run/processes.json']) writeFileSync(join(home.dir, file), 'x');
 });
 
+const everyProcess: readonly ProcessName[] = [...processNames, 'scanner'];
+
 /** Files of a home, and who may read each. */
 const readers: Readonly<Record<string, readonly ProcessName[]>> = {
-  'config.yaml': processNames,
+  'config.yaml': everyProcess,
   'keys/pin': ['signer'],
   'keys/soft.keystore': ['signer'],
   'keyspec.json': ['signer'],
@@ -47,20 +49,21 @@ const readers: Readonly<Record<string, readonly ProcessName[]>> = {
 };
 
 /** What belongs to the work of some. */
+const networked: readonly ProcessName[] = ['edge', 'mover', 'admin', 'scanner'];
 const may: Readonly<Record<string, readonly ProcessName[]>> = {
-  'connect to an address': ['edge', 'mover', 'admin'],
-  'listen at an address': ['edge', 'mover', 'admin'],
-  'connect to a socket file': ['edge', 'mover', 'admin'],
-  'listen at a socket file': ['edge', 'mover', 'admin'],
-  'send a datagram': ['edge', 'mover', 'admin'],
-  'ask for a name': ['edge', 'mover', 'admin'],
+  'connect to an address': networked,
+  'listen at an address': networked,
+  'connect to a socket file': networked,
+  'listen at a socket file': networked,
+  'send a datagram': networked,
+  'ask for a name': networked,
   // Until it has loaded its own and given the right away: below.
   'load native code': ['guard'],
 };
 
 const denials = ['ERR_ACCESS_DENIED', 'ERR_DLOPEN_DISABLED', 'ERR_UNKNOWN_BUILTIN_MODULE'];
 
-for (const name of processNames) {
+for (const name of everyProcess) {
   test(`${name} reaches its own and nothing else`, async () => {
     const given = { home: home.dir, outside, addon, reads: Object.keys(readers) };
     const ran = await run([...confinementFlags(name, home), probe, JSON.stringify(given)]);

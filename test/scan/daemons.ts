@@ -88,6 +88,8 @@ export async function startIcap(
 
 function daemon(child: ChildProcess): Daemon {
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  // However this test ends, its scanners do not outlive it.
+  process.once('exit', () => child.kill('SIGKILL'));
   return {
     child,
     async stop(signal = 'SIGKILL') {
