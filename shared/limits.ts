@@ -301,7 +301,8 @@ export const limits = {
   // store
   storeCheckBytesMax: 64 * 1024 * 1024,
   storeLaterMs: 50,
-  storeCacheKibMax: 65_536,
+  /** A commit that reused freed pages looks at every page in it: a large cache costs more than it spares. */
+  storeCacheKibMax: 8_192,
   /** Pages of 8 KiB in the log before it is emptied; and on a disk with little room left. */
   storeLogPagesMax: 10_000,
   storeLogPagesLowMax: 256,
