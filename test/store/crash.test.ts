@@ -8,7 +8,7 @@ import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import { verifyAudit } from '../audit/verdict.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** Runs the writer on `file`, kills it `afterMs` after its first `lines` lines, returns all that it promised. */
+/** Kills the writer on `file` `afterMs` after its first `lines` lines; returns all that it promised. */
 function killedWriter(file: string, lines: number, afterMs: number): Promise<string[]> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), file], {
     stdio: ['ignore', 'pipe', 'inherit'],
