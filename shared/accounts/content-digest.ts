@@ -1,7 +1,7 @@
 /** Content-Digest (RFC 9530 §2): the digest of the bytes of a body as they came. */
 import { hash } from 'node:crypto';
-import { parseDictionary } from 'structured-headers';
 import { SallyportError } from '../errors.ts';
+import { readDictionary } from './dictionary.ts';
 
 const names: Readonly<Record<string, string>> = { 'sha-256': 'sha256', 'sha-512': 'sha512' };
 
@@ -10,9 +10,9 @@ const names: Readonly<Record<string, string>> = { 'sha-256': 'sha256', 'sha-512'
  * are broken or obsolete and count for nothing. Errors: DIGEST_REFUSED.
  */
 export function expectDigest(value: string, body: Uint8Array): void {
-  let entries: ReturnType<typeof parseDictionary>;
+  let entries: ReturnType<typeof readDictionary>;
   try {
-    entries = parseDictionary(value);
+    entries = readDictionary(value);
   } catch {
     throw refused('a dictionary in Content-Digest');
   }

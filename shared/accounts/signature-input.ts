@@ -3,12 +3,12 @@ import {
   type Item,
   isInnerList,
   type Parameters,
-  parseDictionary,
   serializeItem,
   serializeParameters,
 } from 'structured-headers';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { readDictionary } from './dictionary.ts';
 
 /** One covered component, such as `"@query-param";name="Pet"`. */
 export interface Component {
@@ -37,11 +37,11 @@ export interface SignatureInput {
  * a component twice, or has no keyid; or where there are too many.
  */
 export function parseSignatures(input: string, signature: string): SignatureInput[] {
-  let lists: ReturnType<typeof parseDictionary>;
+  let lists: ReturnType<typeof readDictionary>;
   let values: typeof lists;
   try {
-    lists = parseDictionary(input);
-    values = parseDictionary(signature);
+    lists = readDictionary(input);
+    values = readDictionary(signature);
   } catch {
     throw refused('structured fields in Signature-Input and Signature');
   }
