@@ -139,6 +139,8 @@ export const limits = {
   credentialsPerConsumerMax: 16,
   credentialNameMax: 512,
   credentialTextMax: 16 * 1024,
+  crlEntriesMax: 10_000,
+  crlWarnMs: 7 * 86_400_000,
   signaturesPerRequestMax: 4,
   signatureComponentsMax: 32,
   signatureNonceMin: 16,

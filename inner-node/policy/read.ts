@@ -31,7 +31,7 @@ export async function readPolicyFiles(path: string): Promise<PolicySource> {
   };
 }
 
-const notThere: SourceFile = { fault: 'expected a schema file, got none' };
+const notThere: SourceFile = { fault: 'expected a file, got none' };
 
 async function policyFile(path: string): Promise<string> {
   try {

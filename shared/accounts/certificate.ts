@@ -6,12 +6,14 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { serialOf } from '../x509/crl.ts';
 import { type CertificateCredential, readCa } from './credential.ts';
 
 export interface CertificateHolder {
   readonly consumer: string;
   readonly credential: CertificateCredential;
   readonly ca: X509Certificate | undefined;
+  readonly revoked: ReadonlySet<string>;
 }
 
 export function certificateHolder(
@@ -19,13 +21,13 @@ export function certificateHolder(
   credential: CertificateCredential,
 ): CertificateHolder {
   const ca = credential.ca === undefined ? undefined : readCa(credential.ca);
-  return { consumer, credential, ca };
+  return { consumer, credential, ca, revoked: new Set(credential.revoked?.serials) };
 }
 
 /**
  * `chain`: DER, base64, the caller's own certificate first. Errors in check order:
  * CERTIFICATE_REFUSED (not readable, out of its time, not for clients), CREDENTIAL_UNKNOWN,
- * CREDENTIAL_EXPIRED.
+ * CERTIFICATE_REFUSED (revoked, or its list is too old), CREDENTIAL_EXPIRED.
  */
 export function verifyClientCertificate(
   holders: readonly CertificateHolder[],
@@ -55,10 +57,24 @@ export function verifyClientCertificate(
       'expected a certificate of the policy, got another',
     );
   }
+  expectNotRevoked(holder, [leaf, ...above], nowMs);
   if (nowMs >= (holder.credential.untilMs ?? Number.POSITIVE_INFINITY)) {
     throw new SallyportError('CREDENTIAL_EXPIRED', 'expected a credential in force');
   }
   return holder;
+}
+
+/** A list that has ended might miss what was revoked since: nothing is taken by it. */
+function expectNotRevoked(
+  { credential: { revoked: list }, ca, revoked }: CertificateHolder,
+  chain: readonly X509Certificate[],
+  nowMs: number,
+): void {
+  if (list === undefined || ca === undefined) return;
+  if (nowMs >= list.untilMs) throw refused('a revocation list in its time');
+  if (chain.some((one) => one.checkIssued(ca) && revoked.has(serialOf(one)))) {
+    throw refused('a certificate that is not revoked');
+  }
 }
 
 /** Extended key usage of TLS clients (RFC 5280 §4.2.1.12). */

@@ -5,6 +5,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { limits } from '../limits.ts';
+import type { RevocationList } from '../x509/crl.ts';
 import {
   readSpki,
   type SignatureAlgorithm,
@@ -66,6 +67,8 @@ export interface CertificateCredential {
   readonly spki?: string;
   /** As certificates have it, in their order: `C=CN, O=Tax Bureau, CN=tax-1`. */
   readonly subject?: string;
+  /** What the CA has taken back. */
+  readonly revoked?: RevocationList;
   readonly untilMs?: number;
 }
 
@@ -113,17 +116,28 @@ const tokenShape = z.strictObject({
   untilMs: ms.optional(),
 });
 
+const serial = z.string().regex(/^(0|[1-9a-f][0-9a-f]{0,63})$/);
+const revokedShape = z.strictObject({
+  serials: z.array(serial).max(limits.crlEntriesMax),
+  untilMs: ms,
+});
+
 const certificateShape = z
   .strictObject({
     type: z.literal('certificate'),
     ca: base64.refine((der) => readCa(der) !== undefined, 'expected a CA certificate').optional(),
     spki: z.base64().length(44).optional(),
     subject: z.string().min(1).max(limits.credentialNameMax).optional(),
+    revoked: revokedShape.optional(),
     untilMs: ms.optional(),
   })
   .refine(
     ({ ca, spki, subject }) => spki !== undefined || (ca !== undefined && subject !== undefined),
     'expected spki, or ca and subject',
+  )
+  .refine(
+    ({ ca, revoked }) => ca !== undefined || revoked === undefined,
+    'expected ca beside revoked certificates',
   );
 
 /** A credential of a bundle. */

@@ -7,6 +7,7 @@ import { readSchema, type Schema } from '../content/schema.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { readXsds } from './content.ts';
+import { withCredentialFiles } from './credential-files.ts';
 import { expandDenies } from './denies.ts';
 import {
   consumerShape,
@@ -118,7 +119,9 @@ function readDraft(source: PolicySource, document: SourceDocument, faults: Fault
     };
   });
   const routes = services.flatMap((service) => service.routes);
-  const consumers = list(consumerShape, listIn(document.value, 'consumers'), ['consumers']);
+  const raw = listIn(document.value, 'consumers');
+  const found = raw.map((consumer) => withCredentialFiles(consumer, source.schemas));
+  const consumers = list(consumerShape, found, ['consumers']);
   const groups = list(groupShape, listIn(document.value, 'consumerGroups'), ['consumerGroups']);
   const grants = list(grantShape, listIn(document.value, 'grants'), ['grants']);
   const add = (path: SourcePath, message: string): void => {

@@ -9,14 +9,17 @@ import {
   type TokenAlgorithm,
   tokenAlgorithms,
 } from '../accounts/algorithms.ts';
-import type {
-  CertificateCredential,
-  Credential,
-  SignatureCredential,
-  TokenCredential,
-  TokenKey,
+import {
+  type CertificateCredential,
+  type Credential,
+  readCa,
+  type SignatureCredential,
+  type TokenCredential,
+  type TokenKey,
 } from '../accounts/credential.ts';
 import { limits } from '../limits.ts';
+import { type RevocationList, readRevocationList } from '../x509/crl.ts';
+import { CredentialFile } from './credential-files.ts';
 import { untilMs } from './until.ts';
 
 const text = z
@@ -56,14 +59,23 @@ const signature = z
     return { ...rest, ...named, algorithm, components, publicKey: spkiOf(key), ...untilOf(until) };
   });
 
+/** Members of a set besides its keys mean nothing here (RFC 7517 §5). */
+const jwksShape = z.object({
+  keys: z.array(z.record(z.string(), z.unknown())).min(1).max(limits.tokenKeysMax),
+});
+
 const token = z
   .strictObject({
     type: z.literal('jwt'),
     issuer: text,
     audience: text,
     subject: text,
-    jwks: z.strictObject({
-      keys: z.array(z.record(z.string(), z.unknown())).min(1).max(limits.tokenKeysMax),
+    jwks: z.unknown().transform((value, context) => {
+      const read = jwksShape.safeParse(value instanceof CredentialFile ? jsonOf(value) : value);
+      if (read.success) return read.data;
+      const fault = value instanceof CredentialFile ? faultOf(value) : undefined;
+      add(context, '', fault ?? 'expected a JWK set, { keys: […] }, or a file that holds one');
+      return z.NEVER;
     }),
     until,
   })
@@ -89,9 +101,12 @@ const certificate = z
       .regex(/^[A-Za-z0-9+/]{43}=$/, 'expected SHA-256 in base64')
       .optional(),
     subject: z.string().min(1).max(limits.credentialNameMax).optional(),
+    crl: z
+      .instanceof(CredentialFile, { error: 'expected the name of a file of the policy' })
+      .optional(),
     until,
   })
-  .transform(({ until, ca, ...rest }, context): CertificateCredential => {
+  .transform(({ until, ca, crl, ...rest }, context): CertificateCredential => {
     const der = ca === undefined ? undefined : caOf(ca);
     if (ca !== undefined && der === undefined) {
       add(context, 'ca', 'expected one CA certificate as PEM');
@@ -106,9 +121,15 @@ const certificate = z
       return z.NEVER;
     }
     const { spki, subject } = rest;
+    const revoked = crl && revokedBy(crl, der);
+    if (typeof revoked === 'string') {
+      add(context, 'crl', revoked);
+      return z.NEVER;
+    }
     return {
       type: 'certificate',
       ...(der !== undefined && { ca: der }),
+      ...(revoked && { revoked }),
       ...(spki !== undefined && { spki }),
       ...(subject !== undefined && { subject }),
       ...untilOf(until),
@@ -160,6 +181,27 @@ function readJwk(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined 
   } catch {
     return undefined;
   }
+}
+
+/** The list, or what is wrong with it. */
+function revokedBy(crl: CredentialFile, ca: string | undefined): RevocationList | string {
+  const issuer = ca === undefined ? undefined : readCa(ca);
+  if (issuer === undefined) return 'expected ca beside a revocation list';
+  if ('fault' in crl.found) return crl.found.fault;
+  const list = readRevocationList(crl.found.text, issuer);
+  return list ?? 'expected a revocation list (PEM, X509 CRL) with an end, signed by this ca, whole';
+}
+
+function jsonOf({ found }: CredentialFile): unknown {
+  try {
+    return 'text' in found ? JSON.parse(found.text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function faultOf({ found }: CredentialFile): string {
+  return 'fault' in found ? found.fault : 'expected a JWK set in this file, { "keys": […] }';
 }
 
 function caOf(pem: string): string | undefined {

@@ -10,6 +10,7 @@ import {
   visit,
 } from 'yaml';
 import { limits } from '../limits.ts';
+import { credentialFilesOf } from './credential-files.ts';
 import type { Fault } from './model.ts';
 
 /**
@@ -99,7 +100,7 @@ export function readDocument(
   }
 }
 
-/** Names of the schema files that a policy text mentions, where it can be read. */
+/** Names of the files that a policy text mentions (schemas, keys, lists), where it can be read. */
 export function schemaFilesOf(text: string): string[] {
   const found = new Set<string>();
   const document: unknown = readDocument('', text).value;
@@ -111,6 +112,9 @@ export function schemaFilesOf(text: string): string[] {
       for (const name of [request.params, request.query, request.body, response.schema, ...xsds])
         if (typeof name === 'string') found.add(name);
     }
+  }
+  for (const consumer of listOf(document, 'consumers')) {
+    for (const name of credentialFilesOf(consumer)) found.add(name);
   }
   return [...found].slice(0, limits.policySchemaFilesMax);
 }

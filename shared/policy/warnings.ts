@@ -2,6 +2,7 @@
  * What a policy may say and hardly means: grants that can never match, routes that nobody can call, masks
  * without effect. And what everybody shall see: each exception.
  */
+import { labelOf } from '../accounts/credential.ts';
 import { limits } from '../limits.ts';
 import { fieldsFor } from './access.ts';
 import { compileDenies, compileTerms } from './allow.ts';
@@ -52,6 +53,7 @@ export function policyWarnings(policy: Policy, nowMs: number): Warning[] {
       found.push({ kind: 'unreachable', part: `services/${flow}`, message });
     } else found.push(...idleMasks(byFlow.get(flow) ?? [], flow, route));
   }
+  found.push(...endingLists(policy, nowMs));
   const granted = new Set(policy.grants.map(({ consumer }) => consumer));
   for (const { name } of policy.consumers) {
     if (granted.has(name)) continue;
@@ -63,6 +65,20 @@ export function policyWarnings(policy: Policy, nowMs: number): Warning[] {
     found.push({ kind: 'no-effect', part: `deny/${name}`, message: 'the rule has ended' });
   }
   return found;
+}
+
+/** Past the end of a revocation list nobody comes in by its credential. */
+function endingLists({ consumers }: Policy, nowMs: number): Warning[] {
+  return consumers.flatMap(({ name, credentials }) =>
+    credentials.flatMap((one): Warning[] => {
+      const untilMs = one.type === 'certificate' ? one.revoked?.untilMs : undefined;
+      if (untilMs === undefined || untilMs > nowMs + limits.crlWarnMs) return [];
+      const verb = untilMs <= nowMs ? 'has ended' : 'ends';
+      const moment = new Date(untilMs).toISOString();
+      const message = `${labelOf(one)}: its revocation list ${verb} on ${moment}; nobody comes in after`;
+      return [{ kind: 'never', part: `consumers/${name}`, message }];
+    }),
+  );
 }
 
 interface Place {

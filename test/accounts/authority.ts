@@ -14,6 +14,8 @@ export interface Issued {
 export interface Authority extends Issued {
   /** `extensions` as openssl writes them; those of a TLS client where absent. */
   issue(subject: string, extensions?: readonly string[], days?: number): Issued;
+  /** Its revocation list (PEM) of these certificates; it ends after `days`. */
+  revoke(certificates: readonly Issued[], days?: number): string;
 }
 
 const clientExtensions = ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'];
@@ -53,5 +55,25 @@ export function newAuthority(subject: string, above?: Issued): Authority {
   return {
     ...own,
     issue: (name, extensions = clientExtensions, days = 30) => make(name, extensions, days, own),
+    revoke: (certificates, days = 10) => revocationList(own, certificates, days),
   };
+}
+
+function revocationList(ca: Issued, certificates: readonly Issued[], days: number): string {
+  const dir = temporaryFolder();
+  const at = (name: string): string => join(dir, name);
+  writeFileSync(at('ca.pem'), ca.certificate);
+  writeFileSync(at('ca.key'), ca.key, { mode: 0o600 });
+  writeFileSync(at('index.txt'), '');
+  const section = `database=${at('index.txt')}\ncrlnumber=${at('number')}\ndefault_md=sha256\n`;
+  writeFileSync(at('cnf'), `[ca]\ndefault_ca=own\n[own]\n${section}`);
+  writeFileSync(at('number'), '01\n');
+  const base = ['ca', '-config', at('cnf'), '-cert', at('ca.pem'), '-keyfile', at('ca.key')];
+  for (const { certificate } of certificates) {
+    writeFileSync(at('one.pem'), certificate);
+    execFileSync('openssl', [...base, '-revoke', at('one.pem')], { stdio: 'ignore' });
+  }
+  const out = ['-gencrl', '-crldays', String(days), '-out', at('crl.pem')];
+  execFileSync('openssl', [...base, ...out], { stdio: 'ignore' });
+  return readFileSync(at('crl.pem'), 'utf8');
 }

@@ -11,7 +11,9 @@ import type { Policy } from '@sallyport/shared/policy/model.ts';
 import type { PolicySource } from '@sallyport/shared/policy/source.ts';
 import { vectorsDir } from '../package/parties.ts';
 
-const ca = new X509Certificate(readFileSync(join(vectorsDir, 'parties/ca.pem')));
+export const ca = new X509Certificate(readFileSync(join(vectorsDir, 'parties/ca.pem')));
+/** Of this CA; with `openssl ca -gencrl -crldays 36000`. */
+export const crl = readFileSync(join(import.meta.dirname, 'samples/ca.crl'), 'utf8');
 const publicKey = String(ca.publicKey.export({ format: 'pem', type: 'spki' }));
 const jwk = { ...ca.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' };
 const block = (pem: string): string => pem.trim().replaceAll('\n', '\n          ');
@@ -133,6 +135,7 @@ rights: [ { actor: wang, may: reverse-tokens, consumers: [ e ], until: 2027-06-3
     credentials:
       - type: certificate
         subject: C=CN, O=Tax, CN=e
+        crl: ca.crl
         ca: |
           ${block(ca.toString())}
 `,
@@ -172,7 +175,7 @@ export function filesOf(
   return {
     file: 'policy.yaml',
     text,
-    schemas: { ...Object.fromEntries(schemas), 'r.xsd': { text: xsd } },
+    schemas: { ...Object.fromEntries(schemas), 'r.xsd': { text: xsd }, 'ca.crl': { text: crl } },
   };
 }
 

@@ -1,4 +1,5 @@
 /** What people and the policy authority write: policies, schemas, OpenAPI documents, credentials. */
+import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentialsFile, readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
@@ -10,10 +11,11 @@ import { checkPolicy } from '@sallyport/shared/policy/check.ts';
 import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
 import { policyFromOpenApi } from '@sallyport/shared/policy/openapi.ts';
+import { readRevocationList } from '@sallyport/shared/x509/crl.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { fuzz } from './campaign.ts';
 import { mutateBytes, mutateTree } from './mutate.ts';
-import { filesOf, policies, policyTexts, schemaFiles, textWith } from './policies.ts';
+import { ca, crl, filesOf, policies, policyTexts, schemaFiles, textWith } from './policies.ts';
 
 const credentials = {
   hashKey: Buffer.alloc(32, 1).toString('base64url'),
@@ -173,6 +175,18 @@ fuzz('OpenAPI text', {
   attempt: (random) => {
     const bytes = mutateBytes(random, openApiTexts);
     return policyFromOpenApi(bytes.toString('utf8'), service);
+  },
+});
+
+const list = Buffer.from(crl.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+
+fuzz('revocation lists', {
+  codes: [],
+  attempt: (random) => {
+    const bytes = mutateBytes(random, [list]);
+    const pem = `-----BEGIN X509 CRL-----\n${bytes.toString('base64')}\n-----END X509 CRL-----`;
+    const read = readRevocationList(pem, ca);
+    assert.ok(read === undefined || bytes.equals(list), 'a revocation list was forged');
   },
 });
 
