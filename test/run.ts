@@ -11,10 +11,8 @@ import { installTools } from './needed.ts';
 import { type FileOutcome, runFile } from './run-file.ts';
 
 const root = join(import.meta.dirname, '..');
-const limits = {
-  silenceMsMax: 3 * 60_000,
-  tookMsMax: Number(process.env.SALLYPORT_TEST_MINUTES ?? 8) * 60_000,
-};
+const minutes = Number(process.env.SALLYPORT_TEST_MINUTES ?? 8);
+const limits = { silenceMsMax: Math.max(3, minutes / 8) * 60_000, tookMsMax: minutes * 60_000 };
 const slowestShown = 15;
 /** Reasons that no installation can mend: third-party vectors are not ours to ship, rights are given. */
 const excused = /vectors|needs the right/;

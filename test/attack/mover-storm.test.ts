@@ -161,14 +161,15 @@ function endOf({ id }: Called): Promise<number | string | undefined> {
   );
 }
 
+/** All that both have sealed so far has come; heartbeats go on meanwhile. */
 async function untilWhole(): Promise<void> {
-  await until(async () => {
-    const [outer, inner] = [await statusOf('outer'), await statusOf('inner')];
-    return (
-      outer.lanes.in[0].contiguous >= inner.lanes.out[0].head - 1 &&
-      inner.lanes.in[0].contiguous >= outer.lanes.out[0].head - 1
-    );
-  });
+  for (const [sender, receiver] of [
+    ['outer', 'inner'],
+    ['inner', 'outer'],
+  ] as const) {
+    const { head } = (await statusOf(sender)).lanes.out[0];
+    await until(async () => (await statusOf(receiver)).lanes.in[0].contiguous >= head);
+  }
 }
 
 const firstSeed = Number(process.env.SALLYPORT_SEED ?? 1);
