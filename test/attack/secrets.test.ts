@@ -190,9 +190,10 @@ test('no signal opens a debugger', async () => {
   }
 });
 
-test('a signer with a wrong PIN says so', async () => {
+test('a signer with a wrong PIN says so', async (t) => {
   const file = pinFileOf(pair.outer);
   const right = readFileSync(file);
+  t.after(() => writeFileSync(file, right));
   writeFileSync(file, asked.wrongPin.value);
   process.kill(pidOf(pair.outer, 'signer'), 'SIGKILL');
   await until(async () => {

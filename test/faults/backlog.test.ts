@@ -1,7 +1,7 @@
 /** A link that is cut while calls queue up: all that was accepted is answered once it is back, each once. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { until } from '../until.ts';
 import { type Cable, layCable } from './cable.ts';

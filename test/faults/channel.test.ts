@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { until } from '../until.ts';
 import { type Cable, layCable } from './cable.ts';
 import { type Ferry, startFerry } from './ferry.ts';

@@ -4,7 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { softHsmMissing } from '../hsm/softhsm.ts';
 import { until } from '../until.ts';
 import { type Caller, createCaller, type Reply } from './load.ts';
@@ -149,7 +149,9 @@ test('a taken address is named with what to do, and taken when it is free', { sk
   );
   const { said } = world.start('outer');
   const [edgePort, managementPort] = takers.keys();
-  await until(() => (said().match(/\[ADDRESS_IN_USE\]/g) ?? []).length >= 3);
+  const times = (what: RegExp): number => [...said().matchAll(what)].length;
+  const hint = /^hint: stop what listens there/gm;
+  await until(() => times(/\[ADDRESS_IN_USE\]/g) >= 3 && times(hint) >= 2);
   for (const [name, port] of [
     ['edge', edgePort],
     ['admin', managementPort],
@@ -164,7 +166,7 @@ test('a taken address is named with what to do, and taken when it is free', { sk
       `${name} and its port ${port} in: ${said()}`,
     );
   }
-  assert.equal((said().match(/^hint: stop what listens there/gm) ?? []).length, 2);
+  assert.equal(times(hint), 2);
   await takers.get(managementPort ?? 0)?.();
   await until(async () => (await statusOf(outer).catch(() => undefined)) !== undefined);
   const { processes, ready } = await statusOf(outer);
