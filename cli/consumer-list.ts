@@ -1,6 +1,6 @@
 /** `sallyport consumer list`: every credential of the policy in force, its end and its last use. */
 import { labelOf } from '@sallyport/shared/accounts/credential.ts';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
 import type { Command } from 'commander';

@@ -4,7 +4,7 @@ import {
   revokeConsumerKey,
   rotateConsumerKey,
 } from '@sallyport/inner-node/policy/credentials.ts';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { namePattern } from '@sallyport/shared/policy/model.ts';
 import type { Command } from 'commander';

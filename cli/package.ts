@@ -5,7 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { fileSource } from '@sallyport/shared/package/adapter/file.ts';
 import {

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
 import { openHsm } from '@sallyport/hsm/open.ts';
-import { type Home, readHome } from '@sallyport/shared/config/home.ts';
+import type { Home } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { fingerprintWords } from '@sallyport/shared/pairing/fingerprint.ts';
 import {

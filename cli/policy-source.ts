@@ -1,7 +1,7 @@
 /** Where the verbs of `sallyport policy` get a policy from: files, the node, or one of its versions. */
 import { readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { verifySigned } from '@sallyport/shared/package/cms-signed.ts';
 import { readPeer } from '@sallyport/shared/pairing/peer.ts';

@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { type ProcessName, processesOf, readHome } from '@sallyport/shared/config/home.ts';
+import { handConfig } from '@sallyport/shared/config/given-home.ts';
+import { type ProcessName, processesOf } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { readPeer } from '@sallyport/shared/pairing/peer.ts';
 import { confinementFlags } from '@sallyport/shared/processes/confinement.ts';
 import { supervise } from '@sallyport/shared/processes/supervise.ts';
@@ -23,7 +25,8 @@ async function run(dir: string): Promise<number> {
   const main = fileURLToPath(new URL(`../${home.config.role}-node/main.ts`, import.meta.url));
   const flags = (name: ProcessName): string[] => confinementFlags(name, home);
   const processes = processesOf(home.config);
-  const supervisor = supervise({ dir: home.dir, main, processes, flags, tell });
+  const env = handConfig(home.config);
+  const supervisor = supervise({ dir: home.dir, main, processes, flags, env, tell });
   let asked = 0;
   const stop = (): void => {
     asked += 1;

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { limits } from '../limits.ts';
+import { nodeIdPattern } from './node-id.ts';
 import { readYaml } from './yaml.ts';
 
 const host = z
@@ -12,9 +13,6 @@ const host = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$|^[0-9A-Fa-f:]+$/, 'expected a host name or an IP address');
 const address = z.strictObject({ host, port: z.int().min(1).max(65_535) });
 const path = z.string().min(1).max(1024);
-
-/** What node ids look like; they name lanes, certificates and spool files. */
-export const nodeIdPattern: RegExp = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 const hsm = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('soft'), file: path, pinFile: path }),

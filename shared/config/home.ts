@@ -1,8 +1,6 @@
 /** The home of a node: one directory that holds all it is and remembers. docs/spec/config.md draws it. */
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { SallyportError } from '../errors.ts';
-import { type NodeConfig, parseConfig } from './config.ts';
+import { join } from 'node:path';
+import type { NodeConfig } from './config.ts';
 
 /** The processes that every node has, in the order in which they start. */
 export const processNames = ['signer', 'guard', 'edge', 'mover', 'admin'] as const;
@@ -76,23 +74,3 @@ export const homeDirs: readonly string[] = [
   'run',
   'log',
 ];
-
-/**
- * Reads and checks what `dir` holds. Errors: HOME_MISSING, CONFIG_INVALID (all faults at once).
- */
-export function readHome(dir: string): Home {
-  const absolute = resolve(dir);
-  const paths = homePaths(absolute);
-  return { dir: absolute, paths, config: parseConfig(readConfigText(paths.config), paths.config) };
-}
-
-function readConfigText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new SallyportError('HOME_MISSING', `expected a node's config at ${file}`, {
-      hint: 'name the directory of a node with --dir, or make one with `sallyport init`',
-      cause,
-    });
-  }
-}

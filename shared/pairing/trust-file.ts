@@ -4,8 +4,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { nodeIdPattern } from '../config/config.ts';
 import type { Home } from '../config/home.ts';
+import { nodeIdPattern } from '../config/node-id.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PackageSigner, readSigned, signData, verifySigned } from '../package/cms-signed.ts';

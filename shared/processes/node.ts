@@ -3,7 +3,8 @@
  * never loads it cannot be made to run. The node's main.ts says what makes it outer or inner.
  */
 import type { NodeConfig } from '../config/config.ts';
-import { type Home, type ProcessName, processesOf, readHome } from '../config/home.ts';
+import { givenHome } from '../config/given-home.ts';
+import { type Home, type ProcessName, processesOf } from '../config/home.ts';
 import { SallyportError } from '../errors.ts';
 import type { Hsm, KeyName } from '../ports.ts';
 import { failStart, type Running, reportCut, runChild } from './child.ts';
@@ -41,7 +42,7 @@ const starts: Record<ProcessName, () => Promise<{ readonly start: Start }>> = {
 
 /** Runs one process of the node whose home is the working directory: `main.ts <process>`. */
 export async function runProcess(parts: NodeParts, argv: readonly string[]): Promise<void> {
-  const { name, home } = readStart(argv);
+  const { name, home } = await readStart(argv);
   const log = createLog(name, home.config.log.level);
   const wires = inheritWires(name, reportCut);
   await runChild(name, log, async () => {
@@ -50,9 +51,9 @@ export async function runProcess(parts: NodeParts, argv: readonly string[]): Pro
   });
 }
 
-function readStart(argv: readonly string[]): { name: ProcessName; home: Home } {
+async function readStart(argv: readonly string[]): Promise<{ name: ProcessName; home: Home }> {
   try {
-    const home = readHome('.');
+    const home = await givenHome();
     const names = processesOf(home.config);
     const name = names.find((one) => one === argv[0]);
     if (!name) throw new SallyportError('USAGE', `expected one of ${names.join(', ')}`);

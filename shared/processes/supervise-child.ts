@@ -27,6 +27,7 @@ export interface KeepOptions {
   readonly name: ProcessName;
   readonly main: string;
   readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   /** The node's home, which becomes the working directory. */
   readonly dir: string;
   readonly logFile: string;
@@ -120,11 +121,11 @@ const noDebugger: readonly string[] = ['--disable-sigusr1'];
 const isForNode = (name: string): boolean => name.startsWith('NODE_');
 
 function launch(options: KeepOptions, onReport: (told: Report) => void): ChildProcess {
-  const { name, main, flags, dir } = options;
+  const { name, main, flags, env, dir } = options;
   const inherited = Object.entries(process.env).filter(([variable]) => !isForNode(variable));
   const child = spawn(process.execPath, [...noDebugger, ...flags, main, name, '--dir', '.'], {
     cwd: dir,
-    env: { ...Object.fromEntries(inherited), [reportVariable]: '3' },
+    env: { ...Object.fromEntries(inherited), ...env, [reportVariable]: '3' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'ipc'],
   });
   // It has nothing to say on the channel on which its wires come: a process that does is not ours any more.

@@ -22,6 +22,8 @@ export interface SuperviseOptions {
   readonly processes: readonly ProcessName[];
   /** What confines each process: flags for Node. */
   readonly flags: (name: ProcessName) => readonly string[];
+  /** What each process finds in its environment, besides what the supervisor has in its own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The node's main.ts, started as `main.ts <process> --dir .` in the home. */
   readonly main: string;
   /** Talk for the operator: one line, and what to do about it. */
@@ -61,7 +63,8 @@ const needsPerson: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Errors: HOME_IN_USE where another supervisor holds the home. */
-export function supervise({ dir, main, processes, flags, tell }: SuperviseOptions): Supervisor {
+export function supervise(options: SuperviseOptions): Supervisor {
+  const { dir, main, processes, flags, env = {}, tell } = options;
   emptyCoreDumps();
   const paths = homePaths(dir);
   const unlock = lockHome(paths.lock);
@@ -125,6 +128,7 @@ export function supervise({ dir, main, processes, flags, tell }: SuperviseOption
       name,
       main,
       flags: flags(name),
+      env,
       dir,
       logFile: paths.log(name),
       board,

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { makeHome } from '@sallyport/cli/init-home.ts';
-import { homeDirs, readHome } from '@sallyport/shared/config/home.ts';
+import { homeDirs } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { makeNode, type TestNode } from './homes.ts';
 
