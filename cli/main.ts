@@ -16,6 +16,7 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
   package: () => import('./package.ts'),
   audit: () => import('./audit.ts'),
   mask: () => import('./mask.ts'),
+  plugin: () => import('./plugin.ts'),
   token: () => import('./token.ts'),
   demo: () => import('./demo.ts'),
   version: () => import('./version.ts'),

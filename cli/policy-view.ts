@@ -4,12 +4,14 @@ import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
 import { normalisePath } from '@sallyport/shared/content/path.ts';
-import { errorTable, SallyportError } from '@sallyport/shared/errors.ts';
+import { asSallyportError, errorTable, SallyportError } from '@sallyport/shared/errors.ts';
 import { isId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { policyMatrix } from '@sallyport/shared/policy/access.ts';
+import { askConditions, conditionUses } from '@sallyport/shared/policy/asked.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
-import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
+import { type CompiledPolicy, compilePolicy } from '@sallyport/shared/policy/compile.ts';
+import { matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { type Explanation, explain, type Question } from '@sallyport/shared/policy/explain.ts';
 import { matrixHtml } from '@sallyport/shared/policy/matrix-html.ts';
 import { matrixCsv, matrixTable } from '@sallyport/shared/policy/matrix-text.ts';
@@ -20,6 +22,7 @@ import { type Command, Option } from 'commander';
 import { timeText } from './amounts.ts';
 import { control } from './control.ts';
 import { explanationText } from './explain-text.ts';
+import { openPlugins } from './plugin-folder.ts';
 import { requireBundle } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
 
@@ -33,6 +36,7 @@ interface ExplainFlags {
   readonly at?: string;
   readonly source?: string;
   readonly risk?: string;
+  readonly plugins?: string;
   readonly json?: boolean;
 }
 
@@ -62,6 +66,7 @@ export function registerViews(policy: Command): void {
     .option('--path <path>', 'its path')
     .option('--source <ip>', 'from which address')
     .option('--risk <score>', 'at which risk, 0-100')
+    .option('--plugins <dir>', 'folder of the plug-ins that conditions ask')
     .option(...at)
     .option(...files)
     .action(explainCall);
@@ -78,9 +83,34 @@ async function explainCall(flags: ExplainFlags): Promise<void> {
   if (flags.exchange !== undefined) return explainExchange(flags.exchange, flags);
   const question = questionOf(flags);
   const { policy, version } = await policyOf(flags);
-  const explanation = explain(compilePolicy(policy, version), question);
+  const compiled = compilePolicy(policy, version);
+  const plugins = await answersOf(compiled, question, flags.plugins);
+  const explanation = explain(compiled, { ...question, plugins });
   if (flags.json === true) resultJson(explanation);
   else result(explanationText(explanation));
+}
+
+/** What the plug-ins of its conditions say; undefined where no folder is named. */
+async function answersOf(
+  compiled: CompiledPolicy,
+  { consumer, method, path, nowMs }: Question,
+  dir: string | undefined,
+): Promise<Question['plugins']> {
+  if (dir === undefined) return undefined;
+  const { ask, close } = openPlugins(dir);
+  try {
+    const match = matchRoute(compiled, method, path);
+    return await askConditions(
+      conditionUses(compiled, consumer, match),
+      { consumer, match, nowMs },
+      ask,
+    );
+  } catch (thrown) {
+    tell(asSallyportError(thrown).message);
+    return undefined;
+  } finally {
+    close();
+  }
 }
 
 /** Of what the audit log recorded, by the version of the policy that decided then. */

@@ -4,6 +4,7 @@ import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
 import { diffPolicy } from '@sallyport/shared/policy/diff.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
+import { pluginFaults } from '@sallyport/shared/policy/vet.ts';
 import { policyWarnings } from '@sallyport/shared/policy/warnings.ts';
 import type { PolicyPlan } from '@sallyport/shared/store/policy-port.ts';
 import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
@@ -12,6 +13,7 @@ import { stringify } from 'yaml';
 import { actor } from './actor.ts';
 import { timeText } from './amounts.ts';
 import { control } from './control.ts';
+import { openPlugins } from './plugin-folder.ts';
 import { registerOpenApi } from './policy-openapi.ts';
 import { applyPlan, registerPlans } from './policy-plan.ts';
 import {
@@ -40,6 +42,7 @@ export function register(program: Command): void {
     .command('check')
     .argument('<path>', 'policy.yaml or its folder')
     .description('check a policy; needs no node')
+    .option('--plugins <dir>', 'folder of the plug-ins that it names, to be tried too')
     .option('--json', 'as JSON: the policy in normal form')
     .action(check);
   const onNode = (name: string, description: string): Command =>
@@ -66,8 +69,13 @@ export function register(program: Command): void {
   registerOpenApi(policy);
 }
 
-async function check(path: string, { json }: { json?: boolean }): Promise<void> {
+async function check(
+  path: string,
+  { plugins, json }: { plugins?: string; json?: boolean },
+): Promise<void> {
   const policy = requirePolicy(await readPolicyFiles(path));
+  if (plugins !== undefined) await expectPlugins(policy, plugins);
+  else if (policy.plugins) tell('its plug-ins were not tried: name their folder with --plugins');
   for (const { kind, part, message } of policyWarnings(policy, Date.now())) {
     const line = `warning: ${part} ${message}`;
     tell(paint(kind === 'unmasked' ? ['bold', 'red'] : 'yellow', line, 'stderr'));
@@ -77,6 +85,16 @@ async function check(path: string, { json }: { json?: boolean }): Promise<void> 
   const { services, consumers, grants } = policy;
   const parties = `${consumers.length} consumers, ${grants.length} grants`;
   result(`ok: ${services.length} services, ${routes} routes, ${parties}`);
+}
+
+/** Errors: POLICY_INVALID, one line for each plug-in that cannot be used. */
+async function expectPlugins(policy: Policy, dir: string): Promise<void> {
+  const { ask, close } = openPlugins(dir);
+  const faults = await pluginFaults(policy, ask).finally(close);
+  if (faults.length === 0) return;
+  throw new SallyportError('POLICY_INVALID', faults.join('\n'), {
+    hint: 'see `sallyport plugin list` of the folder, and `plugin check`',
+  });
 }
 
 async function diff(path: string, { dir, json }: Flags): Promise<void> {

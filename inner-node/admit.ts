@@ -5,6 +5,7 @@ import { allNamed, traceparentPattern } from '@sallyport/shared/content/headers.
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { limits } from '@sallyport/shared/limits.ts';
+import type { Recognised } from '@sallyport/shared/policy/asked.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { namePattern } from '@sallyport/shared/policy/model.ts';
 import type { Late } from '@sallyport/shared/policy/rate.ts';
@@ -31,6 +32,14 @@ export interface Admitted {
   readonly deadlineMs: number;
   /** The signature that is used with it. */
   readonly use?: RecordedUse;
+  /** Its body as JSON that fits the schema; empty where it has none. */
+  readonly json: Buffer;
+}
+
+/** What plug-ins answered about it beforehand. */
+export interface Answers {
+  readonly plugins?: ReadonlyMap<string, boolean> | undefined;
+  readonly recognised?: Recognised | undefined;
 }
 
 /**
@@ -51,15 +60,22 @@ export function tryAdmit(
   node: GuardContext,
   arrived: Arrived<RequestHeader>,
   counted: Counted,
+  answers: Answers = {},
 ): Admitted | SallyportError {
   try {
-    return admit(node, arrived, counted);
+    return admit(node, arrived, counted, answers);
   } catch (thrown) {
-    const error = asSallyportError(thrown);
-    if (!arrived.again || error.code === 'DEADLINE_PASSED') return error;
-    // It may have been called before the restart; that it would be refused today does not undo that.
-    return new SallyportError('IN_DOUBT', 'it may have been called before', { cause: error });
+    return asOfAgain(asSallyportError(thrown), arrived);
   }
+}
+
+/** It may have been called before a restart; that it would be refused today does not undo that. */
+export function asOfAgain(
+  error: SallyportError,
+  { again }: Pick<Arrived, 'again'>,
+): SallyportError {
+  if (!again || error.code === 'DEADLINE_PASSED') return error;
+  return new SallyportError('IN_DOUBT', 'it may have been called before', { cause: error });
 }
 
 /**
@@ -73,6 +89,7 @@ function admit(
   node: GuardContext,
   arrived: Arrived<RequestHeader>,
   { replays, allowance }: Counted,
+  { plugins, recognised }: Answers,
 ): Admitted {
   const { header, body } = arrived;
   const [startedMs, nowMs] = [performance.now(), node.now()];
@@ -88,6 +105,7 @@ function admit(
     nowMs,
     source: header.source === undefined ? undefined : { ip: header.source },
     risk: header.risk === undefined ? undefined : { score: header.risk },
+    plugins,
   });
   if (decision.flow !== header.flow) {
     throw new SallyportError('PACKAGE_MESSAGE', 'expected the flow that the path belongs to');
@@ -95,7 +113,8 @@ function admit(
   if (!allNamed(header.headers, decision.requestHeaders)) {
     throw new SallyportError('PACKAGE_MESSAGE', 'expected only headers that the route names');
   }
-  const { use, ...content } = prove(compiled, header, body, { nowMs, decision });
+  const proof = { nowMs, decision, recognised };
+  const { use, asSent, ...content } = prove(compiled, header, body, proof);
   const used = use && { ...use, consumer: header.consumer, id: header.id };
   if (used) replays.take(used);
   if (arrived.again && !decision.idempotent) {
@@ -109,14 +128,14 @@ function admit(
     if (refusal) throw refusal;
   }
   const sent = { params: match.params, ...content };
-  // What was signed crosses as it came; all else comes as JSON.
-  const checked = checkRequest(decision, used ? readRequest(decision, sent) : sent);
+  // What proves the caller crosses as it came; all else comes as JSON.
+  const checked = checkRequest(decision, asSent ? readRequest(decision, sent) : sent);
   const request = writeRequest(decision, checked);
   const tookMs = performance.now() - startedMs;
   const policyVersion = policy.version;
   node.audit.append({ event: 'decide', atMs: nowMs, ...about, packageId, policyVersion, tookMs });
   const deadlineMs = Math.min(header.deadlineMs, nowMs + decision.deadlineMs);
-  return { decision, request, deadlineMs, ...(used && { use: used }) };
+  return { decision, request, deadlineMs, json: checked.body, ...(used && { use: used }) };
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   outerEdition,
 } from '@sallyport/shared/policy/bundle.ts';
 import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
+import { pluginFaults } from '@sallyport/shared/policy/vet.ts';
 import type { GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import { enforceable, readBundle } from '@sallyport/shared/processes/guard/policy.ts';
 import type { Handlers, Reply } from '@sallyport/shared/processes/ipc/peer.ts';
@@ -47,6 +48,12 @@ export function authority(node: GuardContext): Authority {
       const body = encodePolicy(policy);
       if (current && Buffer.from(encodePolicy(current.policy)).equals(body)) {
         return { head: { version: current.version, applied: false } };
+      }
+      const faults = await pluginFaults(policy, node.askPlugins, current?.policy);
+      if (faults.length > 0) {
+        throw new SallyportError('POLICY_INVALID', faults.join('\n'), {
+          hint: 'see `sallyport plugin list --dir` of this node, and `plugin check`',
+        });
       }
       const version = (current?.version ?? 0) + 1;
       const issuedAtMs = node.now();

@@ -34,9 +34,10 @@ import type {
 import type { Examined } from '@sallyport/shared/processes/guard/examine.ts';
 import type { FinishedState } from '@sallyport/shared/store/port.ts';
 import { type Admitted, expectNames, tryAdmit } from './admit.ts';
+import { needsPlugins, tryAdmitAsking } from './asked.ts';
 import { authority } from './authority.ts';
 import { callUpstream } from './call.ts';
-import { maskAnswer } from './mask.ts';
+import { expectPlugins, maskAnswer, maskAnswerAsking } from './mask.ts';
 import { tokenHandlers } from './tokens.ts';
 import { createTurns, type Turn, type Turns } from './turns.ts';
 
@@ -64,13 +65,19 @@ export function innerJourney(node: GuardContext): Journey {
       return {};
     }
     const held = arrived.body.length;
-    const admitted =
-      arrived.again || bodies.fits(consumer, held)
-        ? tryAdmit(node, arrived, { replays, allowance })
-        : new SallyportError('OVERLOADED', `${consumer} has its share of bytes in memory`);
-    if (!(admitted instanceof SallyportError) && header.credential !== undefined) {
+    const counted = { replays, allowance };
+    const waits = needsPlugins(node, header);
+    const fits = arrived.again || bodies.fits(consumer, held);
+    const admitted = !fits
+      ? new SallyportError('OVERLOADED', `${consumer} has its share of bytes in memory`)
+      : waits
+        ? undefined
+        : tryAdmit(node, arrived, counted);
+    const noteUse = (decided: Admitted | SallyportError): void => {
+      if (decided instanceof SallyportError || header.credential === undefined) return;
       lastUse.note({ consumer, credential: header.credential, atMs: receivedAtMs });
-    }
+    };
+    if (admitted !== undefined) noteUse(admitted);
     // A copy: a body is a piece of its package, and would keep all of it in memory.
     const alone = { ...arrived, body: Buffer.from(arrived.body) };
     const released = { id, flow, consumer, deadlineMs, receivedAtMs, state: 'RELEASED' } as const;
@@ -79,15 +86,16 @@ export function innerJourney(node: GuardContext): Journey {
       ...(!arrived.again && {
         record: (tx) => {
           tx.recordMessage({ ...released, lane: place.lane, sequence: place.sequence });
-          if (!(admitted instanceof SallyportError) && admitted.use) {
-            tx.recordSignatureUse(admitted.use);
-          }
+          if (admitted === undefined || admitted instanceof SallyportError) return;
+          if (admitted.use) tx.recordSignatureUse(admitted.use);
         },
       }),
       after: () => {
         serving += 1;
         bodies.take(consumer, held);
-        void serve(node, turns, alone, admitted)
+        const decided = admitted ?? tryAdmitAsking(node, alone, counted);
+        if (decided instanceof Promise) void decided.then(noteUse);
+        void serve(node, turns, alone, decided)
           .catch((err) => node.log.error({ err, id }, 'a request is left without an answer'))
           .finally(() => {
             serving -= 1;
@@ -131,14 +139,17 @@ async function serve(
   node: GuardContext,
   turns: Turns,
   arrived: Arrived<RequestHeader>,
-  admitted: Admitted | SallyportError,
+  decided: Admitted | SallyportError | Promise<Admitted | SallyportError>,
 ): Promise<void> {
   const { id: exchangeId, consumer, flow } = arrived.header;
   const about = { exchangeId, consumer, flow };
   let called = false;
   let turn: Turn | undefined;
   try {
+    const admitted = decided instanceof Promise ? await decided : decided;
     if (admitted instanceof SallyportError) throw admitted;
+    const { open } = admitted.decision;
+    if (open) await expectPlugins(node, open.uses);
     // Before the service is called: an answer that cannot be masked would leave its effect in doubt.
     if (admitted.decision.compiled.keyed) await node.maskKeys.open();
     const { compiled } = admitted.decision;
@@ -153,7 +164,10 @@ async function serve(
     turn.answered(raw.length);
     const call = { event: 'call', ...about, status, bytes: raw.length, tookMs: callMs };
     node.audit.append({ ...call, atMs: node.now() });
-    const masked = maskAnswer(node, about, admitted.decision, answer);
+    const masked =
+      open === undefined
+        ? maskAnswer(node, about, admitted.decision, answer)
+        : await maskAnswerAsking(node, about, admitted.decision, answer);
     const { body, files: left, ...rest } = masked;
     if (left) await examineAnswer(node, about, admitted.decision, left);
     const released = { ...rest, steps: { call: callMs } };
@@ -162,8 +176,7 @@ async function serve(
     const error = asSallyportError(thrown);
     const { code } = error;
     node.log.warn({ ...about, code, detail: error.message }, 'request not answered by upstream');
-    // Once the service has answered, only its answer can be at fault; all else leaves the effect open.
-    const told = called && !ofAnswer.has(code) ? 'IN_DOUBT' : crossingCode(code);
+    const told = called ? toldOfAnswer(code) : toldOfRequest(code, arrived.again);
     const event = told === 'IN_DOUBT' ? 'in-doubt' : 'refuse';
     await respond(node, arrived, {
       answer: { status: errorTable[told].status, headers: {}, error: told },
@@ -176,8 +189,27 @@ async function serve(
   }
 }
 
-/** What is told though the service was called: its answer is at fault, or the call may be repeated. */
-const ofAnswer: ReadonlySet<ErrorCode> = new Set(['RESPONSE_REFUSED', 'SCAN_FAILED']);
+/**
+ * Once the service has answered, only its answer can be at fault, or the call may be repeated; all else
+ * leaves the effect open.
+ */
+function toldOfAnswer(code: ErrorCode): ErrorCode {
+  if (code === 'SCAN_FAILED') return code;
+  return code === 'RESPONSE_REFUSED' || ofPlugins.has(code) ? 'RESPONSE_REFUSED' : 'IN_DOUBT';
+}
+
+/** Before the service is called nothing took effect, where it was not called before a restart either. */
+function toldOfRequest(code: ErrorCode, again: boolean): ErrorCode {
+  if (!ofPlugins.has(code)) return crossingCode(code);
+  return again ? 'IN_DOUBT' : 'NOT_READY';
+}
+
+const ofPlugins: ReadonlySet<ErrorCode> = new Set([
+  'PLUGIN_MISSING',
+  'PLUGIN_REFUSED',
+  'PLUGIN_FAILED',
+  'PLUGIN_ANSWER',
+]);
 
 /**
  * A file of an answer that may not leave is the service's fault. Errors: RESPONSE_REFUSED, SCAN_FAILED where

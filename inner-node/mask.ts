@@ -5,7 +5,12 @@ import { jsonType } from '@sallyport/shared/content/media.ts';
 import type { FileText } from '@sallyport/shared/content/place.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { foundIn, hitsOf } from '@sallyport/shared/masking/net.ts';
-import { type MaskedAnswer, maskResponse } from '@sallyport/shared/masking/response.ts';
+import {
+  type MaskedAnswer,
+  maskResponse,
+  maskResponseAsking,
+} from '@sallyport/shared/masking/response.ts';
+import type { PluginUse } from '@sallyport/shared/plugins/ask.ts';
 import type { Decision } from '@sallyport/shared/policy/decide.ts';
 import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import type { UpstreamAnswer } from './call.ts';
@@ -38,7 +43,52 @@ export function maskAnswer(
   answer: UpstreamAnswer,
 ): Released {
   const startedMs = performance.now();
-  const { body, rules, files } = masked(node, about, decision, answer);
+  try {
+    const masked = maskResponse(decision, knownType(decision, answer));
+    return recorded(node, about, { decision, answer, masked, startedMs });
+  } catch (thrown) {
+    throw told(node, about, thrown);
+  }
+}
+
+/** As maskAnswer, where plug-ins have a part in it. Errors: besides, those of plug-ins. */
+export async function maskAnswerAsking(
+  node: GuardContext,
+  about: About,
+  decision: Decision,
+  answer: UpstreamAnswer,
+): Promise<Released> {
+  const startedMs = performance.now();
+  try {
+    const typed = knownType(decision, answer);
+    const masked = await maskResponseAsking(decision, typed, node.askPlugins);
+    return recorded(node, about, { decision, answer, masked, startedMs });
+  } catch (thrown) {
+    throw told(node, about, thrown);
+  }
+}
+
+/**
+ * That the plug-ins of an answer are there, before the service is called: an answer that cannot be masked
+ * would be lost, and its effect stay. Errors: those of plug-ins.
+ */
+export async function expectPlugins(node: GuardContext, uses: readonly PluginUse[]): Promise<void> {
+  await node.askPlugins(uses.map((use) => ({ use, verb: use.kind, items: [] })));
+}
+
+interface Masking {
+  readonly decision: Decision;
+  readonly answer: UpstreamAnswer;
+  readonly masked: MaskedAnswer;
+  readonly startedMs: number;
+}
+
+function recorded(
+  node: GuardContext,
+  about: About,
+  { decision, answer, masked, startedMs }: Masking,
+): Released {
+  const { body, rules, files } = withExceptions(masked, decision.unmasked);
   tellOwner(node, about, foundIn(rules));
   node.audit.append({
     event: 'mask',
@@ -59,22 +109,16 @@ export function maskAnswer(
   };
 }
 
-function masked(
-  node: GuardContext,
-  about: About,
-  decision: Decision,
-  answer: UpstreamAnswer,
-): MaskedAnswer {
-  try {
-    // The walk reads the format itself; that it is the one of the route is known by its type.
-    const { answer: format } = decision;
-    const known = format?.accepts(answer.contentType) ?? true;
-    const answered = { ...answer, contentType: known ? jsonType : undefined };
-    return withExceptions(maskResponse(decision, answered), decision.unmasked);
-  } catch (thrown) {
-    if (thrown instanceof SallyportError) tellOwner(node, about, hitsOf(thrown));
-    throw thrown;
-  }
+/** The walk reads the format itself; that it is the one of the route is known by its type. */
+function knownType({ answer: format }: Decision, answer: UpstreamAnswer): UpstreamAnswer {
+  const known = format?.accepts(answer.contentType) ?? true;
+  return { ...answer, contentType: known ? jsonType : undefined };
+}
+
+/** What was found in an answer that is refused for it, told to its owner. */
+function told(node: GuardContext, about: About, thrown: unknown): unknown {
+  if (thrown instanceof SallyportError) tellOwner(node, about, hitsOf(thrown));
+  return thrown;
 }
 
 /** That a mask did not run is evidence too: `unmasked $.idNumber`. */

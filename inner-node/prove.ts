@@ -8,6 +8,7 @@ import type { SignatureUse } from '@sallyport/shared/accounts/signature.ts';
 import { normalisePath, type QueryPair } from '@sallyport/shared/content/path.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
+import type { Recognised } from '@sallyport/shared/policy/asked.ts';
 import { authenticate } from '@sallyport/shared/policy/authenticate.ts';
 import type { CompiledPolicy } from '@sallyport/shared/policy/compile.ts';
 import type { Decision } from '@sallyport/shared/policy/decide.ts';
@@ -18,6 +19,15 @@ export interface Proven {
   readonly contentType: string | undefined;
   readonly body: Uint8Array;
   readonly use?: SignatureUse;
+  /** The body is what the caller sent, in the format of the route. */
+  readonly asSent: boolean;
+}
+
+interface Proof {
+  readonly nowMs: number;
+  readonly decision: Decision;
+  /** Whom a plug-in of this node recognised. */
+  readonly recognised: Recognised | undefined;
 }
 
 /**
@@ -30,12 +40,12 @@ export function prove(
   compiled: CompiledPolicy,
   header: RequestHeader,
   body: Uint8Array,
-  { nowMs, decision }: { readonly nowMs: number; readonly decision: Decision },
+  { nowMs, decision, recognised }: Proof,
 ): Proven {
-  const { query, contentType, signed, token, method } = header;
-  const sent = { query, contentType, body };
+  const { query, contentType, signed, token, shown, method } = header;
+  const sent = { query, contentType, body, asSent: shown !== undefined };
   expectInForce(compiled, header, nowMs - decision.deadlineMs);
-  if (!signed && token === undefined) {
+  if (!signed && token === undefined && !shown) {
     const kinds = compiled.accounts.kinds.get(header.consumer);
     if (kinds?.has('key') || kinds?.has('certificate')) return sent;
     throw new SallyportError(
@@ -43,10 +53,15 @@ export function prove(
       'expected what its consumer signed, got nothing',
     );
   }
+  if (shown && !recognised) {
+    throw new SallyportError('CREDENTIAL_UNKNOWN', 'expected a caller that a plug-in recognises');
+  }
   // It may have been on its way for as long as its answer is of use.
   const lateMs = decision.deadlineMs;
   const request = signed && { ...signed, method };
-  const consumer = authenticate(compiled, { signed: request, token, body, nowMs, lateMs });
+  const consumer = authenticate(compiled, {
+    ...{ signed: request, token, recognised, body, nowMs, lateMs },
+  });
   if (consumer.name !== header.consumer) throw other('consumer');
   if (!signed || !consumer.signed) return sent;
   const { covered, use } = consumer.signed;
@@ -56,7 +71,7 @@ export function prove(
     covered.has(name) && signed.fields[name] === value;
   if (!Object.entries(header.headers).every(isSigned)) throw other('headers');
   const signedType = body.length > 0 ? signed.fields['content-type'] : undefined;
-  return { query: target.query, contentType: signedType, body, use };
+  return { query: target.query, contentType: signedType, body, use, asSent: true };
 }
 
 /**

@@ -5,12 +5,35 @@
 import type { SignedRequest } from '@sallyport/shared/accounts/signature-base.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
+import type { AskPlugins } from '@sallyport/shared/plugins/ask.ts';
+import {
+  authenticatorOf,
+  headersFor,
+  type Recognised,
+  recognise,
+} from '@sallyport/shared/policy/asked.ts';
 import { authenticate, type Consumer } from '@sallyport/shared/policy/authenticate.ts';
 import type { CompiledPolicy } from '@sallyport/shared/policy/compile.ts';
 import type { Call } from './accept.ts';
 
+/** Whom an authenticator recognises, where the call shows its credential. Errors: those of recognise. */
+export function recognised(
+  compiled: CompiledPolicy,
+  call: Call,
+  nowMs: number,
+  ask: AskPlugins,
+): Promise<Recognised> | undefined {
+  const use = authenticatorOf(compiled, call.headers);
+  return use && recognise(use, { ...call, nowMs }, ask);
+}
+
 /** Errors: those of authenticate. */
-export function identify(compiled: CompiledPolicy, call: Call, nowMs: number): Consumer {
+export function identify(
+  compiled: CompiledPolicy,
+  call: Call,
+  nowMs: number,
+  recognised?: Recognised,
+): Consumer {
   const { apiKey, certificates, body } = call;
   const signed = call.signed && { ...call.signed, method: call.method };
   return authenticate(compiled, {
@@ -18,6 +41,7 @@ export function identify(compiled: CompiledPolicy, call: Call, nowMs: number): C
     signed,
     token: tokenOf(call),
     certificates,
+    recognised,
     body,
     nowMs,
   });
@@ -42,8 +66,13 @@ export function expectSigned(
 export function proofOf(
   call: Call,
   consumer: Consumer,
-): Pick<RequestHeader, 'credential' | 'signed' | 'token'> {
+  compiled: CompiledPolicy,
+): Pick<RequestHeader, 'credential' | 'signed' | 'token' | 'shown'> {
   const { credential, type } = consumer;
+  if (type === 'plugin') {
+    const use = authenticatorOf(compiled, call.headers);
+    return { credential, shown: use === undefined ? {} : headersFor(use, call.headers) };
+  }
   if (type === 'jwt') return { credential, token: tokenOf(call) ?? '' };
   if (!call.signed || !consumer.signed) return { credential };
   const names = [...consumer.signed.covered, 'host', 'signature-input', 'signature'];

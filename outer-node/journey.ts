@@ -9,6 +9,7 @@ import { createReplays, type Replays } from '@sallyport/shared/accounts/replays.
 import { named } from '@sallyport/shared/content/headers.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
+import { askChecks, askConditions, conditionUses } from '@sallyport/shared/policy/asked.ts';
 import { type Decision, decide, matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { checkRequest, readRequest } from '@sallyport/shared/policy/request.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
@@ -25,7 +26,7 @@ import {
 } from './admission.ts';
 import { createExchanges, type Exchanges, type Pending } from './exchanges.ts';
 import { type Crossing, crossingOf, seenOf } from './facts.ts';
-import { expectSigned, identify } from './identify.ts';
+import { expectSigned, identify, proofOf, recognised } from './identify.ts';
 import { createObedience } from './obey.ts';
 import { takeResponse } from './release.ts';
 import { expectOwn, replyTo, showExchange, type Wait } from './reply.ts';
@@ -94,7 +95,8 @@ async function call(
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy bundle has arrived yet');
     const { compiled } = policy;
     about = { ...about, policyVersion: policy.version };
-    const consumer = identify(compiled, arrival, nowMs);
+    const shown = recognised(compiled, arrival, nowMs, node.askPlugins);
+    const consumer = identify(compiled, arrival, nowMs, shown && (await shown));
     about = { ...about, consumer: consumer.name };
     if (consumer.signed) replays.take({ ...consumer.signed.use, consumer: consumer.name, id });
     leave = admission.enter(consumer.name, arrival.again);
@@ -111,7 +113,10 @@ async function call(
     const match = matchRoute(compiled, arrival.method, arrival.path);
     about = { ...about, flow: match.flow };
     const seen = seenOf(risk, consumer.name, remote, nowMs);
-    const decision = decide(compiled, { consumer, match, nowMs, ...seen });
+    const uses = conditionUses(compiled, consumer.name, match);
+    const asked = { consumer: consumer.name, match, nowMs };
+    const plugins = uses.length > 0 ? await askConditions(uses, asked, node.askPlugins) : undefined;
+    const decision = decide(compiled, { consumer, match, nowMs, plugins, ...seen });
     const crossing = crossingOf(decision, seen);
     about = { ...about, ...crossing };
     expectSigned(consumer, named(arrival.headers, decision.requestHeaders));
@@ -129,10 +134,14 @@ async function call(
     const contentType = arrival.headers['content-type'];
     const sent = { ...arrival, params: match.params, contentType };
     const request = checkRequest(decision, readRequest(decision, sent));
+    const { checks } = decision.compiled;
+    if (checks.length > 0) await askChecks(checks, request.body, node.askPlugins);
     const tookMs = performance.now() - startedMs;
     node.audit.append({ event: 'accept', atMs: nowMs, ...about, bytes: body.length, tookMs });
+    const proof = proofOf(arrival, consumer, compiled);
+    const waited = uses.length > 0 || checks.length > 0;
     const checked = {
-      ...{ arrival, decision, consumer, crossing, acceptedAtMs, ...request },
+      ...{ arrival, decision, consumer, crossing, acceptedAtMs, proof, waited, ...request },
       ...(digest !== undefined && { digest }),
     };
     const letGo = admission.hold(consumer.name, request.body.length);

@@ -16,9 +16,11 @@ import { checkRelease } from '@sallyport/shared/masking/response.ts';
 import type { GrantPlan } from '@sallyport/shared/policy/compile.ts';
 import { writeAnswer } from '@sallyport/shared/policy/content.ts';
 import { planFor } from '@sallyport/shared/policy/decide.ts';
+import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import type { Arrived, GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
 import type { StoredAnswer } from '@sallyport/shared/store/port.ts';
 import type { Exchanges, Pending } from './exchanges.ts';
+import { finishing, releasing } from './release-asking.ts';
 
 /**
  * Errors: EXCHANGE_UNKNOWN, PACKAGE_MESSAGE, MESSAGE_DUPLICATE; then the exchange goes on as before. An
@@ -27,11 +29,14 @@ import type { Exchanges, Pending } from './exchanges.ts';
 export function takeResponse(
   node: GuardContext,
   exchanges: Exchanges,
-  { header, body, place }: Arrived<ResponseHeader>,
+  arrived: Arrived<ResponseHeader>,
 ): Taking {
+  const { header, body } = arrived;
   const id = header.correlationId;
   const pending = exchanges.get(id);
   if (!pending) {
+    // It waited for plug-ins when the node went down, and the exchange has ended since.
+    if (arrived.again) return finishing(node, arrived);
     const ended = node.store.exchange(id) !== undefined;
     throw ended
       ? new SallyportError('MESSAGE_DUPLICATE', 'the exchange has ended already')
@@ -43,69 +48,108 @@ export function takeResponse(
   if (!exchanges.claim(id, header.id)) {
     throw new SallyportError('MESSAGE_DUPLICATE', 'the exchange has an answer already');
   }
-  const startedMs = performance.now();
-  const answer = checked(node, pending, header, body);
-  const about = { exchangeId: id, consumer: pending.consumer, flow: pending.flow };
-  node.audit.append({
-    event: 'release',
-    atMs: node.now(),
-    ...about,
-    ...place,
-    status: answer.status,
-    bytes: answer.body.length,
-    tookMs: performance.now() - startedMs,
-    ...(answer.code && { code: answer.code }),
-    ...(header.masked && { rules: header.masked }),
-  });
+  const [startedMs, answeredAtMs] = [performance.now(), node.now()];
+  let answer: StoredAnswer;
+  try {
+    const plans = header.error === undefined ? plansFor(node, pending, header) : undefined;
+    if (plans?.now.open || plans?.before.open) {
+      return releasing(node, exchanges, { arrived, pending, plans, startedMs });
+    }
+    answer =
+      plans === undefined
+        ? refusal(crossingCode(header.error ?? 'INTERNAL'), answeredAtMs)
+        : answerOf(
+            plans.now,
+            header,
+            checkEither(plans, { status: header.status, body }),
+            answeredAtMs,
+          );
+  } catch (thrown) {
+    answer = refusedHere(node, pending, thrown, answeredAtMs);
+  }
+  node.audit.append(releaseEvent(node, arrived, { pending, answer, startedMs }));
   return {
     record: (tx) => tx.recordAnswer(id, answer),
     after: () => exchanges.end(id, answer),
   };
 }
 
-/** The answer as it may be released, or the refusal that takes its place. */
-function checked(
+/** What the audit log says of an answer that was decided about. */
+export function releaseEvent(
   node: GuardContext,
-  pending: Pending,
-  header: ResponseHeader,
-  body: Buffer,
-): StoredAnswer {
-  const answeredAtMs = node.now();
-  if (header.error !== undefined) return refusal(crossingCode(header.error), answeredAtMs);
-  const about = { exchangeId: pending.id, consumer: pending.consumer, flow: pending.flow };
-  try {
-    const policy = node.policy();
-    if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy is in force');
-    const { consumer, flow, acceptedAtMs } = pending;
-    const plan = planFor(policy.compiled, consumer, flow, answeredAtMs);
-    const before = planFor(policy.compiled, consumer, flow, acceptedAtMs);
-    if (!allNamed(header.headers, plan.responseHeaders)) {
-      throw new SallyportError('RESPONSE_REFUSED', 'expected only headers that the route names');
-    }
-    const json = checkEither(plan, before, { status: header.status, body });
-    const answer = json.length === 0 ? undefined : plan.answer;
-    return {
-      state: 'RESPONDED',
-      status: header.status,
-      headers: header.headers,
-      body: answer === undefined ? json : writeAnswer(answer, json),
-      ...(answer !== undefined && { contentType: answer.mediaType }),
-      answeredAtMs,
-    };
-  } catch (thrown) {
-    const { code, message } = asSallyportError(thrown);
-    node.log.warn({ id: pending.id, code, detail: message }, 'answer refused on this side');
-    node.audit.append({ event: 'refuse', atMs: answeredAtMs, ...about, code });
-    return refusal('RESPONSE_REFUSED', answeredAtMs);
-  }
+  { header, place }: Arrived<ResponseHeader>,
+  decided: {
+    readonly pending: Pending;
+    readonly answer: StoredAnswer;
+    readonly startedMs: number;
+  },
+): AuditEvent {
+  const { pending, answer, startedMs } = decided;
+  const { id: exchangeId, consumer, flow } = pending;
+  return {
+    event: 'release',
+    atMs: node.now(),
+    ...{ exchangeId, consumer, flow, ...place },
+    status: answer.status,
+    bytes: answer.body.length,
+    tookMs: performance.now() - startedMs,
+    ...(answer.code && { code: answer.code }),
+    ...(header.masked && { rules: header.masked }),
+  };
 }
 
-/** The inner guard may have decided before an exception ended, or after. Errors: RESPONSE_REFUSED. */
-function checkEither(
-  now: GrantPlan,
-  before: GrantPlan,
-  answer: Parameters<typeof checkRelease>[1],
-): Buffer {
+/** The inner guard may have decided before an exception ended, or after. */
+export interface Plans {
+  readonly now: GrantPlan;
+  /** As of when the call was accepted. */
+  readonly before: GrantPlan;
+}
+
+/** Errors: POLICY_MISSING, GRANT_MISSING, RESPONSE_REFUSED. */
+function plansFor(node: GuardContext, pending: Pending, { headers }: ResponseHeader): Plans {
+  const policy = node.policy();
+  if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy is in force');
+  const { consumer, flow, acceptedAtMs } = pending;
+  const now = planFor(policy.compiled, consumer, flow, node.now());
+  if (!allNamed(headers, now.responseHeaders)) {
+    throw new SallyportError('RESPONSE_REFUSED', 'expected only headers that the route names');
+  }
+  return { now, before: planFor(policy.compiled, consumer, flow, acceptedAtMs) };
+}
+
+/** An answer that may be released, in the format of its route. Errors: RESPONSE_REFUSED. */
+export function answerOf(
+  { answer: format }: GrantPlan,
+  { status, headers }: ResponseHeader,
+  json: Buffer,
+  answeredAtMs: number,
+): StoredAnswer {
+  const answer = json.length === 0 ? undefined : format;
+  return {
+    state: 'RESPONDED',
+    status,
+    headers,
+    body: answer === undefined ? json : writeAnswer(answer, json),
+    ...(answer !== undefined && { contentType: answer.mediaType }),
+    answeredAtMs,
+  };
+}
+
+/** The refusal that takes the place of an answer. */
+export function refusedHere(
+  node: GuardContext,
+  { id: exchangeId, consumer, flow }: Pending,
+  thrown: unknown,
+  answeredAtMs: number,
+): StoredAnswer {
+  const { code, message } = asSallyportError(thrown);
+  node.log.warn({ id: exchangeId, code, detail: message }, 'answer refused on this side');
+  node.audit.append({ event: 'refuse', atMs: answeredAtMs, exchangeId, consumer, flow, code });
+  return refusal('RESPONSE_REFUSED', answeredAtMs);
+}
+
+/** Errors: RESPONSE_REFUSED. */
+function checkEither({ now, before }: Plans, answer: Parameters<typeof checkRelease>[1]): Buffer {
   try {
     return checkRelease(now, answer);
   } catch (thrown) {

@@ -11,7 +11,7 @@ import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts'
 import type { Call } from './accept.ts';
 import type { Exchanges, Pending } from './exchanges.ts';
 import type { Crossing } from './facts.ts';
-import { proofOf } from './identify.ts';
+import type { proofOf } from './identify.ts';
 
 /** A call that may cross. */
 export interface Checked {
@@ -24,6 +24,10 @@ export interface Checked {
   readonly query: RequestHeader['query'];
   readonly body: Uint8Array;
   readonly contentType?: string;
+  /** What of its proof crosses. */
+  readonly proof: ReturnType<typeof proofOf>;
+  /** Plug-ins were asked since it was looked for among the exchanges. */
+  readonly waited: boolean;
   /** Its files, not examined yet. */
   readonly files?: readonly FileText[];
   readonly digest?: string;
@@ -39,9 +43,9 @@ export async function examineAndSeal(
   checked: Checked,
 ): Promise<Pending> {
   const { arrival, decision, consumer, digest, files } = checked;
-  if (files === undefined) return seal(node, exchanges, checked);
+  if (files === undefined && !checked.waited) return seal(node, exchanges, checked);
   const about = { exchangeId: arrival.id, consumer: consumer.name, flow: decision.flow };
-  await node.examine(about, decision.compiled.files.request, files);
+  if (files) await node.examine(about, decision.compiled.files.request, files);
   // Meanwhile the same call may have come again, and been faster.
   const earlier =
     exchanges.get(arrival.id) ?? sameKey(node, exchanges, consumer.name, arrival, digest);
@@ -50,6 +54,8 @@ export async function examineAndSeal(
 
 async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked): Promise<Pending> {
   const { arrival, decision, consumer, digest, acceptedAtMs } = checked;
+  const isByPlugin = consumer.type === 'plugin';
+  const { contentType } = isByPlugin ? { contentType: arrival.headers['content-type'] } : checked;
   const deadlineMs = acceptedAtMs + decision.deadlineMs;
   const header: RequestHeader = {
     type: 'request',
@@ -59,15 +65,16 @@ async function seal(node: GuardContext, exchanges: Exchanges, checked: Checked):
     deadlineMs,
     method: arrival.method,
     path: arrival.path,
-    query: checked.query,
+    query: isByPlugin ? arrival.query : checked.query,
     headers: named(arrival.headers, decision.requestHeaders),
-    ...(checked.contentType !== undefined && { contentType: checked.contentType }),
+    ...(contentType !== undefined && { contentType }),
     ...(arrival.traceparent !== undefined && { traceparent: arrival.traceparent }),
     ...checked.crossing,
-    ...proofOf(arrival, consumer),
+    ...checked.proof,
   };
-  // What was signed are the bytes that came: the inner node makes its own of them.
-  const message = encodeMessage({ header, body: consumer.signed ? arrival.body : checked.body });
+  // What the caller proves itself by are the bytes that came: the inner node makes its own of them.
+  const body = consumer.signed || isByPlugin ? arrival.body : checked.body;
+  const message = encodeMessage({ header, body });
   const pending: Pending = {
     id: arrival.id,
     consumer: consumer.name,

@@ -61,6 +61,7 @@ export const errorTable = {
   ARCHIVE_REFUSED: row(422, 'refused', 'the archive is not acceptable'),
   SCAN_FOUND: row(422, 'refused', 'the content was found to be harmful'),
   SCAN_FAILED: row(503, 'failed', 'the content could not be examined'),
+  CHECK_REFUSED: row(422, 'refused', 'the content breaks a rule'),
   IDEMPOTENCY_KEY_REUSED: row(422, 'refused', 'the idempotency key was used for another request'),
   EXCHANGE_UNKNOWN: row(404, 'refused', 'there is no such exchange'),
   POLICY_MISSING: row(503, 'refused', 'the gateway has no policy yet'),
@@ -81,6 +82,11 @@ export const errorTable = {
   TOKEN_UNKNOWN: row(404, 'refused', 'there is no such token'),
   RIGHT_MISSING: row(403, 'refused', 'the right is not granted'),
   RESPONSE_REFUSED: row(502, 'refused', 'the answer of the service is not acceptable'),
+  // plug-ins
+  PLUGIN_MISSING: row(503, 'delayed', 'the gateway is not ready'),
+  PLUGIN_REFUSED: row(503, 'refused', 'the gateway is not ready'),
+  PLUGIN_FAILED: row(503, 'failed', 'the gateway is not ready'),
+  PLUGIN_ANSWER: row(503, 'failed', 'the gateway is not ready'),
   // package: refusals of the opener, in check order
   PACKAGE_TRUNCATED: row(502, 'refused', 'a package was refused'),
   PACKAGE_TOO_LARGE: row(502, 'refused', 'a package was refused'),

@@ -1,3 +1,5 @@
+import { pluginLimits } from './limits-plugins.ts';
+
 /** Every maximum of the product, named once. Bytes, counts and milliseconds as the suffix says. */
 export const limits = {
   // edge
@@ -135,6 +137,7 @@ export const limits = {
   policyPlansShownMax: 100,
   policyKeysMax: 20_000,
   policyGroupsMax: 1_000,
+  ...pluginLimits,
   // accounts
   credentialsPerConsumerMax: 16,
   credentialNameMax: 512,

@@ -113,7 +113,7 @@ export interface AuditEvent {
   readonly policyVersion?: number;
   /** Id of a plan for the policy. */
   readonly plan?: string;
-  /** Name of the deny rule that refused. */
+  /** Name of the deny rule or content check that refused, or of the plug-in that gave no answer. */
   readonly rule?: string;
   /** IP address of the caller, where the decision read it. */
   readonly source?: string;

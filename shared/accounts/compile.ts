@@ -1,7 +1,7 @@
 /** The credentials of a policy, made ready for the hot path: maps instead of lists, keys instead of texts. */
 import { readSpki } from './algorithms.ts';
 import { type CertificateHolder, certificateHolder } from './certificate.ts';
-import { type Credential, labelOf } from './credential.ts';
+import { type Credential, labelOf, type PluginCredential, pluginIdentity } from './credential.ts';
 import type { SignatureHolder } from './signature.ts';
 import type { TokenHolder } from './token.ts';
 
@@ -11,10 +11,17 @@ export interface Accounts {
   /** One for each key of each issuer and each consumer that it vouches for. */
   readonly tokens: readonly TokenHolder[];
   readonly certificates: readonly CertificateHolder[];
+  /** By what an authenticator and its answer lead to: pluginIdentity. */
+  readonly plugins: ReadonlyMap<string, PluginHolder>;
   /** Consumer ▶ kinds of credentials that it has. */
   readonly kinds: ReadonlyMap<string, ReadonlySet<Credential['type']>>;
   /** Consumer ▶ names of its credentials other than keys. */
   readonly labels: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+export interface PluginHolder {
+  readonly consumer: string;
+  readonly credential: PluginCredential;
 }
 
 interface Holder {
@@ -27,6 +34,7 @@ export function compileAccounts(consumers: readonly Holder[]): Accounts {
   const signatures = new Map<string, SignatureHolder>();
   const tokens: TokenHolder[] = [];
   const certificates: CertificateHolder[] = [];
+  const plugins = new Map<string, PluginHolder>();
   for (const { name: consumer, credentials } of consumers) {
     for (const credential of credentials) {
       if (credential.type === 'http-signature') {
@@ -39,6 +47,8 @@ export function compileAccounts(consumers: readonly Holder[]): Accounts {
         }
       } else if (credential.type === 'certificate') {
         certificates.push(certificateHolder(consumer, credential));
+      } else if (credential.type === 'plugin') {
+        plugins.set(pluginIdentity(credential.plugin, credential.id), { consumer, credential });
       }
     }
   }
@@ -51,5 +61,5 @@ export function compileAccounts(consumers: readonly Holder[]): Accounts {
       new Set(credentials.filter(({ type }) => type !== 'key').map(labelOf)),
     ]),
   );
-  return { signatures, tokens, certificates, kinds, labels };
+  return { signatures, tokens, certificates, plugins, kinds, labels };
 }

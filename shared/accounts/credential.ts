@@ -5,6 +5,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { limits } from '../limits.ts';
+import { credentialIdPattern } from '../plugins/ask.ts';
 import type { RevocationList } from '../x509/crl.ts';
 import {
   readSpki,
@@ -18,7 +19,8 @@ export type Credential =
   | KeyCredential
   | SignatureCredential
   | TokenCredential
-  | CertificateCredential;
+  | CertificateCredential
+  | PluginCredential;
 
 /** The consumer may have API keys; they are issued, not written into the policy. */
 export interface KeyCredential {
@@ -69,6 +71,16 @@ export interface CertificateCredential {
   readonly subject?: string;
   /** What the CA has taken back. */
   readonly revoked?: RevocationList;
+  readonly untilMs?: number;
+}
+
+/** Whatever a plug-in of the policy recognises. */
+export interface PluginCredential {
+  readonly type: 'plugin';
+  /** Name of the authenticator in the policy. */
+  readonly plugin: string;
+  /** What it gives for this consumer. */
+  readonly id: string;
   readonly untilMs?: number;
 }
 
@@ -140,12 +152,20 @@ const certificateShape = z
     'expected ca beside revoked certificates',
   );
 
+/** A credential by a plug-in, without its end. */
+export const pluginCredential = {
+  type: z.literal('plugin'),
+  plugin: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected the name of a plug-in'),
+  id: z.string().regex(credentialIdPattern, 'expected an id that an authenticator may give'),
+};
+
 /** A credential of a bundle. */
 export const credentialShape = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('key') }),
   signatureShape,
   tokenShape,
   certificateShape,
+  z.strictObject({ ...pluginCredential, untilMs: ms.optional() }),
 ]);
 
 /** A CA certificate of a policy. Undefined where it is none. */
@@ -172,7 +192,14 @@ export function identityOf(credential: Credential): string | undefined {
       const issuer = createHash('sha256').update(ca).digest('hex').slice(0, 16);
       return `certificate ${JSON.stringify([issuer, spki, subject])}`;
     }
+    case 'plugin':
+      return pluginIdentity(credential.plugin, credential.id);
   }
+}
+
+/** What an authenticator and what it gave lead to. */
+export function pluginIdentity(plugin: string, id: string): string {
+  return `plugin ${plugin} ${id}`;
 }
 
 /** How a use of the credential is named in logs, audit and lists: never anything secret. */
@@ -186,5 +213,7 @@ export function labelOf(credential: Credential): string {
       return `jwt ${credential.subject}`;
     case 'certificate':
       return `certificate ${credential.subject ?? credential.spki ?? ''}`;
+    case 'plugin':
+      return `plugin ${credential.plugin} ${credential.id}`;
   }
 }

@@ -25,6 +25,7 @@ export const auditEvents = {
   call: 'an upstream was called and answered',
   mask: 'an answer was masked before it was sealed',
   detect: 'personal data was found where no rule of the policy expects it',
+  plugin: 'a plug-in was missing, failed, or gave what it may not',
   release: 'an answer was released to its consumer',
   deliver: 'a consumer was given the answer',
   // what lanes do

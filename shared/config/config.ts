@@ -89,6 +89,7 @@ const base = z.strictObject({
   management: address,
   channel,
   hsm,
+  plugins: z.strictObject({ dir: path }).optional(),
   upstreams: z.strictObject({ ca: path.optional() }).default({}),
   scanners: z.array(scanner).max(limits.scannersMax).default([]),
   package: z

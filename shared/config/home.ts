@@ -4,8 +4,8 @@ import type { NodeConfig } from './config.ts';
 
 /** The processes that every node has, in the order in which they start. */
 export const processNames = ['signer', 'guard', 'edge', 'mover', 'admin'] as const;
-/** With the one that asks scanners, where there are any. */
-const everyProcess = [...processNames, 'scanner'] as const;
+/** With those that only some nodes need: one asks scanners, one runs plug-ins. */
+const everyProcess = [...processNames, 'scanner', 'plugins'] as const;
 export type ProcessName = (typeof everyProcess)[number];
 
 export function isProcessName(name: unknown): name is ProcessName {
@@ -13,8 +13,14 @@ export function isProcessName(name: unknown): name is ProcessName {
 }
 
 /** The processes of a node of that configuration, in the order in which they start. */
-export function processesOf({ scanners }: Pick<NodeConfig, 'scanners'>): readonly ProcessName[] {
-  return scanners.length > 0 ? everyProcess : processNames;
+export function processesOf({
+  scanners,
+  plugins,
+}: Pick<NodeConfig, 'scanners' | 'plugins'>): readonly ProcessName[] {
+  return everyProcess.filter((name) => {
+    if (name === 'scanner') return scanners.length > 0;
+    return name !== 'plugins' || plugins !== undefined;
+  });
 }
 
 export type HomePaths = Readonly<ReturnType<typeof homePaths>>;
@@ -33,6 +39,7 @@ export function homePaths(dir: string) {
     keyspec: at('keyspec.json'),
     pin: at('keys', 'pin'),
     keystore: at('keys', 'soft.keystore'),
+    pluginSecrets: at('keys', 'plugins'),
     certificate: (key: 'ca' | 'sign' | 'decrypt' | 'audit') => at('certs', `${key}.pem`),
     tlsKey: (use: 'edge' | 'link') => at('tls', `${use}.key`),
     tlsCertificate: (use: 'edge' | 'link') => at('tls', `${use}.pem`),

@@ -56,6 +56,11 @@ export interface RequestHeader extends Common {
   readonly risk?: number;
   /** The caller's JWT, for the receiver to verify. */
   readonly token?: string;
+  /**
+   * Header fields that an authenticator of the policy saw, for that of the receiver: the body is then the
+   * bytes that the caller sent.
+   */
+  readonly shown?: Readonly<Record<string, string>>;
 }
 
 /** The answer to a request; carries the receipt of that request. */

@@ -49,25 +49,34 @@ const others = [
   }),
 ] as const;
 
+const pluginName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+
 const kept = z.int().min(0).max(32);
 const keep = { field, transform: z.literal('keep'), char: z.enum(hidingCharacters).optional() };
 
 /** A mask in normal form. */
 export const maskShape = z.discriminatedUnion('transform', [
   z.strictObject({ ...keep, first: kept, last: kept }),
+  z.strictObject({ field, transform: z.literal('plugin'), plugin: pluginName }),
   z.strictObject({ field, transform: z.literal('token'), as: z.enum(tokenForms) }),
   ...others,
 ]);
 
-/** A mask as a person writes it; YAML reads `transform: null` as no value. */
+/**
+ * A mask as a person writes it; YAML reads `transform: null` as no value, and a plug-in is written
+ * `transform: plugin:NAME`.
+ */
 export const maskTextShape = z.preprocess(
   (value) => {
-    const isNull =
-      typeof value === 'object' && value !== null && Reflect.get(value, 'transform') === null;
-    return isNull ? { ...value, transform: 'null' } : value;
+    if (typeof value !== 'object' || value === null) return value;
+    const transform: unknown = Reflect.get(value, 'transform');
+    if (transform === null) return { ...value, transform: 'null' };
+    const plugin = typeof transform === 'string' ? /^plugin:(.*)$/.exec(transform)?.[1] : undefined;
+    return plugin === undefined ? value : { ...value, transform: 'plugin', plugin };
   },
   z.discriminatedUnion('transform', [
     z.strictObject({ ...keep, first: kept.default(0), last: kept.default(0) }),
+    z.strictObject({ field, transform: z.literal('plugin'), plugin: pluginName }),
     z.strictObject({
       field,
       transform: z.literal('token'),
@@ -93,6 +102,7 @@ export type Mask =
   | { readonly field: string; readonly transform: 'round'; readonly to: number }
   | { readonly field: string; readonly transform: 'noise'; readonly within: number }
   | { readonly field: string; readonly transform: 'token'; readonly as: TokenForm }
+  | { readonly field: string; readonly transform: 'plugin'; readonly plugin: string }
   | {
       readonly field: string;
       readonly transform: 'regex';
@@ -120,6 +130,7 @@ const readings: Readonly<Record<Transform, readonly ('string' | 'number')[] | un
   noise: ['number'],
   hash: ['string', 'number'],
   encrypt: ['string', 'number'],
+  plugin: ['string', 'number'],
 };
 
 /** Which types of value the transform reads, one of which its field must be able to hold. */

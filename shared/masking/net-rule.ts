@@ -9,14 +9,22 @@ const bankCards = z
   .array(z.string().regex(/^\d{3,8}$/, 'expected 3 to 8 digits that card numbers begin with'))
   .max(limits.bankCardPrefixesMax);
 
+const plugins = z.array(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/)).max(limits.pluginFilesMax);
+
 /** In normal form; a route where it is absent has `mask` and no open field. */
-export const detectShape = z.strictObject({ hit, open, bankCards: bankCards.optional() });
+export const detectShape = z.strictObject({
+  hit,
+  open,
+  bankCards: bankCards.optional(),
+  plugins: plugins.min(1).optional(),
+});
 
 /** As a person writes it. */
 export const detectTextShape = z.strictObject({
   hit: hit.default('mask'),
   open: open.default([]),
   bankCards: bankCards.default([]),
+  plugins: plugins.default([]),
 });
 
 export interface Detect {
@@ -26,4 +34,6 @@ export interface Detect {
   readonly open: readonly string[];
   /** Numbers that cards begin with, besides the public ones; absent where there are none. */
   readonly bankCards?: readonly string[] | undefined;
+  /** Detectors that are plug-ins, by name; absent where there are none. */
+  readonly plugins?: readonly string[] | undefined;
 }

@@ -19,6 +19,7 @@ import type { Walk } from '../content/walk.ts';
 import { compileScan, type Scan } from '../detect/scan.ts';
 import { SallyportError } from '../errors.ts';
 import type { Detect } from './net-rule.ts';
+import { openPlace, type Plugged } from './open.ts';
 import { hidden } from './text.ts';
 
 export interface Net {
@@ -43,6 +44,7 @@ interface Knot {
 export function castNet(
   rules: Pick<WalkRules, 'schema' | 'fields' | 'masks'>,
   detect: Detect = { hit: 'mask', open: [] },
+  plugged?: Plugged,
 ): Net {
   const knots: Knot[] = [];
   const open = new Set(detect.open.map((field) => formatField(parseField(field) ?? [])));
@@ -51,8 +53,14 @@ export function castNet(
   const grow = (knot: (at: string, name: string, schema: Schema) => FieldMask): MaskTree =>
     growTree({ ...rules, at: '$', name: '' }, open, knot);
   return {
-    release: grow((at, name) => releaseKnot(at, scanOf(name), detect.hit, knots)),
-    verify: grow((at, name, schema) => verifyKnot(at, scanOf(name), schema)),
+    release: grow((at, name) => {
+      const knot = releaseKnot(at, scanOf(name), detect.hit, knots);
+      return plugged ? askingKnot(knot, { at, name, hit: detect.hit, plugged }) : knot;
+    }),
+    verify: grow((at, name, schema) => {
+      const knot = verifyKnot(at, scanOf(name), schema);
+      return plugged ? askingKnot(knot, { at, name, hit: 'block', plugged }) : knot;
+    }),
     counted: (rewrite) => (document, bytesMax) => {
       begin(knots);
       const rewritten = rewrite(document, bytesMax);
@@ -63,6 +71,7 @@ export function castNet(
       const own: Tally = { dropped: 0, rules: {} };
       const left = walk(value, own);
       tally.dropped += own.dropped;
+      if (own.files) tally.files = [...(tally.files ?? []), ...own.files];
       for (const [rule, count] of Object.entries(hitsOnly(own.rules, knots))) {
         tally.rules[rule] = (tally.rules[rule] ?? 0) + count;
       }
@@ -106,16 +115,52 @@ function releaseKnot(at: string, scan: Scan, hit: Detect['hit'], knots: Knot[]):
       const kind = isPlain(value) ? scan(value) : undefined;
       if (kind === undefined) return value;
       const rule = `${foundPrefix}${kind} ${at}`;
-      if (hit === 'block') {
-        throw new SallyportError('RESPONSE_REFUSED', `expected no ${kind} in ${at}, found one`, {
-          hint: 'add a mask for the field, or name it under detect.open if it may be seen',
-          cause: new Hits({ [rule]: 1 }),
-        });
-      }
+      if (hit === 'block') throw blocked(kind, at, rule);
       knot.hits.push({ at: knot.seen, kind: rule });
       return hidden;
     },
     verify: () => false,
+  };
+}
+
+function blocked(kind: string, at: string, rule: string): SallyportError {
+  return new SallyportError('RESPONSE_REFUSED', `expected no ${kind} in ${at}, found one`, {
+    hint: 'add a mask for the field, or name it under detect.open if it may be seen',
+    cause: new Hits({ [rule]: 1 }),
+  });
+}
+
+/** What the detectors of this product let through, those of plug-ins are asked about. */
+function askingKnot(
+  knot: FieldMask,
+  { at, name, hit, plugged }: { at: string; name: string; hit: Detect['hit']; plugged: Plugged },
+): FieldMask {
+  const { asking, detectors } = plugged;
+  const ask = (text: string, found: () => void): void => {
+    for (const use of detectors) {
+      const rule = `${foundPrefix}${use.name} ${at}`;
+      asking.ask(use, 'detector', [text, name], (spans, rules) => {
+        if (Array.isArray(spans) && spans.length === 0) return;
+        if (hit === 'block') throw blocked(use.name, at, rule);
+        rules[rule] = (rules[rule] ?? 0) + 1;
+        found();
+      });
+    }
+  };
+  return {
+    ...knot,
+    apply(value) {
+      const left = knot.apply(value);
+      if (typeof left !== 'string' || left === hidden || detectors.length === 0) return left;
+      const { place, fill } = openPlace(left);
+      ask(left, () => fill(hidden));
+      return place;
+    },
+    verify(value) {
+      if (!knot.verify(value)) return false;
+      if (typeof value === 'string' && value !== hidden) ask(value, () => {});
+      return true;
+    },
   };
 }
 

@@ -7,6 +7,8 @@ import type { FileText, Rewritten } from '../content/place.ts';
 import type { Rewrite } from '../content/rewrite.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { AskPlugins, PluginUse } from '../plugins/ask.ts';
+import type { OpenRewrite } from './open.ts';
 
 /** What a policy says about the answers of one route to one consumer. */
 export interface ReleasePlan {
@@ -18,6 +20,16 @@ export interface ReleasePlan {
   readonly release: Rewrite | undefined;
   /** Proves on the far side what `release` did. */
   readonly verify: Rewrite | undefined;
+  /** Both where plug-ins have a part in them; then the two above refuse. */
+  readonly open?: OpenPlan | undefined;
+}
+
+/** As in ReleasePlan, with places left open. */
+export interface OpenPlan {
+  readonly release: OpenRewrite;
+  readonly verify: OpenRewrite;
+  /** The plug-ins that have a part in a release. */
+  readonly uses: readonly PluginUse[];
 }
 
 /** What a service answered. Untrusted. */
@@ -49,16 +61,41 @@ const plainStatuses: ReadonlySet<number> = new Set([404, 409, 410, 412, 422]);
  * granted.
  */
 export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedAnswer {
-  const { status } = answer;
-  const named = plan.statuses.includes(status);
+  const release = releaseOf(plan, answer, plan.release);
+  if (release === undefined) return bodiless;
+  return released(coded(() => release(answer.body, limits.upstreamBodyBytesMax)));
+}
+
+/** As maskResponse, with what plug-ins give. Errors: besides, those of plug-ins. */
+export async function maskResponseAsking(
+  plan: ReleasePlan,
+  answer: UpstreamAnswer,
+  ask: AskPlugins,
+): Promise<MaskedAnswer> {
+  if (plan.open === undefined) return maskResponse(plan, answer);
+  const release = releaseOf(plan, answer, plan.open.release);
+  if (release === undefined) return bodiless;
+  const { asks, close } = coded(() => release(answer.body, limits.upstreamBodyBytesMax));
+  const given = await ask(asks);
+  return released(coded(() => close(given)));
+}
+
+const bodiless: MaskedAnswer = { body: Buffer.alloc(0), rules: {}, fieldsDropped: 0 };
+
+function releaseOf<T>(
+  { statuses }: ReleasePlan,
+  { status, contentType }: UpstreamAnswer,
+  release: T | undefined,
+): T | undefined {
+  const named = statuses.includes(status);
   if (!named && !plainStatuses.has(status)) throw refused(`a status of the route, got ${status}`);
   // Without a schema, and with 204 (RFC 9110 §15.3.5), there is no body to release.
-  if (!named || plan.release === undefined || status === 204) {
-    return { body: Buffer.alloc(0), rules: {}, fieldsDropped: 0 };
-  }
-  if (!isJson(answer.contentType)) throw refused('JSON, got another content type');
-  const released = run(plan.release, answer.body, limits.upstreamBodyBytesMax);
-  const { body, rules, dropped, files } = released;
+  if (!named || release === undefined || status === 204) return undefined;
+  if (!isJson(contentType)) throw refused('JSON, got another content type');
+  return release;
+}
+
+function released({ body, rules, dropped, files }: Rewritten): MaskedAnswer {
   if (body === undefined) throw refused('a document with a granted field, got none');
   return { body, rules, fieldsDropped: dropped, ...(files && { files }) };
 }
@@ -68,22 +105,51 @@ export function maskResponse(plan: ReleasePlan, answer: UpstreamAnswer): MaskedA
  * fields, each fit for its schema or masked as its rule says. Returns the body regenerated. Errors:
  * RESPONSE_REFUSED.
  */
-export function checkRelease(
-  plan: ReleasePlan,
-  { status, body }: { readonly status: number; readonly body: Uint8Array },
-): Buffer {
-  const named = plan.statuses.includes(status);
-  if (!named && !plainStatuses.has(status)) throw refused(`a status of the route, got ${status}`);
-  if (body.length === 0) return Buffer.alloc(0);
-  if (!named || plan.verify === undefined || status === 204) throw refused('no body, got one');
-  const { body: proven } = run(plan.verify, body, limits.messageBodyBytesMax);
-  if (proven === undefined) throw refused('a document with a granted field, got none');
-  return proven;
+export function checkRelease(plan: ReleasePlan, answer: Received): Buffer {
+  const verify = verifyOf(plan, answer, plan.verify);
+  if (verify === undefined) return Buffer.alloc(0);
+  return proven(coded(() => verify(answer.body, limits.messageBodyBytesMax)));
 }
 
-function run(rewrite: Rewrite, body: Uint8Array, bytesMax: number): Rewritten {
+/** As checkRelease, asking the plug-ins of the plan. Errors: besides, those of plug-ins. */
+export async function checkReleaseAsking(
+  plan: ReleasePlan,
+  answer: Received,
+  ask: AskPlugins,
+): Promise<Buffer> {
+  if (plan.open === undefined) return checkRelease(plan, answer);
+  const verify = verifyOf(plan, answer, plan.open.verify);
+  if (verify === undefined) return Buffer.alloc(0);
+  const { asks, close } = coded(() => verify(answer.body, limits.messageBodyBytesMax));
+  const given = await ask(asks);
+  return proven(coded(() => close(given)));
+}
+
+interface Received {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
+function verifyOf<T>(
+  { statuses }: ReleasePlan,
+  { status, body }: Received,
+  verify: T | undefined,
+): T | undefined {
+  const named = statuses.includes(status);
+  if (!named && !plainStatuses.has(status)) throw refused(`a status of the route, got ${status}`);
+  if (body.length === 0) return undefined;
+  if (!named || verify === undefined || status === 204) throw refused('no body, got one');
+  return verify;
+}
+
+function proven({ body }: Rewritten): Buffer {
+  if (body === undefined) throw refused('a document with a granted field, got none');
+  return body;
+}
+
+function coded<T>(step: () => T): T {
   try {
-    return rewrite(body, bytesMax);
+    return step();
   } catch (cause) {
     const { code, message } = asSallyportError(cause);
     if (code !== 'JSON_REFUSED') throw cause;

@@ -9,6 +9,7 @@ import type { Recipient } from './keyed.ts';
 import type { Mask } from './mask.ts';
 import { castNet } from './net.ts';
 import type { Detect } from './net-rule.ts';
+import { type OpenRewrite, type OpenWalk, openRewrite, openWalk, type Plugged } from './open.ts';
 import { compileMask } from './transforms.ts';
 
 /** `release` masks what leaves the inner domain; `verify` checks on the far side that it did. */
@@ -53,18 +54,54 @@ export function compileRecords(
   return net.countedWalk(compileWalk({ ...rules, masks: net.release, mode: 'release' }));
 }
 
-/** What both compile. Errors: POLICY_INVALID. */
+/** Both with places left open for plug-ins. Errors: POLICY_INVALID, PLUGIN_MISSING. */
+export function compileOpenResponse(
+  schema: Schema,
+  fields: readonly string[],
+  masks: readonly Mask[],
+  { recipient, detect, plugged }: ResponseOptions & { readonly plugged: Plugged },
+): { readonly release: OpenRewrite; readonly verify: OpenRewrite } {
+  const rules = responseRules(schema, fields, masks, recipient, plugged);
+  const net = castNet(rules, detect, plugged);
+  const { asking, checks } = plugged;
+  const release = net.countedWalk(compileWalk({ ...rules, masks: net.release, mode: 'release' }));
+  const verify = compileWalk({ ...rules, masks: net.verify, mode: 'verify' });
+  return {
+    release: openRewrite(release, asking, checks),
+    // Of what the inner node masked there is nothing left to check as a whole.
+    verify: openRewrite(verify, asking, []),
+  };
+}
+
+/** The release of parsed documents, one after the other, with places left open. Errors: as above. */
+export function compileOpenRecords(
+  schema: Schema,
+  fields: readonly string[],
+  masks: readonly Mask[],
+  { recipient, detect, plugged }: ResponseOptions & { readonly plugged: Plugged },
+): OpenWalk {
+  const rules = responseRules(schema, fields, masks, recipient, plugged);
+  const net = castNet(rules, detect, plugged);
+  const walk = net.countedWalk(compileWalk({ ...rules, masks: net.release, mode: 'release' }));
+  return openWalk(walk, plugged.asking, plugged.checks);
+}
+
+/** What all of these compile. Errors: POLICY_INVALID, PLUGIN_MISSING. */
 export function responseRules(
   schema: Schema,
   fields: readonly string[],
   masks: readonly Mask[],
   recipient?: Recipient,
+  plugged?: Plugged,
 ): Omit<WalkRules, 'mode'> {
   return {
     schema,
     fields: fieldTree(fields.map(fieldOf)),
     masks: maskTree(
-      masks.map((mask) => ({ path: fieldOf(mask.field), mask: compileMask(mask, recipient) })),
+      masks.map((mask) => ({
+        path: fieldOf(mask.field),
+        mask: compileMask(mask, recipient, plugged),
+      })),
     ),
     code: 'RESPONSE_REFUSED',
   };

@@ -10,6 +10,7 @@ import { encryptMask, hashMask, noiseMask, type Recipient, tokenMask } from './k
 import type { Mask } from './mask.ts';
 import { bareText, plainText } from './normalise.ts';
 import { bucketLabels, bucketOf, dateTo, isDateTo, numberOf, roundTo } from './numbers.ts';
+import { type Plugged, pluginMask } from './open.ts';
 import { regexMask } from './regex.ts';
 import { noSecrets } from './secrets.ts';
 import { compoundSurnames } from './surnames.ts';
@@ -18,7 +19,11 @@ import { addressMask, hidden, isMaskedPlate, plate } from './text.ts';
 export type { Mask } from './mask.ts';
 
 /** The mask as a pair of functions: what it returns, and how the far side recognises that. */
-export function compileMask(mask: Mask, recipient: Recipient = nobody): FieldMask {
+export function compileMask(
+  mask: Mask,
+  recipient: Recipient = nobody,
+  plugged?: Plugged,
+): FieldMask {
   const id = `${mask.transform} ${mask.field}`;
   switch (mask.transform) {
     case 'drop':
@@ -80,6 +85,8 @@ export function compileMask(mask: Mask, recipient: Recipient = nobody): FieldMas
       return reading(id, tokenMask(mask, recipient));
     case 'encrypt':
       return reading(id, encryptMask(recipient));
+    case 'plugin':
+      return pluginMask(mask.field, mask.plugin, plugged);
   }
 }
 

@@ -42,6 +42,7 @@ const schemas: Schemas = {
     source: optional(text),
     risk: optional(checked(uint, (value) => value <= 100)),
     token: optional(text),
+    shown: optional(record(text)),
   },
   response: {
     ...common,

@@ -99,7 +99,9 @@ export function fieldsFor(route: Route, grant: Grant | undefined, atMs: number):
 }
 
 /** Such as `keep first 3, last 4`. */
-export function maskText({ field: _field, transform, ...options }: Mask): string {
+export function maskText(mask: Mask): string {
+  if (mask.transform === 'plugin') return `plugin:${mask.plugin}`;
+  const { field: _field, transform, ...options } = mask;
   const details = Object.entries(options).map(([name, value]) => `${name} ${String(value)}`);
   return details.length === 0 ? transform : `${transform} ${details.join(', ')}`;
 }

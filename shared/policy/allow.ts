@@ -13,6 +13,8 @@ export interface CompiledTerms {
   readonly denies: readonly CompiledDeny[];
   /** Facts of the outer node that a decision reads: these cross with the request. */
   readonly reads: ReadonlySet<CrossingFact>;
+  /** Plug-ins that are asked before. */
+  readonly plugins: ReadonlySet<string>;
 }
 
 export interface CompiledDeny {
@@ -31,7 +33,8 @@ export function compileTerms(grant: Grant, denies: readonly CompiledDeny[]): Com
   const own = denies.filter(({ rule }) => concerns(rule, grant));
   const conditions = [when, ...own.map((deny) => deny.when)];
   const reads = new Set(conditions.flatMap((one) => [...(one?.reads ?? [])]));
-  return { when, denies: own, reads };
+  const plugins = new Set(conditions.flatMap((one) => [...(one?.plugins ?? [])]));
+  return { when, denies: own, reads, plugins };
 }
 
 /** Errors in check order: DENIED, GRANT_EARLY, GRANT_EXPIRED, CONDITION_UNMET; CONDITION_FAILED. */

@@ -5,11 +5,12 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { verifyClientCertificate } from '../accounts/certificate.ts';
-import { type Credential, labelOf } from '../accounts/credential.ts';
+import { type Credential, labelOf, pluginIdentity } from '../accounts/credential.ts';
 import { type SignatureUse, verifySignature } from '../accounts/signature.ts';
 import type { SignedRequest } from '../accounts/signature-base.ts';
 import { verifyToken } from '../accounts/token.ts';
 import { SallyportError } from '../errors.ts';
+import type { Recognised } from './asked.ts';
 import type { CompiledPolicy } from './compile.ts';
 import { apiKeyId, hashApiKey } from './credentials.ts';
 
@@ -35,6 +36,8 @@ export interface Shown {
    * key.
    */
   readonly certificates?: readonly string[] | undefined;
+  /** Whom a plug-in recognised by what the call shows. */
+  readonly recognised?: Recognised | undefined;
   /** The bytes that came; none where absent. */
   readonly body?: Uint8Array;
   readonly nowMs: number;
@@ -53,8 +56,17 @@ export interface Shown {
  */
 export function authenticate(compiled: CompiledPolicy, call: Shown): Consumer {
   const { accounts } = compiled;
-  const { apiKey = '', signed, token = '', certificates = [], nowMs, lateMs = 0 } = call;
-  const count = [apiKey !== '', signed !== undefined, token !== ''].filter(Boolean).length;
+  const {
+    apiKey = '',
+    signed,
+    token = '',
+    recognised,
+    certificates = [],
+    nowMs,
+    lateMs = 0,
+  } = call;
+  const shows = [apiKey !== '', signed !== undefined, token !== '', recognised !== undefined];
+  const count = shows.filter(Boolean).length;
   if (count > 1) {
     throw new SallyportError('CREDENTIAL_TWICE', `expected one credential, got ${count}`, {
       hint: 'send a key, a signature or a token, not several of them',
@@ -71,6 +83,7 @@ export function authenticate(compiled: CompiledPolicy, call: Shown): Consumer {
     return { ...consumerOf(holder), signed: proof };
   }
   if (token !== '') return consumerOf(verifyToken(accounts.tokens, token, times));
+  if (recognised !== undefined) return byPlugin(compiled, recognised, nowMs - lateMs);
   if (certificates.length > 0) {
     return consumerOf(verifyClientCertificate(accounts.certificates, certificates, nowMs));
   }
@@ -109,6 +122,30 @@ function byKey(
     );
   }
   return { name: consumer, type: 'key', credential: `key ${id}` };
+}
+
+/** `thenMs`: when the call may have been made. */
+function byPlugin({ accounts }: CompiledPolicy, { plugin, id }: Recognised, thenMs: number) {
+  const holder = accounts.plugins.get(pluginIdentity(plugin, id));
+  if (holder === undefined) {
+    throw new SallyportError(
+      'CREDENTIAL_UNKNOWN',
+      `expected a credential of ${plugin}, got another`,
+      {
+        hint: 'the policy names no consumer for what the plug-in gave',
+      },
+    );
+  }
+  if (thenMs >= (holder.credential.untilMs ?? Number.POSITIVE_INFINITY)) {
+    throw new SallyportError(
+      'CREDENTIAL_EXPIRED',
+      'expected a credential in force, got an old one',
+      {
+        hint: `change "until" of the credential of ${holder.consumer}`,
+      },
+    );
+  }
+  return consumerOf(holder);
 }
 
 function unknown(): SallyportError {

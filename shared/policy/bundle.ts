@@ -22,6 +22,7 @@ import {
   namePattern,
   type Policy,
 } from './model.ts';
+import { pluginShape, routeReferences, whenReferences } from './plugins.ts';
 import { denyShape, exceptionShape, ratesShape, termShapes } from './terms.ts';
 
 /** What the policy authority signs. */
@@ -97,6 +98,7 @@ const name = z.string().regex(namePattern);
 const ms = z.int().min(0);
 const durationMs = z.int().min(1).max(limits.callTimeoutMsMax);
 const names = z.array(z.string().max(256));
+const checks = z.array(name).min(1).max(limits.pluginFilesMax);
 const schema = z.unknown().refine((value) => readSchema(value).schema !== undefined);
 
 const routeShape = z.strictObject({
@@ -114,6 +116,7 @@ const routeShape = z.strictObject({
     content: contentShape.optional(),
     files: filesShape.optional(),
     headers: names,
+    checks: checks.optional(),
   }),
   response: z.strictObject({
     statuses: z.array(z.int().min(200).max(299)).min(1),
@@ -123,6 +126,7 @@ const routeShape = z.strictObject({
     headers: names,
     masks: z.array(maskShape),
     detect: detectShape.optional(),
+    checks: checks.optional(),
   }),
 });
 
@@ -179,6 +183,7 @@ const policyShape = z.strictObject({
     .max(limits.policyGrantsMax),
   deny: z.array(denyShape).min(1).max(limits.policyDeniesMax).optional(),
   credentials: credentialsShape,
+  plugins: z.array(pluginShape).min(1).max(limits.pluginFilesMax).optional(),
   rights: z
     .array(
       z.strictObject({
@@ -240,9 +245,25 @@ function asPolicy(read: z.infer<typeof policyShape>): Policy {
     credentials.keys.some(({ consumer }) => !names.has(consumer)) ||
     deny.some((rule) => rule.consumers?.some((one) => !names.has(one))) ||
     deny.some((rule) => rule.flows?.some((one) => !flows.has(one))) ||
-    rights.some(({ consumer }) => !names.has(consumer));
+    rights.some(({ consumer }) => !names.has(consumer)) ||
+    !knowsPlugins(policy);
   if (dangling) throw invalid('references to parts of the policy');
   return policy;
+}
+
+/** Each plug-in that is named is there, of the kind that it is used for. */
+function knowsPlugins({ services, consumers, grants, deny = [], plugins = [] }: Policy): boolean {
+  unique(plugins.map((one) => one.name));
+  const kinds = new Map(plugins.map(({ name: one, kind }) => [one, kind]));
+  const references = [
+    ...services.flatMap(({ routes }) => routes.flatMap(routeReferences)),
+    ...[...grants, ...deny].flatMap(({ when }) => whenReferences(when)),
+  ];
+  const credentialed = consumers.flatMap((one) => one.credentials);
+  return (
+    references.every(({ kind, name: one }) => kinds.get(one) === kind) &&
+    credentialed.every((one) => one.type !== 'plugin' || kinds.get(one.plugin) === 'authenticator')
+  );
 }
 
 function unique(names: readonly string[]): ReadonlySet<string> {

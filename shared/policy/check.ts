@@ -25,6 +25,7 @@ import {
 import { checkGroups, expandGrants } from './groups.ts';
 import type { Fault, Policy } from './model.ts';
 import { normalisePolicy } from './normalise.ts';
+import { pluginShape } from './plugins.ts';
 import { referenceFaults } from './references.ts';
 import { type PolicySource, readDocument, type SourceDocument, type SourcePath } from './source.ts';
 import { type DenyText, denyTextShape } from './terms.ts';
@@ -36,6 +37,7 @@ export interface Draft {
   /** One for each consumer, also those of groups. */
   readonly grants: readonly Placed<GrantText>[];
   readonly deny: readonly Placed<DenyText>[];
+  readonly plugins: readonly Placed<z.infer<typeof pluginShape>>[];
   readonly rights: readonly Placed<z.infer<typeof rightShape>>[];
   /** Names of parts that have a fault of their own: `consumer`, `service` or `service/route`. */
   readonly broken: ReadonlySet<string>;
@@ -139,6 +141,7 @@ function readDraft(source: PolicySource, document: SourceDocument, faults: Fault
       (name) => broken.has(name),
       add,
     ),
+    plugins: list(pluginShape, listIn(document.value, 'plugins'), ['plugins']),
     rights: list(rightShape, listIn(document.value, 'rights'), ['rights']),
     broken,
     schemas: readSchemas(source, routes, document, faults),
@@ -191,10 +194,7 @@ function nameOf(value: unknown): string {
   return typeof value.name === 'string' ? value.name : '';
 }
 
-function listIn(
-  value: unknown,
-  name: 'services' | 'routes' | 'consumers' | 'consumerGroups' | 'grants' | 'deny' | 'rights',
-): unknown[] {
+function listIn(value: unknown, name: keyof z.infer<typeof fileShape> | 'routes'): unknown[] {
   const list: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : [];
   return Array.isArray(list) ? list : [];
 }

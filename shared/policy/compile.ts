@@ -4,21 +4,29 @@ import { type Accounts, compileAccounts } from '../accounts/compile.ts';
 import { everyField } from '../content/fields.ts';
 import { compilePairs, type PairsCheck } from '../content/pairs.ts';
 import type { Rewritten } from '../content/place.ts';
-import { compileRewrite } from '../content/rewrite.ts';
+import { compileRewrite, type Rewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
 import type { Translation } from '../content/translate.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Recipient } from '../masking/keyed.ts';
-import { isKeyed } from '../masking/mask.ts';
+import { isKeyed, type Mask } from '../masking/mask.ts';
+import { createAsking, type Plugged } from '../masking/open.ts';
 import type { ReleasePlan } from '../masking/response.ts';
-import { compileResponse } from '../masking/rules.ts';
+import { compileOpenResponse, compileResponse } from '../masking/rules.ts';
 import { noSecrets, type SecretsOf } from '../masking/secrets.ts';
 import { type CompiledTerms, compileDenies, compileTerms } from './allow.ts';
-import { releaseFrom, translationsOf, verifyFrom } from './content.ts';
+import {
+  openReleaseFrom,
+  openVerifyFrom,
+  releaseFrom,
+  translationsOf,
+  verifyFrom,
+} from './content.ts';
 import { hashKeyObject } from './credentials.ts';
-import { compileFiles, type FileRules, withFileTypes } from './files.ts';
+import { compileFiles, type FileRules, withFileTypes, withOpenFileTypes } from './files.ts';
 import type { Grant, KeyRecord, Policy, Route, Service } from './model.ts';
+import type { PluginEntry } from './plugins.ts';
 import { compileRoutes, type RouteTable } from './routes.ts';
 
 export interface CompiledPolicy {
@@ -31,6 +39,9 @@ export interface CompiledPolicy {
   readonly keys: ReadonlyMap<string, CompiledKey>;
   readonly hashKey: KeyObject | undefined;
   readonly accounts: Accounts;
+  /** By name. */
+  readonly plugins: ReadonlyMap<string, PluginEntry>;
+  readonly authenticators: readonly PluginEntry[];
 }
 
 export interface CompiledRoute {
@@ -51,6 +62,8 @@ export interface CompiledRoute {
   };
   /** The formats of request and answer; undefined where no body crosses. */
   readonly content: ReturnType<typeof translationsOf>;
+  /** Plug-ins that check a request. */
+  readonly checks: readonly PluginEntry[];
 }
 
 export interface CompiledGrant {
@@ -93,8 +106,9 @@ export function compilePolicy(
       { name, encryptionKey, secrets: secretsOf(name) },
     ]),
   );
+  const plugins = new Map((policy.plugins ?? []).map((entry) => [entry.name, entry]));
   const compiled = policy.services.flatMap((service) =>
-    service.routes.map((route) => compileRoute(service, route)),
+    service.routes.map((route) => compileRoute(service, route, plugins)),
   );
   const denies = coded(() => compileDenies(policy.deny ?? []));
   const byFlow = new Map(compiled.map((route) => [route.flow, route]));
@@ -112,7 +126,10 @@ export function compilePolicy(
         {
           grant,
           terms: coded(() => compileTerms(grant, denies)),
-          plans: plansOf(grant, byFlow.get(grant.flow), recipients.get(grant.consumer)),
+          plans: plansOf(grant, byFlow.get(grant.flow), {
+            recipient: recipients.get(grant.consumer),
+            plugins,
+          }),
         },
       ]),
     ),
@@ -123,6 +140,8 @@ export function compilePolicy(
       ]),
     ),
     accounts: compileAccounts(policy.consumers),
+    plugins,
+    authenticators: [...plugins.values()].filter(({ kind }) => kind === 'authenticator'),
     hashKey:
       policy.credentials.hashKey === '' ? undefined : hashKeyObject(policy.credentials.hashKey),
   };
@@ -146,7 +165,11 @@ function coded<T>(compile: () => T): T {
   }
 }
 
-function compileRoute(service: Service, route: Route): CompiledRoute {
+function compileRoute(
+  service: Service,
+  route: Route,
+  plugins: CompiledPolicy['plugins'],
+): CompiledRoute {
   const { params, query, body } = route.request;
   for (const schema of [params, query]) compileFiles(undefined, schema);
   return {
@@ -162,7 +185,20 @@ function compileRoute(service: Service, route: Route): CompiledRoute {
       request: compileFiles(route.request.files, body),
       response: compileFiles(route.response.files, route.response.schema),
     },
+    checks: entriesOf(route.request.checks, plugins),
   };
+}
+
+/** Errors: POLICY_INVALID for a name that no plug-in of the policy has. */
+export function entriesOf(
+  names: readonly string[] | undefined,
+  plugins: CompiledPolicy['plugins'],
+): PluginEntry[] {
+  return (names ?? []).map((name) => {
+    const entry = plugins.get(name);
+    if (entry !== undefined) return entry;
+    throw new SallyportError('POLICY_INVALID', `expected a plug-in ${name}, got none`);
+  });
 }
 
 /** Errors: JSON_REFUSED, SCHEMA_REFUSED. */
@@ -171,6 +207,29 @@ function compileBody(schema: Schema): (body: Uint8Array) => Rewritten {
   const rewrite = compileRewrite({ ...rules, mode: 'verify', code: 'SCHEMA_REFUSED' });
   return (body) => rewrite(body, limits.edgeBodyBytesMax);
 }
+
+/** What an answer needs of plug-ins; undefined where that is nothing. */
+export function pluggedOf(
+  { response: { detect, checks } }: Route,
+  masks: readonly Mask[],
+  plugins: CompiledPolicy['plugins'],
+): Plugged | undefined {
+  const detectors = entriesOf(detect?.plugins, plugins);
+  const checked = entriesOf(checks, plugins);
+  const isMasked = masks.some(({ transform }) => transform === 'plugin');
+  if (!isMasked && detectors.length === 0 && checked.length === 0) return undefined;
+  return { asking: createAsking(), uses: plugins, detectors, checks: checked };
+}
+
+function transformsOf(masks: readonly Mask[], plugins: CompiledPolicy['plugins']): PluginEntry[] {
+  const names = masks.flatMap((mask) => (mask.transform === 'plugin' ? [mask.plugin] : []));
+  return entriesOf([...new Set(names)], plugins);
+}
+
+/** Stands where a walk would that must not go on without its plug-ins. */
+const unasked: Rewrite = () => {
+  throw new SallyportError('PLUGIN_MISSING', 'expected plug-ins to be asked, got nobody who does');
+};
 
 /** How many fields some consumer gets unmasked at a moment, for everybody to see. */
 export function unmaskedIn({ policy }: CompiledPolicy, nowMs: number): number {
@@ -188,7 +247,7 @@ export function planAt({ plans }: CompiledGrant, nowMs: number): GrantPlan {
 function plansOf(
   grant: Grant,
   compiled: CompiledRoute | undefined,
-  recipient: Recipient | undefined,
+  context: PlanContext,
 ): GrantPlan[] {
   const exceptions = grant.unmasked ?? [];
   const ends = new Set([...exceptions.map((one) => one.untilMs), Number.POSITIVE_INFINITY]);
@@ -197,14 +256,19 @@ function plansOf(
     .map((untilMs) => {
       const inForce = exceptions.filter((one) => one.untilMs >= untilMs);
       const unmasked = inForce.map(({ field }) => field);
-      return { untilMs, unmasked, ...planOf(grant, compiled, recipient, unmasked) };
+      return { untilMs, unmasked, ...planOf(grant, compiled, context, unmasked) };
     });
+}
+
+interface PlanContext {
+  readonly recipient: Recipient | undefined;
+  readonly plugins: CompiledPolicy['plugins'];
 }
 
 function planOf(
   grant: Grant,
   compiled: CompiledRoute | undefined,
-  recipient: Recipient | undefined,
+  { recipient, plugins }: PlanContext,
   unmasked: readonly string[],
 ): AnswerPlan {
   if (compiled === undefined) {
@@ -220,6 +284,15 @@ function planOf(
   // The second net would hide again what an exception opens.
   const { hit = 'mask', open = [], bankCards } = detect ?? {};
   const net = { hit, open: [...open, ...unmasked], bankCards };
+  const plugged = pluggedOf(compiled.route, kept, plugins);
+  if (plugged !== undefined) {
+    const options = { recipient, detect: net, plugged };
+    const walks = compileOpenResponse(schema, grant.fields, kept, options);
+    const release = openReleaseFrom(answer, walks.release);
+    const verify = withOpenFileTypes(compiled.files.response, openVerifyFrom(answer, walks.verify));
+    const uses = [...plugged.detectors, ...plugged.checks, ...transformsOf(kept, plugins)];
+    return { ...about, release: unasked, verify: unasked, open: { release, verify, uses } };
+  }
   const walks = compileResponse(schema, grant.fields, kept, { recipient, detect: net });
   return {
     ...about,

@@ -7,7 +7,7 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { DataLevel } from './model.ts';
+import { type DataLevel, namePattern } from './model.ts';
 import { type Address, isWithin, parseAddress, parseNetwork } from './network.ts';
 import { isZone, localDate } from './zones.ts';
 
@@ -26,6 +26,8 @@ export interface Facts {
   };
   readonly source?: SourceFact | undefined;
   readonly risk?: RiskFact | undefined;
+  /** What plug-ins answered, by name. */
+  readonly plugins?: ReadonlyMap<string, boolean> | undefined;
 }
 
 /** Where a call came from, as the edge of the outer node saw it. */
@@ -45,6 +47,8 @@ export type CrossingFact = 'source' | 'risk';
 export interface Condition {
   readonly text: string;
   readonly reads: ReadonlySet<CrossingFact>;
+  /** Plug-ins that it asks. */
+  readonly plugins: ReadonlySet<string>;
   /** True where no fact but the time and what the policy itself says is read. */
   readonly readsOnlyTime: boolean;
   /** Errors: CONDITION_FAILED where it cannot be answered: whoever asks refuses then. */
@@ -68,10 +72,11 @@ export function readCondition(
     if (type !== 'bool')
       return { fault: `expected a condition that is true or false, got ${type}` };
     const reads = new Set(crossingFacts.filter((fact) => names.has(fact)));
-    const readsOnlyTime = reads.size === 0 && !names.has('consumer') && !names.has('route');
-    return {
-      condition: { text, reads, readsOnlyTime, holds: (facts) => answer(program, facts) },
-    };
+    const plugins = new Set([...names].flatMap((name) => /^plugin (.*)$/.exec(name)?.[1] ?? []));
+    const isFixed = reads.size === 0 && plugins.size === 0;
+    const readsOnlyTime = isFixed && !names.has('consumer') && !names.has('route');
+    const holds = (facts: Facts): boolean => answer(program, facts);
+    return { condition: { text, reads, plugins, readsOnlyTime, holds } };
   } catch (error) {
     return { fault: `expected a condition of CEL: ${summaryOf(error)}` };
   }
@@ -82,9 +87,9 @@ const crossingFacts: readonly CrossingFact[] = ['source', 'risk'];
 function answer(program: (facts: Record<string, unknown>) => unknown, facts: Facts): boolean {
   let value: unknown;
   try {
-    const { nowMs, method, consumer, route, source, risk } = facts;
+    const { nowMs, method, consumer, route, source, risk, plugins } = facts;
     value = program({
-      request: new RequestFacts(new Date(nowMs), method),
+      request: new RequestFacts(new Date(nowMs), method, plugins),
       consumer: new ConsumerFacts(consumer.name),
       route: new RouteFacts(route),
       ...(source && { source: new SourceFacts(source.ip) }),
@@ -127,9 +132,11 @@ class IpAddress {
 class RequestFacts {
   readonly time: ClockTime;
   readonly method: string;
-  constructor(now: Date, method: string) {
+  readonly plugins: Facts['plugins'];
+  constructor(now: Date, method: string, plugins: Facts['plugins']) {
     this.time = new ClockTime(now.getTime());
     this.method = method;
+    this.plugins = plugins;
   }
 }
 class ConsumerFacts {
@@ -206,6 +213,11 @@ function makeEnvironment(): Environment {
     .registerVariable('route', 'Route')
     .registerVariable('source', 'Source')
     .registerVariable('risk', 'Risk')
+    .registerFunction('Request.plugin(string): bool', ({ plugins }: RequestFacts, name: string) => {
+      const known = plugins?.get(name);
+      if (known !== undefined) return known;
+      throw new SallyportError('CONDITION_FAILED', `expected an answer of plug-in ${name}`);
+    })
     .registerFunction('IpAddress.inCidr(string): bool', (ip: IpAddress, network: string) =>
       isInside(ip, network),
     )
@@ -240,7 +252,7 @@ const operators: ReadonlySet<string> = new Set(
 );
 const textMethods: ReadonlySet<string> = new Set(['startsWith', 'endsWith', 'contains']);
 
-/** What the profile does not know; names of variables are collected on the way. */
+/** What the profile does not know; names of variables, and `plugin NAME`, are collected on the way. */
 function profileFault(node: ASTNode, names: Set<string>): string | undefined {
   const { op, args } = node;
   if (!operators.has(op)) return `expected no "${op}" in a condition`;
@@ -253,6 +265,7 @@ function profileFault(node: ASTNode, names: Set<string>): string | undefined {
   }
   if (op === 'call') return callFault(args[0], args[1], names);
   if (op === 'rcall') {
+    if (args[0] === 'plugin') names.add(`plugin ${literal(args[2][0]) ?? ''}`);
     return methodFault(args[0], args[2]) ?? firstFault([args[1], ...args[2]], names);
   }
   return firstFault(Array.isArray(args) ? args : [args], names);
@@ -288,6 +301,10 @@ function methodFault(name: string, args: readonly ASTNode[]): string | undefined
     const zone = literal(first);
     const fits = first === undefined || (zone !== undefined && isZone(zone));
     return fits ? undefined : `expected ${name}("Asia/Shanghai"), a zone written out`;
+  }
+  if (name === 'plugin') {
+    const fits = namePattern.test(literal(first) ?? '');
+    return fits ? undefined : 'expected plugin("name"), the name written out';
   }
   return textMethods.has(name) ? undefined : `expected no method "${name}" in a condition`;
 }

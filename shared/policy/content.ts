@@ -14,6 +14,7 @@ import {
 import { compileXsd } from '../content/xml/xsd.ts';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { OpenRewrite } from '../masking/open.ts';
 import type { Placed } from './check.ts';
 import type { RouteText } from './grammar.ts';
 import type { Route } from './model.ts';
@@ -165,6 +166,24 @@ export function releaseFrom(translation: Translation, release: Rewrite): Rewrite
 /** The proof of an answer, with the same look at its texts. Errors: as releaseFrom. */
 export function verifyFrom(translation: Translation, verify: Rewrite): Rewrite {
   return (document, bytesMax) => clean(translation, verify(document, bytesMax));
+}
+
+/** As releaseFrom, for a walk with places left open for plug-ins. */
+export function openReleaseFrom(translation: Translation, release: OpenRewrite): OpenRewrite {
+  return openVerifyFrom(translation, (document, bytesMax) =>
+    release(
+      answered(() => translation.read(document)),
+      bytesMax,
+    ),
+  );
+}
+
+/** As verifyFrom, for a walk with places left open for plug-ins. */
+export function openVerifyFrom(translation: Translation, verify: OpenRewrite): OpenRewrite {
+  return (document, bytesMax) => {
+    const { asks, close } = verify(document, bytesMax);
+    return { asks, close: (given) => clean(translation, close(given)) };
+  };
 }
 
 /** What the consumer gets: proven JSON in the format of the route. Errors: RESPONSE_REFUSED. */

@@ -12,6 +12,8 @@ import {
 import {
   type CertificateCredential,
   type Credential,
+  type PluginCredential,
+  pluginCredential,
   readCa,
   type SignatureCredential,
   type TokenCredential,
@@ -136,12 +138,17 @@ const certificate = z
     };
   });
 
+const plugin = z
+  .strictObject({ ...pluginCredential, until })
+  .transform(({ until, ...rest }): PluginCredential => ({ ...rest, ...untilOf(until) }));
+
 /** One credential of a consumer, read and put into its normal form. */
 export const credentialText = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('key') }),
   signature,
   token,
   certificate,
+  plugin,
 ]);
 
 /** One order, so that equal policies are equal bytes. */

@@ -69,6 +69,7 @@ export function decide(
     readonly nowMs: number;
     readonly source?: SourceFact | undefined;
     readonly risk?: RiskFact | undefined;
+    readonly plugins?: Facts['plugins'];
   },
 ): Decision {
   const { match } = call;
@@ -102,7 +103,7 @@ export function decide(
 export function factsOf(
   consumer: string,
   { method, flow, compiled: { service, route } }: RouteMatch,
-  { nowMs, source, risk }: Pick<Facts, 'nowMs' | 'source' | 'risk'>,
+  { nowMs, source, risk, plugins }: Pick<Facts, 'nowMs' | 'source' | 'risk' | 'plugins'>,
 ): Facts {
   const { name, owner, level } = service;
   return {
@@ -112,6 +113,7 @@ export function factsOf(
     route: { flow, service: name, name: route.name, owner, level },
     source,
     risk,
+    plugins,
   };
 }
 

@@ -77,6 +77,12 @@ function partsOf(policy: Policy): Map<string, Details> {
       add(`unmasked/${name}/${field}`, { ...why, until: dateOf(endMs) });
     }
   }
+  for (const { name, options, headers, ...plugin } of policy.plugins ?? []) {
+    // As one text each: their order has a meaning.
+    const given = { options: JSON.stringify(options), headers: headers?.join(' ') };
+    const said = Object.entries(given).filter(([, value]) => value !== undefined);
+    add(`plugins/${name}`, { ...plugin, ...Object.fromEntries(said) });
+  }
   for (const { name, fromMs, untilMs, ...rule } of policy.deny ?? []) {
     add(`deny/${name}`, { ...rule, ...datesOf(fromMs, untilMs) });
   }

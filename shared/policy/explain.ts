@@ -17,6 +17,8 @@ export interface Question {
   readonly nowMs: number;
   readonly source?: SourceFact | undefined;
   readonly risk?: RiskFact | undefined;
+  /** What plug-ins answered, by name. */
+  readonly plugins?: Facts['plugins'];
 }
 
 export interface Step {
@@ -141,10 +143,15 @@ function conditionStep(
     const outcome = holds === wanted ? 'passed' : 'refused';
     return { step, outcome, detail: `${condition.text} is ${holds}` };
   } catch {
-    const missing = [...condition.reads].filter((fact) => facts[fact] === undefined);
+    const missing = [
+      ...[...condition.reads].filter((fact) => facts[fact] === undefined),
+      ...[...condition.plugins].filter((name) => !facts.plugins?.has(name)).map(pluginText),
+    ];
     const why = missing.length > 0 ? `without ${missing.join(' and ')}` : 'for this call';
     return { step, outcome: 'unanswered', detail: `${condition.text} has no answer ${why}` };
   }
 }
+
+const pluginText = (name: string): string => `plug-in ${name}`;
 
 const passed = (step: Step['step'], detail: string): Step => ({ step, outcome: 'passed', detail });

@@ -34,6 +34,8 @@ const headers = z
   .max(32)
   .default([]);
 
+const checks = z.array(name).max(limits.pluginFilesMax).default([]);
+
 /** One route. */
 export const routeShape = z.strictObject({
   name,
@@ -53,6 +55,7 @@ export const routeShape = z.strictObject({
       content: contentTextShape.optional(),
       files: fileTextsShape,
       headers,
+      checks,
     })
     .prefault({}),
   response: z
@@ -64,6 +67,7 @@ export const routeShape = z.strictObject({
       headers,
       masks: z.array(maskTextShape).default([]),
       detect: detectTextShape.optional(),
+      checks,
     })
     .prefault({}),
 });
@@ -129,6 +133,7 @@ export const fileShape = z.strictObject({
   consumerGroups: z.array(z.unknown()).max(limits.policyGroupsMax).default([]),
   grants: z.array(z.unknown()).max(limits.policyGrantsMax).default([]),
   deny: z.array(z.unknown()).max(limits.policyDeniesMax).default([]),
+  plugins: z.array(z.unknown()).max(limits.pluginFilesMax).default([]),
   rights: z.array(z.unknown()).max(limits.policyRightsMax).default([]),
 });
 
@@ -178,7 +183,8 @@ function reason(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `expected ${issue.values.join(' or ')}`;
     case 'invalid_union':
-      if (issue.discriminator === 'type') return 'expected key, http-signature, jwt or certificate';
+      if (issue.discriminator === 'type')
+        return 'expected key, http-signature, jwt, certificate or plugin';
       return 'expected one of the transforms of docs/spec/masking.md, with its own keys';
     case 'too_small':
       return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' items' : ''}`;

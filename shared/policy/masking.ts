@@ -5,8 +5,11 @@ import type { Walk } from '../content/walk.ts';
 import { SallyportError } from '../errors.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
-import { compileRecords } from '../masking/rules.ts';
+import type { OpenWalk } from '../masking/open.ts';
+import { compileOpenRecords, compileRecords } from '../masking/rules.ts';
 import type { SecretsOf } from '../masking/secrets.ts';
+import type { PluginUse } from '../plugins/ask.ts';
+import { pluggedOf } from './compile.ts';
 import type { Policy } from './model.ts';
 
 /** One consumer on one route, with the rules that are laid on what it gets. */
@@ -17,15 +20,29 @@ export interface FileMasking {
   readonly fields: readonly string[];
   readonly masks: readonly Mask[];
   readonly detect: Detect | undefined;
+  /** Plug-ins that check a whole answer. */
+  readonly checks: readonly PluginUse[];
   /** Masks a parsed document as the inner node would mask an answer. */
-  readonly document: Walk;
+  readonly document: FileWalk;
   /** Masks one record of a file: an item, where the answer of the route is a list. */
-  readonly record: Walk;
+  readonly record: FileWalk;
   /** Of one record. */
   readonly recordSchema: Schema;
   /** Members that a record can have afterwards, in the order of the schema. */
   readonly columns: readonly string[];
 }
+
+/** A walk, or one with places left open where plug-ins have a part in it. */
+export type FileWalk =
+  | { readonly walk: Walk; readonly open?: undefined }
+  | { readonly walk?: undefined; readonly open: OpenWalk };
+
+type Walks = (
+  schema: Schema,
+  fields: readonly string[],
+  masks: readonly Mask[],
+  detect: Detect | undefined,
+) => FileWalk;
 
 /**
  * `flow` may be left out where the consumer has one grant with a response schema. Exceptions of a grant
@@ -50,7 +67,8 @@ export function maskingFor(
     });
   }
   const { grant, schema } = one;
-  const { masks = [], detect } = routeOf(policy, grant.flow)?.response ?? {};
+  const route = routeOf(policy, grant.flow);
+  const { masks = [], detect } = route?.response ?? {};
   const entry = policy.consumers.find(({ name }) => name === consumer);
   const recipient = {
     name: consumer,
@@ -58,8 +76,16 @@ export function maskingFor(
     encryptionKey: entry?.encryptionKey,
   };
   const { fields } = grant;
-  const document = compileRecords(schema, fields, masks, { recipient, detect });
-  const parts = { flow: grant.flow, schema, fields, masks, detect, document };
+  const plugins = new Map((policy.plugins ?? []).map((entry) => [entry.name, entry]));
+  const plugged = route === undefined ? undefined : pluggedOf(route, masks, plugins);
+  const walks: Walks = (of, own, hiding, net) => {
+    const options = { recipient, detect: net };
+    if (plugged === undefined) return { walk: compileRecords(of, own, hiding, options) };
+    return { open: compileOpenRecords(of, own, hiding, { ...options, plugged }) };
+  };
+  const document = walks(schema, fields, masks, detect);
+  const checks = plugged?.checks ?? [];
+  const parts = { flow: grant.flow, schema, fields, masks, detect, checks, document };
   const isList = typesOf(schema).includes('array') && schema.items !== undefined;
   if (!isList || schema.items === undefined) {
     const columns = columnsOf(schema, fields, masks);
@@ -71,7 +97,7 @@ export function maskingFor(
     masks.flatMap((mask) => below(mask.field).map((field) => ({ ...mask, field }))),
   ];
   const net = detect && { ...detect, open: detect.open.flatMap(below) };
-  const record = compileRecords(schema.items, own, hiding, { recipient, detect: net });
+  const record = walks(schema.items, own, hiding, net);
   const columns = columnsOf(schema.items, own, hiding);
   return { ...parts, record, recordSchema: schema.items, columns };
 }

@@ -142,5 +142,7 @@ function maskChinese(mask: Mask): string {
       return `加噪 ±${mask.within}`;
     case 'regex':
       return `替换 ${mask.pattern} 为 ${mask.replace}`;
+    case 'plugin':
+      return `插件 ${mask.plugin}`;
   }
 }

@@ -10,6 +10,7 @@ import type { RecipientKey } from '../masking/jwe.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
 import type { FileRule } from './files.ts';
+import type { PluginEntry } from './plugins.ts';
 import type { Deny, Exception, Rates, Terms } from './terms.ts';
 
 export interface Policy {
@@ -22,6 +23,8 @@ export interface Policy {
   /** By name. Absent where there is none. What one of them fits is refused, whatever a grant says. */
   readonly deny?: readonly Deny[];
   readonly credentials: Credentials;
+  /** By name. Absent where there is none. */
+  readonly plugins?: readonly PluginEntry[];
   /** By actor, then consumer; one for each pair. Absent where there is none. */
   readonly rights?: readonly Right[];
 }
@@ -72,6 +75,8 @@ export interface Route {
     /** By field. Absent where no field holds a file. */
     readonly files?: readonly FileRule[];
     readonly headers: readonly string[];
+    /** Content checks, by name of their plug-ins; absent where there are none. */
+    readonly checks?: readonly string[];
   };
   readonly response: {
     /** Statuses whose body is released by `schema`; ascending. */
@@ -86,6 +91,8 @@ export interface Route {
     readonly masks: readonly Mask[];
     /** What the second net does. Absent: it masks, and looks at every field that no mask covers. */
     readonly detect?: Detect;
+    /** As in the request. */
+    readonly checks?: readonly string[];
   };
 }
 

@@ -3,6 +3,7 @@
  * names.
  */
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
+import type { Json } from '../content/json.ts';
 import { type Schema, schemaAt } from '../content/schema.ts';
 import type { Mask } from '../masking/mask.ts';
 import type { Detect } from '../masking/net-rule.ts';
@@ -21,6 +22,7 @@ import {
   type Route,
   type Service,
 } from './model.ts';
+import type { PluginEntry } from './plugins.ts';
 import { exceptionsOf, ratesOf, termsOf } from './terms.ts';
 import { untilMs } from './until.ts';
 
@@ -41,6 +43,7 @@ export function normalisePolicy(draft: Draft): Policy {
       .toSorted(by((grant) => `${grant.consumer} ${grant.flow}`)),
     ...(draft.deny.length > 0 && { deny: deniesOf(draft) }),
     credentials: noCredentials,
+    ...(draft.plugins.length > 0 && { plugins: pluginsOf(draft) }),
     ...(draft.rights.length > 0 && { rights: rightsOf(draft) }),
   };
 }
@@ -95,6 +98,7 @@ function routeOf(text: RouteText, { schemas, xsds }: Draft): Route {
       ...contentOf(request.content, xsds),
       ...filesOf(request.files, read(request.body)),
       headers: request.headers.toSorted(),
+      ...checksOf(request.checks),
     },
     response: {
       statuses: response.statuses.toSorted((a, b) => a - b),
@@ -104,17 +108,35 @@ function routeOf(text: RouteText, { schemas, xsds }: Draft): Route {
       headers: response.headers.toSorted(),
       masks: response.masks.map(maskOf).toSorted(by((mask) => mask.field)),
       ...detectOf(response.detect),
+      ...checksOf(response.checks),
     },
   };
 }
 
 /** What is as without a word is left out, so that one meaning has one form. */
 function detectOf(text: RouteText['response']['detect']): { detect?: Detect } {
-  const { hit, open, bankCards } = text ?? { hit: 'mask', open: [], bankCards: [] };
-  if (hit === 'mask' && open.length === 0 && bankCards.length === 0) return {};
+  if (text === undefined) return {};
+  const { hit, open, bankCards, plugins } = text;
+  const says = [...open, ...bankCards, ...plugins];
+  if (hit === 'mask' && says.length === 0) return {};
   const fields = open.map((one) => formatField(parseField(one) ?? [])).toSorted();
   const cards = bankCards.length > 0 && { bankCards: [...new Set(bankCards)].toSorted() };
-  return { detect: { hit, open: fields, ...cards } };
+  const found = plugins.length > 0 && { plugins: [...new Set(plugins)].toSorted() };
+  return { detect: { hit, open: fields, ...cards, ...found } };
+}
+
+function checksOf(names: readonly string[]): { checks?: string[] } {
+  return names.length === 0 ? {} : { checks: [...new Set(names)].toSorted() };
+}
+
+function pluginsOf(draft: Draft): PluginEntry[] {
+  const entries = draft.plugins.map(({ value: { name, kind, digest, options, headers } }) => ({
+    ...{ name, kind, digest },
+    // The shape lets JSON through and nothing else.
+    ...(options !== undefined && { options: options as Json }),
+    ...(headers !== undefined && { headers }),
+  }));
+  return entries.toSorted(by((entry) => entry.name));
 }
 
 function consumerOf({ encryptionKey, ...text }: ConsumerText): ConsumerEntry {

@@ -15,6 +15,7 @@ import { fileFaults } from './files.ts';
 import { deadlineOf, type GrantText, type RouteText } from './grammar.ts';
 import { checkTerms } from './grant-terms.ts';
 import { knownFields } from './normalise.ts';
+import { checkPlugins } from './plugins.ts';
 import { checkRecipients } from './recipients.ts';
 import { templateSegments } from './routes.ts';
 import type { SourcePath } from './source.ts';
@@ -47,6 +48,7 @@ export function referenceFaults(draft: Draft, nowMs: number): PlacedFault[] {
   checkTerms(draft, nowMs, add);
   checkDenies(draft, add);
   checkRecipients(draft, add);
+  checkPlugins(draft, add);
   return faults;
 }
 

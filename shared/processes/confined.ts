@@ -5,7 +5,7 @@ import { SallyportError } from '../errors.ts';
 import { powersOf } from './confinement.ts';
 
 /** What no process may do, and what not all may. */
-const scopes = ['child', 'worker', 'inspector', 'wasi', 'ffi', 'fs.read', 'fs.write'] as const;
+const scopes = ['child', 'inspector', 'wasi', 'ffi', 'fs.read', 'fs.write'] as const;
 
 /**
  * Refuses to go on in a process that may do more than its part of the node needs: one that was started by
@@ -13,8 +13,13 @@ const scopes = ['child', 'worker', 'inspector', 'wasi', 'ffi', 'fs.read', 'fs.wr
  */
 export function expectConfined(name: ProcessName, config: NodeConfig): void {
   const { permission } = process;
-  const { net, addons } = powersOf(name, config);
-  const forbidden = [...scopes, ...(net ? [] : ['net']), ...(addons ? [] : ['addon'])];
+  const { net, addons, workers } = powersOf(name, config);
+  const forbidden = [
+    ...scopes,
+    ...(net ? [] : ['net']),
+    ...(addons ? [] : ['addon']),
+    ...(workers ? [] : ['worker']),
+  ];
   const loose = permission ? forbidden.filter((scope) => permission.has(scope)) : ['everything'];
   if (loose.length === 0) return;
   throw new SallyportError('NOT_CONFINED', `${name} may do what it must not: ${loose.join()}`, {

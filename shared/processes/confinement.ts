@@ -14,10 +14,12 @@ interface Files {
   readonly write: readonly string[];
 }
 
-/** What only some processes may do. None may start programs or threads. */
+/** What only some processes may do. None may start programs. */
 export interface Powers {
   readonly net: boolean;
   readonly addons: boolean;
+  /** Threads. */
+  readonly workers: boolean;
 }
 
 /** Flags that hold for every process, whatever it may touch. */
@@ -28,7 +30,22 @@ const always = [
   // Of add-ons, and that the network's flag is young: said in the threat model, not in each log.
   '--disable-warning=PERM0001',
   '--disable-warning=ExperimentalWarning',
+  '--disable-warning=PERM0006',
 ];
+
+/** Of the process that runs the code of others, in realms of the worker threads that it starts. */
+const realms = [
+  '--allow-worker',
+  '--experimental-vm-modules',
+  // Should something of a plug-in reach the realm around its own.
+  '--disallow-code-generation-from-strings',
+];
+
+/** For the command line, where a folder is tried without a node. Errors: as confinementFlags. */
+export function pluginFlags(dir: string): string[] {
+  const read = [...codeFolders(), dir].map((path) => `--allow-fs-read=${exact(path)}`);
+  return [...always, ...realms, ...read];
+}
 
 /**
  * The flags with which the supervisor starts the process `name` of the node in `home`.
@@ -36,9 +53,10 @@ const always = [
  */
 export function confinementFlags(name: ProcessName, home: Home): string[] {
   const { read, write } = filesOf(name, home);
-  const { net, addons } = powersOf(name, home.config);
+  const { net, addons, workers } = powersOf(name, home.config);
   return [
     ...always,
+    ...(workers ? realms : []),
     ...[...read, ...write].map((path) => `--allow-fs-read=${exact(path)}`),
     ...write.map((path) => `--allow-fs-write=${exact(path)}`),
     ...(net ? ['--allow-net'] : []),
@@ -51,6 +69,7 @@ export function powersOf(name: ProcessName, { channel, hsm }: NodeConfig): Power
   return {
     net: netAlways.has(name) || (name === 'mover' && hasLink),
     addons: name === 'guard' || (name === 'signer' && hsm.kind === 'pkcs11'),
+    workers: name === 'plugins',
   };
 }
 
@@ -109,6 +128,10 @@ const files: Readonly<Record<ProcessName, FilesOf>> = {
     ],
   }),
   scanner: () => ({ read: [], write: [] }),
+  plugins: (paths, { plugins }, at) => ({
+    read: plugins === undefined ? [] : [at(plugins.dir), paths.pluginSecrets],
+    write: [],
+  }),
   admin: (paths) => ({
     read: [
       paths.peer,

@@ -38,6 +38,7 @@ const starts: Record<ProcessName, () => Promise<{ readonly start: Start }>> = {
   mover: () => import('./start/mover.ts'),
   admin: () => import('./start/admin.ts'),
   scanner: () => import('./start/scanner.ts'),
+  plugins: () => import('./start/plugins.ts'),
 };
 
 /** Runs one process of the node whose home is the working directory: `main.ts <process>`. */

@@ -1,10 +1,10 @@
 /**
  * The processes of a node, kept alive by one supervisor:
  *
- *   lock the home ──▶ start signer guard edge mover admin (scanner) ──▶ restart whichever ends
+ *   lock the home ──▶ start signer guard edge mover admin (scanner, plugins) ──▶ restart whichever ends
  *                       └─ a fault that only a person can mend: say it once, stop all, exit 1
- *   stop ──▶ edge, mover, guard, scanner, signer, admin: nothing new comes in, then what is in hand
- *            is finished
+ *   stop ──▶ edge, mover, guard, scanner, plugins, signer, admin: nothing new comes in, then what is in
+ *            hand is finished
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { homePaths, type ProcessName } from '../config/home.ts';
@@ -40,11 +40,13 @@ export interface Supervisor {
 /** What run/processes.json says, for `status`. */
 export interface ProcessesFile {
   readonly supervisor: number;
-  /** `scanner` is there where the node has scanners. */
+  /** `scanner` and `plugins` are there where the node has them. */
   readonly processes: Readonly<Record<ProcessName, ProcessState>>;
 }
 
-const stopOrder: readonly ProcessName[] = ['edge', 'mover', 'guard', 'scanner', 'signer', 'admin'];
+const stopOrder: readonly ProcessName[] = [
+  ...(['edge', 'mover', 'guard', 'scanner', 'plugins', 'signer', 'admin'] as const),
+];
 
 /** Why a process cannot start, where trying again mends nothing. */
 const needsPerson: ReadonlySet<ErrorCode> = new Set([

@@ -3,7 +3,8 @@
  *
  *      edge ───┐         ┌── signer
  *     mover ───┼── guard ┤
- *     admin ───┘         └── scanner     and admin with each, for status and metrics
+ *     admin ───┘         ├── scanner
+ *                        └── plugins     and admin with each, for status and metrics
  *
  * The supervisor makes the sockets and hands them over on the channel that it has with each process it
  * starts. That channel goes one way: what a process says there gets it killed.
@@ -22,10 +23,12 @@ export const wirePlan: readonly WireName[] = [
   ['admin', 'guard'],
   ['guard', 'signer'],
   ['guard', 'scanner'],
+  ['guard', 'plugins'],
   ['admin', 'signer'],
   ['admin', 'edge'],
   ['admin', 'mover'],
   ['admin', 'scanner'],
+  ['admin', 'plugins'],
 ];
 
 /** What the supervisor says with each socket that it hands over. */

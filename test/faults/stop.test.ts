@@ -82,6 +82,7 @@ const shownBy: Readonly<Record<ProcessName, readonly string[]>> = {
   mover: ['channel'],
   admin: [],
   scanner: ['scanner'],
+  plugins: ['plugins'],
 };
 const halves: readonly Readonly<Record<Role, readonly ProcessName[]>>[] = [
   { outer: ['signer', 'mover'], inner: ['guard', 'edge', 'admin'] },

@@ -45,6 +45,7 @@ const healthy = (): Record<Exclude<ProcessName, 'admin'>, Record<string, unknown
     metrics: counter('calls_total', 2),
   },
   edge: { status: { head: { listening: true } }, metrics: { head: 'rubbish' } },
+  plugins: { status: { head: { files: 1 } }, metrics: { head: [] } },
   scanner: {
     health: { head: { ok: true } },
     status: { head: { ok: true } },

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AuditLog } from '../../audit/log.ts';
 import type { MessageHeader } from '../../exchange/message.ts';
 import type { Outgoing } from '../../exchange/outbox.ts';
+import type { AskPlugins } from '../../plugins/ask.ts';
 import type { CompiledPolicy } from '../../policy/compile.ts';
 import type { Role, Signer } from '../../ports.ts';
 import type { OutPackage, Store, StoreWrites } from '../../store/port.ts';
@@ -70,6 +71,8 @@ export interface GuardContext {
   readonly flushAudit: () => void;
   /** Keys and tokens of masks; only the inner node opens them. */
   readonly maskKeys: MaskKeys;
+  /** Asks plug-ins; what they give is checked. Each failure is an audit event. */
+  readonly askPlugins: AskPlugins;
   /** A policy comes into force by a plan alone, which two people agreed on. */
   readonly fourEyes: boolean;
   readonly policy: () => PolicyInForce | undefined;

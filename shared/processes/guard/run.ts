@@ -5,11 +5,13 @@
 import type { Logger } from 'pino';
 import { createAuditLog } from '../../audit/log.ts';
 import { asSallyportError, SallyportError } from '../../errors.ts';
+import type { ReceivingLane } from '../../exchange/lane.ts';
 import type { Outgoing } from '../../exchange/outbox.ts';
 import { newId } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import { encodeMessage } from '../../package/message.ts';
 import { unmaskedIn } from '../../policy/compile.ts';
+import { pluginFaults } from '../../policy/vet.ts';
 import type { Store } from '../../store/port.ts';
 import { createScan } from '../scanner/client.ts';
 import { createSigner } from '../signer/client.ts';
@@ -29,6 +31,7 @@ import { type Doors, openDoors } from './doors.ts';
 import { createExamine } from './examine.ts';
 import { createMaskKeys } from './mask-keys.ts';
 import { patientSigner } from './patience.ts';
+import { createPluginAsking } from './plugins.ts';
 import { enforce } from './policy.ts';
 import { createReceiving } from './receiving.ts';
 import { createSending } from './sending.ts';
@@ -54,6 +57,8 @@ export interface GuardOptions {
   readonly fourEyes?: boolean;
   /** Names of the scanners of this node, as in its configuration. */
   readonly scanners?: readonly string[];
+  /** A process of this node runs plug-ins. */
+  readonly hasPlugins?: boolean;
   readonly journey: (node: GuardContext) => Journey;
   readonly log: Logger;
   readonly now?: () => number;
@@ -68,6 +73,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const audit = createAuditLog({ head: () => store.auditHead(), now });
   const signerLink = options.wires('signer')();
   const scannerLink = options.wires('scanner')();
+  const pluginLink = options.hasPlugins ? options.wires('plugins')() : undefined;
   const issuer = self.role === 'inner' ? self : peer;
   const stopping = new AbortController();
   let policy: PolicyInForce | undefined;
@@ -88,6 +94,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   // Apart, so that what a mover invents leaves room for what the peer is refused.
   const refusals = createSparingRecord({ audit, log, flushAudit, now });
   const ofMover = createSparingRecord({ audit, log, flushAudit, now });
+  const askPlugins = createPluginAsking({ link: pluginLink, refusals, now });
   const signer = patientSigner(createSigner(signerLink), (code) => {
     log.warn({ code }, code ? 'the signer is away' : 'the signer is back');
     audit.append({ event: code ? 'key-lost' : 'key-back', atMs: now(), ...(code && { code }) });
@@ -97,6 +104,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     if (policy && policy.version >= newer.version) return;
     policy = newer;
     log.info({ version: policy.version }, 'policy in force');
+    // It holds all the same: what it needs of them is refused. Each that cannot be used is an event.
+    void pluginFaults(policy.compiled.policy, askPlugins);
   };
   const disk = createDisk(options.disks, steady);
   const scanners = options.scanners ?? [];
@@ -176,6 +185,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     stopping: stopping.signal,
     examine: createExamine({ audit, flushAudit, now, scan }),
     maskKeys,
+    askPlugins,
     fourEyes: options.fourEyes ?? false,
     policy: () => policy,
     askEdge: (verb, head, body, timeoutMs) => {
@@ -277,6 +287,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       doors?.close();
       signerLink.close();
       scannerLink.close();
+      pluginLink?.close();
       await store
         .write((tx) => {
           refusals.tell();
@@ -301,16 +312,4 @@ const quiet = (header: Parameters<typeof encodeMessage>[0]['header']): Outgoing 
   awaitsReceipt: false,
 });
 
-const placeOf = ({
-  contiguous,
-  beyond,
-  head,
-}: {
-  contiguous: number;
-  beyond: readonly number[];
-  head: number;
-}) => ({
-  contiguous,
-  beyond,
-  head,
-});
+const placeOf = ({ contiguous, beyond, head }: ReceivingLane) => ({ contiguous, beyond, head });

@@ -47,6 +47,7 @@ export const start: Start = async ({ home: { paths, config }, parts, wires, log 
     heartbeatMs: slow ? limits.heartbeatSlowMs : limits.heartbeatMs,
     fourEyes: config.policy.fourEyes,
     scanners: config.scanners.map(({ name }) => name),
+    hasPlugins: config.plugins !== undefined,
     journey: await parts.journey(),
     log,
   });
