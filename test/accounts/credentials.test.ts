@@ -108,7 +108,11 @@ const faults: [string, object, RegExp][] = [
     /expected one CA certificate/,
   ],
   ['an unknown key', { type: 'key', secret: 'x' }, /unknown key "secret"/],
-  ['an unknown kind', { type: 'password' }, /expected key, http-signature, jwt or certificate/],
+  [
+    'an unknown kind',
+    { type: 'password' },
+    /expected key, http-signature, jwt, certificate or plugin/,
+  ],
 ];
 for (const [what, credential, message] of faults) {
   test(`${what} is a fault of its credential`, () => {

@@ -1,11 +1,16 @@
 /** Each process, under exactly the flags with which the product starts it, tries to get out of them. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { before, test } from 'node:test';
-import { type Home, type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
+import {
+  type Home,
+  type ProcessName,
+  processNames,
+  readHome,
+} from '@sallyport/shared/config/home.ts';
 import { confinementFlags } from '@sallyport/shared/processes/confinement.ts';
 import { makeNode } from '../pairing/homes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -21,18 +26,26 @@ const addon = join(
 
 let home: Home;
 before(async () => {
-  ({ home } = await makeNode('outer', 'outer-1'));
+  const made = await makeNode('outer', 'outer-1');
+  appendFileSync(made.home.paths.config, '\nplugins: { dir: plugins }\n');
+  home = readHome(made.home.dir);
+  for (const folder of ['plugins', 'keys/plugins']) {
+    mkdirSync(join(home.dir, folder), { mode: 0o700 });
+    writeFileSync(join(home.dir, folder, 'x.js'), 'x', { mode: 0o600 });
+  }
   for (const file of ['data/sallyport.db', 'spool/out/x', 'spool/in/x', 'archive/out/x']) {
     writeFileSync(join(home.dir, file), 'x');
   }
   for (const file of ['peer.trust', 'run/processes.json']) writeFileSync(join(home.dir, file), 'x');
 });
 
-const everyProcess: readonly ProcessName[] = [...processNames, 'scanner'];
+const everyProcess: readonly ProcessName[] = [...processNames, 'scanner', 'plugins'];
 
 /** Files of a home, and who may read each. */
 const readers: Readonly<Record<string, readonly ProcessName[]>> = {
   'config.yaml': everyProcess,
+  'plugins/x.js': ['plugins'],
+  'keys/plugins/x.js': ['plugins'],
   'keys/pin': ['signer'],
   'keys/soft.keystore': ['signer'],
   'keyspec.json': ['signer'],
@@ -59,6 +72,7 @@ const may: Readonly<Record<string, readonly ProcessName[]>> = {
   'ask for a name': networked,
   // Until it has loaded its own and given the right away: below.
   'load native code': ['guard'],
+  'start a thread': ['plugins'],
 };
 
 const denials = ['ERR_ACCESS_DENIED', 'ERR_DLOPEN_DISABLED', 'ERR_UNKNOWN_BUILTIN_MODULE'];
@@ -97,6 +111,8 @@ test('a process that may do more than its part needs does not start: NOT_CONFINE
     ['edge', [...confinementFlags('edge', home), '--allow-fs-read=*']],
     ['signer', [...confinementFlags('signer', home), '--allow-net']],
     ['admin', [...confinementFlags('admin', home), '--allow-addons']],
+    ['plugins', [...confinementFlags('plugins', home), '--allow-net']],
+    ['mover', [...confinementFlags('mover', home), '--allow-worker']],
   ];
   for (const [name, flags] of wider) {
     const ran = await run([...flags, main, name], home.dir);
