@@ -3,7 +3,7 @@
  * would run.
  */
 import { resolve } from 'node:path';
-import { readHome } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { Listed } from '@sallyport/shared/plugins/host.ts';
 import { spawnPlugins } from '@sallyport/shared/processes/plugins/spawn.ts';

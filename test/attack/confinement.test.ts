@@ -5,12 +5,8 @@ import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { before, test } from 'node:test';
-import {
-  type Home,
-  type ProcessName,
-  processNames,
-  readHome,
-} from '@sallyport/shared/config/home.ts';
+import { type Home, type ProcessName, processNames } from '@sallyport/shared/config/home.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { confinementFlags } from '@sallyport/shared/processes/confinement.ts';
 import { makeNode } from '../pairing/homes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
