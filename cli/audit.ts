@@ -1,23 +1,23 @@
 /** `sallyport audit`: checks and shows the audit chain of a node, running or stopped. */
 import { existsSync, readFileSync } from 'node:fs';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
-import { type BlockSource, everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { type BlockSource, everyBlock } from '@sallyport/shared/audit/transfer.ts';
 import {
   type AuditVerdict,
   createAuditVerifier,
   type VerifyOptions,
 } from '@sallyport/shared/audit/verify.ts';
 import { homePaths } from '@sallyport/shared/config/home.ts';
-import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
-import { limits } from '@sallyport/shared/limits.ts';
-import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
+import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { Command } from 'commander';
-import { control } from './control.ts';
+import { withBlocks } from './audit-blocks.ts';
 import { result, resultJson, tell } from './print.ts';
 
 interface VerifyFlags {
   readonly dir: string;
   readonly certificate?: string;
+  readonly files?: string;
+  readonly first?: number;
   readonly json?: boolean;
 }
 
@@ -25,6 +25,7 @@ interface ShowFlags {
   readonly dir: string;
   readonly last: number;
   readonly exchange?: string;
+  readonly files?: string;
   readonly json?: boolean;
 }
 
@@ -35,25 +36,33 @@ export function register(program: Command): void {
     .description('recompute the chain of the audit log and check its signed checkpoints')
     .requiredOption('--dir <dir>', 'home of the node')
     .option('--certificate <file>', "the audit key's certificate, kept apart from the node")
+    .option('--files <dir>', 'files of the log that were moved there')
+    .option('--first <block>', 'begin with this block; those before are kept elsewhere', readCount)
     .option('--json', 'as JSON')
-    .action((flags: VerifyFlags) => withBlocks(flags.dir, (blocks) => verify(flags, blocks)));
+    .action((flags: VerifyFlags) =>
+      withBlocks(flags.dir, flags.files, (blocks) => verify(flags, blocks)),
+    );
   audit
     .command('show')
     .description('show the events of the audit log, oldest first')
     .requiredOption('--dir <dir>', 'home of the node')
     .option('--last <count>', 'at most so many, the newest', readCount, 50)
     .option('--exchange <id>', 'those of one exchange')
+    .option('--files <dir>', 'files of the log that were moved there')
     .option('--json', 'one JSON object a line')
-    .action((flags: ShowFlags) => withBlocks(flags.dir, (blocks) => show(flags, blocks)));
+    .action((flags: ShowFlags) =>
+      withBlocks(flags.dir, flags.files, (blocks, first) => show(flags, blocks, first)),
+    );
 }
 
 /** Errors: AUDIT_BROKEN, CERTIFICATE_REFUSED, and those of the source. */
 async function verify(flags: VerifyFlags, blocks: BlockSource): Promise<void> {
-  const verifier = createAuditVerifier(certificateOf(flags));
-  for await (const block of everyBlock(blocks)) if (!verifier.add(block)) break;
+  const { first = 1 } = flags;
+  const verifier = createAuditVerifier({ ...certificateOf(flags), first });
+  for await (const block of everyBlock(blocks, first)) if (!verifier.add(block)) break;
   const verdict = verifier.verdict();
   if (flags.json === true) resultJson(verdict);
-  else result(verdictText(verdict));
+  else result(verdictText(verdict, first));
   if (!verdict.firstFault) return;
   const { sequence, what } = verdict.firstFault;
   throw new SallyportError('AUDIT_BROKEN', `block ${sequence}: ${what}`, {
@@ -75,11 +84,12 @@ function certificateOf({ dir, certificate }: VerifyFlags): VerifyOptions {
   }
 }
 
-function verdictText(verdict: AuditVerdict): string {
+function verdictText(verdict: AuditVerdict, first: number): string {
   const { ok, blocks, events, checkpoints, signedThrough } = verdict;
   const counted = `${blocks} blocks, ${events} events, ${checkpoints} checkpoints`;
   const state = ok ? 'intact' : 'BROKEN after';
-  const after = blocks - signedThrough;
+  const after = first - 1 + blocks - signedThrough;
+  const from = first > 1 ? `, from block ${first} on: what was before is believed` : '';
   const unsigned = after > 0 ? `, ${after} ${after === 1 ? 'block' : 'blocks'} after it` : '';
   const signed =
     signedThrough > 0
@@ -87,12 +97,16 @@ function verdictText(verdict: AuditVerdict): string {
       : checkpoints > 0
         ? 'no signature checked'
         : 'no checkpoint yet; a running node signs one a minute';
-  return `${state}: ${counted}\n${signed}`;
+  return `${state}: ${counted}${from}\n${signed}`;
 }
 
-async function show({ last, exchange, json }: ShowFlags, blocks: BlockSource): Promise<void> {
+async function show(
+  { last, exchange, json }: ShowFlags,
+  blocks: BlockSource,
+  first: number,
+): Promise<void> {
   const lines: string[] = [];
-  for await (const block of everyBlock(blocks)) {
+  for await (const block of everyBlock(blocks, first)) {
     const events = linesOf(block);
     const wanted = exchange === undefined ? events : events.filter((line) => isOf(line, exchange));
     lines.push(...wanted.slice(-last));
@@ -117,43 +131,8 @@ function valueText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** From the node if it runs, else from its store, which is held only as long as `work` takes. */
-async function withBlocks(
-  dir: string,
-  work: (blocks: BlockSource) => Promise<void>,
-): Promise<void> {
-  const count = limits.auditBlocksPerReplyMax;
-  const ask: BlockSource = async (from) =>
-    readAuditBlocks(await control(dir, 'audit-blocks', { from, count }));
-  try {
-    await ask(1);
-  } catch (thrown) {
-    if (asSallyportError(thrown).code !== 'NODE_NOT_RUNNING') throw thrown;
-    return withStoredBlocks(dir, work);
-  }
-  await work(ask);
-}
-
-async function withStoredBlocks(
-  dir: string,
-  work: (blocks: BlockSource) => Promise<void>,
-): Promise<void> {
-  const file = homePaths(dir).database;
-  if (!existsSync(file)) {
-    throw new SallyportError('HOME_MISSING', 'expected a store in the home of the node, got none', {
-      hint: 'a node makes its store when it first runs',
-    });
-  }
-  const store = openStore(file);
-  try {
-    await work(async (from) => store.auditBlocks(from, limits.auditBlocksPerReplyMax));
-  } finally {
-    store.close();
-  }
-}
-
 function readCount(text: string): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new SallyportError('USAGE', `expected --last with a positive number, got ${text}`);
+  throw new SallyportError('USAGE', `expected a positive number, got ${text}`);
 }

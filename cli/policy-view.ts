@@ -2,11 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
-import { everyBlock, readAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { everyBlock } from '@sallyport/shared/audit/transfer.ts';
 import { normalisePath } from '@sallyport/shared/content/path.ts';
 import { asSallyportError, errorTable, SallyportError } from '@sallyport/shared/errors.ts';
 import { isId } from '@sallyport/shared/ids.ts';
-import { limits } from '@sallyport/shared/limits.ts';
 import { policyMatrix } from '@sallyport/shared/policy/access.ts';
 import { askConditions, conditionUses } from '@sallyport/shared/policy/asked.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
@@ -20,7 +19,7 @@ import { parseAddress } from '@sallyport/shared/policy/network.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import { type Command, Option } from 'commander';
 import { timeText } from './amounts.ts';
-import { control } from './control.ts';
+import { withBlocks } from './audit-blocks.ts';
 import { explanationText } from './explain-text.ts';
 import { openPlugins } from './plugin-folder.ts';
 import { requireBundle } from './policy-source.ts';
@@ -172,18 +171,16 @@ async function explainEvent(dir: string, event: AuditEvent): Promise<Explanation
 }
 
 async function eventsOf(dir: string, id: string): Promise<AuditEvent[]> {
-  const count = limits.auditBlocksPerReplyMax;
-  const blocks = everyBlock(async (from) =>
-    readAuditBlocks(await control(dir, 'audit-blocks', { from, count })),
-  );
   const found: AuditEvent[] = [];
-  for await (const block of blocks) {
-    for (const line of linesOf(block)) {
-      if (!line.includes(id)) continue;
-      const event = JSON.parse(line) as AuditEvent;
-      if (event.exchangeId === id) found.push(event);
+  await withBlocks(dir, undefined, async (blocks, first) => {
+    for await (const block of everyBlock(blocks, first)) {
+      for (const line of linesOf(block)) {
+        if (!line.includes(id)) continue;
+        const event = JSON.parse(line) as AuditEvent;
+        if (event.exchangeId === id) found.push(event);
+      }
     }
-  }
+  });
   return found;
 }
 

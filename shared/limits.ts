@@ -329,6 +329,9 @@ export const limits = {
   auditBlocksPerReplyMax: 64,
   /** Room for what the messages of two packages say, and for calls meanwhile. */
   auditEventsPerBlockMax: 32_768,
+  /** In the store; what is above goes into files of about so many bytes. */
+  auditStoreEventsMax: 200_000,
+  auditFileBytesMax: 16 * 1024 * 1024,
   auditCheckpointMs: 60_000,
   /** Refusals of one kind that are recorded one by one; further ones are counted, one report at a time. */
   sparingEventsMax: 100,

@@ -56,8 +56,8 @@ export function readAuditBlocks({ head, body }: Answer): AuditBlock[] {
 export type BlockSource = (from: number) => Promise<readonly AuditBlock[]>;
 
 /** All blocks of a source, in order. */
-export async function* everyBlock(blocks: BlockSource): AsyncGenerator<AuditBlock> {
-  for (let from = 1; ; ) {
+export async function* everyBlock(blocks: BlockSource, first = 1): AsyncGenerator<AuditBlock> {
+  for (let from = first; ; ) {
     const page = await blocks(from);
     yield* page;
     const next = (page.at(-1)?.sequence ?? 0) + 1;

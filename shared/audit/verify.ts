@@ -33,14 +33,17 @@ export interface AuditVerifier {
 export interface VerifyOptions {
   /** The audit key's certificate, PEM or DER, from a source that is trusted. */
   readonly auditCertificate?: string | Uint8Array;
+  /** The block that it begins with, where those before are not at hand; else the first of all. */
+  readonly first?: number;
 }
 
-/** Takes all blocks from the first. CERTIFICATE_REFUSED: not a P-256 certificate. */
-export function createAuditVerifier({ auditCertificate }: VerifyOptions): AuditVerifier {
+/** Takes all blocks from `first` on. CERTIFICATE_REFUSED: not a P-256 certificate. */
+export function createAuditVerifier({ auditCertificate, first = 1 }: VerifyOptions): AuditVerifier {
   const key = auditCertificate === undefined ? undefined : publicKeyOf(auditCertificate);
   /** Hashes of the blocks that a coming checkpoint may name. */
   const hashes = new Map<number, string>();
-  let previous = noHash;
+  let previous = first === 1 ? noHash : undefined;
+  let sequence = first - 1;
   let blocks = 0;
   let events = 0;
   let checkpoints = 0;
@@ -51,6 +54,7 @@ export function createAuditVerifier({ auditCertificate }: VerifyOptions): AuditV
   const checkCheckpoint = (checkpoint: Checkpoint): string | undefined => {
     const { sequence, hash } = checkpoint;
     if (!Number.isSafeInteger(sequence)) return 'a checkpoint names no block';
+    if (sequence < first) return undefined;
     if (sequence < lastNamed) return 'a checkpoint goes behind the one before it';
     const known = hashes.get(sequence);
     if (known === undefined || known !== hash)
@@ -67,7 +71,7 @@ export function createAuditVerifier({ auditCertificate }: VerifyOptions): AuditV
   };
 
   const checkBlock = (block: AuditBlock): string | undefined => {
-    const fault = faultOfBlock(block, blocks + 1, previous);
+    const fault = faultOfBlock(block, sequence + 1, previous);
     if (fault !== undefined) return fault;
     const lines = Buffer.from(block.events).toString('utf8').split('\n');
     if (lines.pop() !== '') return 'the last event is cut';
@@ -88,14 +92,15 @@ export function createAuditVerifier({ auditCertificate }: VerifyOptions): AuditV
       if (firstFault) return false;
       const what = checkBlock(block);
       if (what !== undefined) {
-        firstFault = { sequence: blocks + 1, what };
+        firstFault = { sequence: sequence + 1, what };
         return false;
       }
       blocks += 1;
+      sequence += 1;
       events += block.count;
       previous = block.hash;
-      hashes.set(blocks, block.hash);
-      hashes.delete(blocks - limits.auditCheckpointLagMax);
+      hashes.set(sequence, block.hash);
+      hashes.delete(sequence - limits.auditCheckpointLagMax);
       return true;
     },
     verdict: () => ({
@@ -109,9 +114,14 @@ export function createAuditVerifier({ auditCertificate }: VerifyOptions): AuditV
   };
 }
 
-function faultOfBlock(block: AuditBlock, sequence: number, previous: string): string | undefined {
+function faultOfBlock(
+  block: AuditBlock,
+  sequence: number,
+  previous: string | undefined,
+): string | undefined {
   if (block.sequence !== sequence) return `expected block ${sequence}, got ${block.sequence}`;
-  if (block.previous !== previous) return 'the block does not continue the one before it';
+  if (previous !== undefined && block.previous !== previous)
+    return 'the block does not continue the one before it';
   if (!Number.isSafeInteger(block.atMs) || block.atMs < 0) return 'the time is not a time';
   if (!(block.events instanceof Uint8Array)) return 'the events are not bytes';
   if (blockHash(block) !== block.hash) return 'the content does not match its hash';

@@ -45,6 +45,7 @@ export function homePaths(dir: string) {
     tlsCertificate: (use: 'edge' | 'link') => at('tls', `${use}.pem`),
     peer: at('peer.trust'),
     database: at('data', 'sallyport.db'),
+    auditFiles: at('data', 'audit'),
     spoolOut: at('spool', 'out'),
     spoolIn: at('spool', 'in'),
     spoolRefused: at('spool', 'refused'),

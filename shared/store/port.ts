@@ -54,6 +54,8 @@ export interface Store extends PolicyReads {
   /** The value of a token, encrypted as it was put. */
   sealedValue(consumer: string, token: string): Uint8Array | undefined;
   auditHead(): AuditHead;
+  /** First block that is still here, and how many events there are from it on; undefined: none. */
+  auditSpan(): { readonly first: number; readonly events: number } | undefined;
   /** Blocks in order, from `from` inclusive, at most `count`. */
   auditBlocks(from: number, count: number): AuditBlock[];
   close(): void;
@@ -103,6 +105,8 @@ export interface StoreWrites extends PolicyWrites {
   recordSignatureUse(use: RecordedUse): void;
   recordCredentialUse(use: CredentialUse): void;
   appendAudit(block: AuditBlock): void;
+  /** Blocks up to `through` go; never the last one, which the next has to continue. */
+  forgetAudit(through: number): void;
   putPolicy(policy: StoredPolicy): void;
   /** Once in the life of a store: what it wraps cannot be made again. STORE_FAILED: there is one. */
   putMaskKey(wrapped: Uint8Array): void;

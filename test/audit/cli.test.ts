@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { withBlocks } from '@sallyport/cli/audit-blocks.ts';
 import { createAuditLog } from '@sallyport/shared/audit/log.ts';
-import { answerAuditBlocks } from '@sallyport/shared/audit/transfer.ts';
+import { answerAuditBlocks, everyBlock } from '@sallyport/shared/audit/transfer.ts';
+import { createAuditVerifier } from '@sallyport/shared/audit/verify.ts';
+import { asSallyportError } from '@sallyport/shared/errors.ts';
 import { newId } from '@sallyport/shared/ids.ts';
+import { createRotation } from '@sallyport/shared/processes/guard/rotation.ts';
 import { listen } from '@sallyport/shared/processes/ipc/socket.ts';
 import type { Store } from '@sallyport/shared/store/port.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
@@ -133,4 +137,111 @@ test('a directory without a node, or a node that never ran, is told apart from a
   rmSync(file);
   assert.match((await audit('verify', '--dir', dir)).err, /HOME_MISSING/);
   assert.match((await audit('show', '--dir', dir)).err, /HOME_MISSING/);
+});
+
+/** The same home, its oldest blocks moved into files of about 2 KiB; returns the folder of the files. */
+async function rotated(name: string): Promise<{ dir: string; file: string; files: string }> {
+  const made = await home(name);
+  const files = join(made.dir, 'data', 'audit');
+  const store = openStore(made.file);
+  const warned: unknown[] = [];
+  const log = { warn: (...told: unknown[]) => void warned.push(told) };
+  const rotate = createRotation({ store, dir: files, log, eventsMax: 40, fileBytesMax: 2048 });
+  while ((store.auditSpan()?.events ?? 0) > 40) await rotate();
+  assert.deepEqual(warned, []);
+  store.close();
+  assert.ok(readdirSync(files).length > 2);
+  return { ...made, files };
+}
+
+test('the chain goes on from file to file into the store, and all of it verifies and is shown', async () => {
+  const { dir, file } = await rotated('rotated');
+  assert.deepEqual(JSON.parse((await audit('verify', '--dir', dir, '--json')).out), whole);
+  const shown = await audit('show', '--dir', dir, '--exchange', exchangeId, '--json');
+  assert.equal(JSON.parse(shown.out).exchangeId, exchangeId);
+  const store = openStore(file);
+  const server = await listen(join(dir, 'run', 'admin.sock'), {
+    'audit-blocks': (head) => answerAuditBlocks(store, head),
+  });
+  try {
+    assert.ok((store.auditSpan()?.first ?? 0) > 1);
+    assert.deepEqual(JSON.parse((await audit('verify', '--dir', dir, '--json')).out), whole);
+  } finally {
+    await server.close();
+    store.close();
+  }
+});
+
+test('a file that is gone, cut or edited breaks the chain', async () => {
+  const { dir, files } = await rotated('file-faults');
+  const [first = '', second = ''] = readdirSync(files).sort();
+  const path = join(files, second);
+  const content = readFileSync(path);
+  const edited = Buffer.from(content);
+  edited[content.indexOf('"atMs":0') + 7] = 0x31;
+  const faultOf = async (): Promise<string | undefined> => {
+    const verifier = createAuditVerifier({});
+    try {
+      await withBlocks(dir, undefined, async (blocks) => {
+        for await (const block of everyBlock(blocks)) if (!verifier.add(block)) break;
+      });
+    } catch (thrown) {
+      return asSallyportError(thrown).code;
+    }
+    return verifier.verdict().firstFault?.what;
+  };
+  for (const [damaged, fault] of [
+    [content.subarray(0, -1), 'AUDIT_BROKEN'],
+    [edited, 'the content does not match its hash'],
+    [Buffer.concat([content, content]), /^expected block \d+, got \d+$/],
+    [Buffer.alloc(0), 'AUDIT_BROKEN'],
+  ] as const) {
+    writeFileSync(path, damaged);
+    assert.match((await faultOf()) ?? 'no fault', new RegExp(fault));
+  }
+  writeFileSync(path, content);
+  assert.equal(await faultOf(), undefined);
+  const moved = join(dir, 'moved');
+  mkdirSync(moved);
+  renameSync(join(files, first), join(moved, first));
+  assert.match((await audit('verify', '--dir', dir)).err, /expected block 1, got \d+/);
+  assert.equal((await audit('verify', '--dir', dir, '--files', moved)).code, 0);
+  const since = String(Number(first.slice(13, 25)) + 1);
+  const rest = await audit('verify', '--dir', dir, '--first', since);
+  assert.equal(rest.code, 0);
+  assert.match(rest.out, new RegExp(`from block ${since} on: what was before is believed`));
+});
+
+test('a crash after a file was made leaves blocks in both, which is one chain', async () => {
+  const { dir, file } = await home('crashed');
+  const files = join(dir, 'data', 'audit');
+  const store = openStore(file);
+  const log = { warn: () => {} };
+  const lost = () => Promise.reject(new Error('the power is gone'));
+  const options = { dir: files, log, eventsMax: 40, fileBytesMax: 4096 };
+  await createRotation({ ...options, store: { ...store, later: lost } })();
+  assert.equal(readdirSync(files).length, 1);
+  assert.equal(store.auditSpan()?.first, 1);
+  writeFileSync(join(files, 'next.tmp'), 'half of a file');
+  const rotate = createRotation({ ...options, store });
+  await rotate();
+  assert.ok((store.auditSpan()?.first ?? 0) > 1);
+  while ((store.auditSpan()?.events ?? 0) > 40) await rotate();
+  store.close();
+  assert.deepEqual(JSON.parse((await audit('verify', '--dir', dir, '--json')).out), whole);
+});
+
+test('the last block stays in the store, so that the chain can go on', async () => {
+  const { dir, file } = await home('all');
+  const store = openStore(file);
+  const options = { dir: join(dir, 'data', 'audit'), log: { warn: () => {} }, fileBytesMax: 1e9 };
+  await createRotation({ ...options, store, eventsMax: 0 })();
+  await store.later((tx) => tx.forgetAudit(1_000));
+  assert.deepEqual(store.auditSpan(), { first: 70, events: 2 });
+  const log = createAuditLog({ head: () => store.auditHead(), now: () => 1 });
+  log.append({ event: 'seal', atMs: 0, count: 71 });
+  await store.write((tx) => log.drain(tx));
+  store.close();
+  const ran = await audit('verify', '--dir', dir, '--json');
+  assert.deepEqual(JSON.parse(ran.out), { ...whole, blocks: 71, events: 141 });
 });

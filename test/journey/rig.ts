@@ -244,6 +244,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
         archiveInDir: paths.archiveIn,
       },
       disks: [dir],
+      auditFiles: paths.auditFiles,
       wires,
       expiresMs: 60_000,
       resendFirstMs: 150,

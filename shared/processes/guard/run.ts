@@ -34,6 +34,7 @@ import { patientSigner } from './patience.ts';
 import { createPluginAsking } from './plugins.ts';
 import { enforce } from './policy.ts';
 import { createReceiving } from './receiving.ts';
+import { createRotation } from './rotation.ts';
 import { createSending } from './sending.ts';
 import { createSparingRecord } from './sparing.ts';
 import { type SpoolPaths, setForeignAside } from './spool.ts';
@@ -45,6 +46,8 @@ export interface GuardOptions {
   readonly spool: SpoolPaths;
   /** A folder on each volume that the node writes to. */
   readonly disks: readonly string[];
+  /** Folder for files of the audit log. */
+  readonly auditFiles: string;
   readonly wires: Wires;
   /** How long a package sealed here stays acceptable. */
   readonly expiresMs: number;
@@ -263,15 +266,15 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       log.warn({ code: asSallyportError(thrown).code }, 'put off');
     }
   };
-  const { archiveOutDir, archiveInDir } = options.spool;
-  const pruners = [archiveOutDir, archiveInDir].map(createPruner);
+  const rotate = createRotation({ store, dir: options.auditFiles, log });
+  const pruners = [options.spool.archiveOutDir, options.spool.archiveInDir].map(createPruner);
   const timers = [
     setInterval(tick, tickMs),
     setInterval(heartbeat, options.heartbeatMs),
     setInterval(() => {
-      void store
-        .later((tx) => tx.forget(now() - limits.answerRetentionMs, forgetMax))
-        .catch(() => {});
+      void rotate();
+      const before = now() - limits.answerRetentionMs;
+      store.later((tx) => tx.forget(before, forgetMax)).catch(() => {});
     }, forgetEveryMs),
     setInterval(() => {
       for (const pruner of pruners) {

@@ -39,6 +39,7 @@ export const start: Start = async ({ home: { paths, config }, parts, wires, log 
   return runGuard({
     ...parties,
     store,
+    auditFiles: paths.auditFiles,
     disks: [dirname(paths.database), paths.spoolOut, paths.spoolIn],
     wires,
     expiresMs: config.package.expiresMs,

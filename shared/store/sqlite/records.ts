@@ -3,8 +3,11 @@ import { SallyportError } from '../../errors.ts';
 import type { AuditBlock, AuditHead, Store, StoredPolicy, StoreWrites } from '../port.ts';
 import type { Statements } from './statements.ts';
 
-type Reads = Pick<Store, 'policyBundle' | 'policyHistory' | 'auditHead' | 'auditBlocks'>;
-type Writes = Pick<StoreWrites, 'putPolicy' | 'appendAudit' | 'proveWritable'>;
+type Reads = Pick<
+  Store,
+  'policyBundle' | 'policyHistory' | 'auditHead' | 'auditSpan' | 'auditBlocks'
+>;
+type Writes = Pick<StoreWrites, 'putPolicy' | 'appendAudit' | 'forgetAudit' | 'proveWritable'>;
 
 export interface Records {
   readonly reads: Reads;
@@ -24,6 +27,12 @@ export function records(sql: Statements): Records {
   const blocks = sql.all<AuditBlock>(
     `SELECT sequence, at AS atMs, previous, hash, count, events FROM audit_block
      WHERE sequence >= ? ORDER BY sequence LIMIT ?`,
+  );
+  const start = sql.one<{ first: number; before: number }>(
+    'SELECT sequence AS first, total - count AS before FROM audit_block ORDER BY sequence LIMIT 1',
+  );
+  const forget = sql.change(
+    'DELETE FROM audit_block WHERE sequence <= ? AND sequence < (SELECT max(sequence) FROM audit_block)',
   );
   const append = sql.change('INSERT INTO audit_block VALUES (?, ?, ?, ?, ?, ?, ?)');
 
@@ -49,6 +58,7 @@ export function records(sql: Statements): Records {
         const { atMs, previous, count, events } = block;
         append(block.sequence, atMs, previous, block.hash, count, total + count, events);
       },
+      forgetAudit: (through) => void forget(through),
     },
     reads: {
       policyBundle: () => policies(1)[0],
@@ -56,6 +66,10 @@ export function records(sql: Statements): Records {
       auditHead() {
         const { sequence, hash } = tail() ?? emptyHead;
         return { sequence, hash };
+      },
+      auditSpan() {
+        const first = start();
+        return first && { first: first.first, events: (tail()?.total ?? 0) - first.before };
       },
       auditBlocks: (from, count) => blocks(from, count),
     },
