@@ -55,6 +55,9 @@ export const limits = {
   patternCharactersMax: 512,
   patternRepeatMax: 8,
   patternTextMax: 1024,
+  /** Ways in which a text can be taken apart, as a power of two; of a long text besides its length. */
+  patternWaysBitsMax: 21,
+  patternWaysBitsLongMax: 10,
   keepHiddenMax: 32,
   bucketEdgesMax: 64,
   bankCardPrefixesMax: 10_000,

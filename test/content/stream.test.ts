@@ -167,11 +167,26 @@ for (const [name, text, rule] of broken) {
 }
 
 test('what a spreadsheet would run leaves as text', () => {
-  const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', ' =1', '＝1', '＋1', '－1', '＠x'];
+  const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '=', '＝1', '＋1', '－1', '＠x'];
   for (const name of formulas) {
     const text = formatCsv([{ name }], person);
     assert.match(text, /^name\r\n"?'/, JSON.stringify(name));
     assert.deepEqual(parseCsv(Buffer.from(text), person), [{ name: `'${name}` }]);
+  }
+  // Behind what other spreadsheets take for the end of a cell or row: a quoted text is not quoted to them.
+  const within = [
+    [' =1', "' =1"],
+    ['a;=1', "a;'=1"],
+    ['a; "=1', `a;' "=1`],
+    ['a\n=1', "a\n'=1"],
+    ['a\t@x', "a\t'@x"],
+    ['\t=1', "'\t'=1"],
+    ['a|+1;-1', "a|'+1;'-1"],
+    ['a; b - c = d', 'a; b - c = d'],
+  ] as const;
+  for (const [name, written] of within) {
+    const text = formatCsv([{ name }], person);
+    assert.deepEqual(parseCsv(Buffer.from(text), person), [{ name: written }]);
   }
   // A number is no text, and an apostrophe is put there once.
   assert.equal(formatCsv([{ age: -1, name: "'=1" }], person), "age,name\r\n-1,'=1\r\n");

@@ -133,13 +133,19 @@ function formatRow(values: readonly (Json | undefined)[]): string {
   return `${values.map(formatCell).join(',')}\r\n`;
 }
 
-/** What a spreadsheet takes for the start of a formula, also in full width. */
-const formula = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+/**
+ * What a spreadsheet takes for the start of a formula, also in full width: at the start of a text, and within
+ * it behind what a spreadsheet of another country, or one that is told so, takes for the end of a cell.
+ */
+const formula = /(^|[;|\t\r\n])([^\S\t\r\n]*"*[^\S\t\r\n]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g;
+/** Old spreadsheets run what is behind these, too. */
+const control = /^\s*[\t\r]/;
 
 function formatCell(value: Json | undefined): string {
   if (value === undefined || value === null) return '';
   if (typeof value !== 'string') return String(value);
-  const text = formula.test(value) ? `'${value}` : value;
+  const inside = value.replace(formula, "$1'$2");
+  const text = control.test(value) ? `'${inside}` : inside;
   return text === '' || /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
