@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { control } from '@sallyport/cli/control.ts';
 import { type DemoPair, startPair } from '@sallyport/cli/demo/pair.ts';
 import { processNames } from '@sallyport/shared/config/home.ts';
 import { isAlive, pidOf, processesOf, sleep, statusOf, untilReady } from '../faults/world.ts';
@@ -24,6 +25,8 @@ const asked = {
   body: sentinel('value of a request'),
   malformed: sentinel('value of a malformed request'),
   extra: sentinel('value of a refused request'),
+  formatted: sentinel('value in another format'),
+  filed: sentinel('value in a file'),
   query: sentinel('value of a query'),
   path: sentinel('value in a path'),
   wrongKey: sentinel('key of nobody'),
@@ -97,14 +100,19 @@ const configOf = (home: string): string => readFileSync(join(home, 'config.yaml'
 interface Call {
   readonly body?: string;
   readonly key?: string;
+  readonly type?: string;
 }
 
 /** Status of the answer, which is kept whole. */
-function call(method: string, path: string, { body, key = apiKey }: Call = {}): Promise<number> {
+function call(
+  method: string,
+  path: string,
+  { body, key = apiKey, type = 'application/json' }: Call = {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = {
       authorization: `Bearer ${key}`,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(body !== undefined && { 'content-type': type }),
     };
     const options = { method, headers, ca: readFileSync(pair.caFile), agent: false };
     const outgoing = request(new URL(path, pair.url), options, (incoming) => {
@@ -153,6 +161,30 @@ test('calls, good ones and every kind of bad one, end as they should', async () 
   for (const way of ['garbage', 'other', 'fail', 'reset']) {
     assert.equal(await call('GET', `/records/${way}`), 502, way);
   }
+});
+
+test('so do bodies in other formats and with files, good ones and bad ones', async () => {
+  const { formatted, filed } = asked;
+  const { value } = formatted;
+  const bodies = {
+    xml: ['application/xml', `<note><note>${value}</note></note>`, `<note><note>${value}</other>`],
+    csv: ['text/csv', `shown,masked\r\n${value},1\r\n`, `shown,masked\r\n"${value}`],
+    form: ['application/x-www-form-urlencoded', `note=${value}`, `note=${value}&note=${value}`],
+    ndjson: ['application/x-ndjson', `{"shown":"${value}"}\n`, `{"shown":"${value}"\n`],
+  } as const;
+  for (const [format, [type, good, bad]] of Object.entries(bodies)) {
+    assert.equal(await call('POST', `/${format}`, { body: good, type }), 201, format);
+    assert.equal(await call('POST', `/${format}`, { body: bad, type }), 400, format);
+    const other = good.replace(/note>|shown|note=/g, (name) => `x${name}`);
+    assert.ok((await call('POST', `/${format}`, { body: other, type })) >= 400, format);
+  }
+  const file = (content: string): string =>
+    JSON.stringify({ file: Buffer.from(content).toString('base64') });
+  assert.equal(await call('POST', '/files', { body: file(`minutes ${filed.value}`) }), 201);
+  assert.equal(await call('POST', '/files', { body: file(`%PDF-1.7 ${filed.value}`) }), 415);
+  assert.equal(await call('POST', '/files', { body: file(`PK\x03\x04${filed.value}`) }), 415);
+  assert.equal(await call('POST', '/files', { body: `{"file":"${filed.value}"}` }), 422);
+  for (const way of ['file', 'csv']) assert.equal(await call('GET', `/records/${way}`), 502, way);
 });
 
 test('after a crash of any process its core dump holds no memory', async (t) => {
@@ -211,6 +243,17 @@ test('a signer with a wrong PIN says so', async (t) => {
 test('no argument, no environment and nothing that is told holds a secret', async () => {
   for (const home of [pair.outer, pair.inner]) {
     told.set(`status of ${basename(home)}`, await pair.sallyport('status', '--dir', home));
+    for (const verb of [
+      ['audit', 'show'],
+      ['policy', 'history'],
+      ['policy', 'matrix'],
+    ]) {
+      const said = await pair.sallyport(...verb, '--dir', home);
+      assert.ok(said.length > 0, verb.join(' '));
+      told.set(`${verb.join(' ')} of ${basename(home)}`, said);
+    }
+    const { body: exchanges } = await control(home, 'exchanges');
+    told.set(`exchanges of ${basename(home)}`, String(exchanges));
     for (const [name, pid] of pidsOf(home)) {
       for (const file of ['cmdline', 'environ']) {
         told.set(`${basename(home)} ${name} ${file}`, readFileSync(`/proc/${pid}/${file}`, 'utf8'));

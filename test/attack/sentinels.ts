@@ -39,9 +39,17 @@ export function found(place: string, bytes: Buffer, sentinels: readonly Sentinel
 
 /** Every file below `dir`; a socket or a device holds nothing. */
 export function foundBelow(dir: string, sentinels: readonly Sentinel[]): string[] {
-  return filesBelow(dir).flatMap((file) =>
-    found(relative(dir, file), readFileSync(file), sentinels),
-  );
+  return filesBelow(dir).flatMap((file) => found(relative(dir, file), bytesOf(file), sentinels));
+}
+
+/** A package may be carried on between the look at its folder and this. */
+function bytesOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+    return Buffer.alloc(0);
+  }
 }
 
 export function filesBelow(dir: string): string[] {

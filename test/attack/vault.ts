@@ -27,6 +27,16 @@ export async function openVault({ shown, masked, dropped, refused }: Answers): P
         response.writeHead(status, { 'content-type': 'application/json', etag: `"${refused}"` });
         response.end(body);
       };
+      if (way === 'csv') {
+        response.writeHead(200, { 'content-type': 'text/csv' });
+        return response.end(`shown,masked\r\n${shown},"${refused}`);
+      }
+      if (way === 'file') {
+        return answer(
+          200,
+          JSON.stringify({ file: Buffer.from(`%PDF-1.7 ${refused}`).toString('base64') }),
+        );
+      }
       if (request.method === 'POST') return answer(201, JSON.stringify({ shown }));
       if (way === 'good') return answer(200, JSON.stringify(good));
       if (way === 'garbage') return answer(200, `{"shown":"${refused}", ${refused}}`);
@@ -55,6 +65,8 @@ export function writeVaultPolicy(dir: string, url: string): string {
     query: closed({ q: text }),
     note: { ...closed({ note: text }), required: ['note'] },
     record: closed({ shown: text, masked: text, dropped: text }),
+    records: { type: 'array', items: closed({ shown: text, masked: text }) },
+    file: closed({ file: { type: 'string', contentEncoding: 'base64' } }),
   };
   for (const [name, schema] of Object.entries(schemas)) {
     writeFileSync(join(dir, 'schemas', `${name}.json`), JSON.stringify(schema));
@@ -63,6 +75,15 @@ export function writeVaultPolicy(dir: string, url: string): string {
   writeFileSync(file, policyText(url));
   return file;
 }
+
+/** A route that takes bodies in that format. */
+const posted = (format: 'xml' | 'csv' | 'form' | 'ndjson'): string => `      - name: ${format}
+        match: { methods: [POST], path: '/${format}' }
+        request:
+          body: schemas/${format === 'csv' || format === 'ndjson' ? 'records' : 'note'}.json
+          content: { format: ${format}${format === 'xml' ? ', xml: { root: note }' : ''} }
+        response: { statuses: [201], schema: schemas/record.json }
+`;
 
 const policyText = (url: string): string => `
 services:
@@ -81,6 +102,16 @@ services:
         match: { methods: [POST], path: '/records/{id}' }
         request: { params: schemas/id.json, body: schemas/note.json }
         response: { statuses: [201], schema: schemas/record.json }
+${(['xml', 'csv', 'form', 'ndjson'] as const).map(posted).join('')}      - name: file
+        match: { methods: [POST], path: '/files' }
+        request: { body: schemas/file.json, files: [{ field: $.file, types: [text], scan: 'off' }] }
+        response: { statuses: [201], schema: schemas/record.json }
+      - name: get-file
+        match: { methods: [GET], path: '/records/file' }
+        response: { schema: schemas/file.json, files: [{ field: $.file, types: [text], scan: 'off' }] }
+      - name: get-csv
+        match: { methods: [GET], path: '/records/csv' }
+        response: { schema: schemas/records.json, content: { format: csv } }
 consumers:
   - name: reader
     credentials: [{ type: key }]
@@ -89,6 +120,12 @@ grants:
     routes: [vault/read]
     fields: [$.shown, $.masked]
   - consumer: reader
-    routes: [vault/write]
+    routes: [vault/write, vault/xml, vault/csv, vault/form, vault/ndjson, vault/file]
     fields: [$.shown]
+  - consumer: reader
+    routes: [vault/get-file]
+    fields: [$.file]
+  - consumer: reader
+    routes: [vault/get-csv]
+    fields: ['$[*].shown']
 `;
