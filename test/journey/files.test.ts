@@ -5,10 +5,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Scanner, Verdict } from '@sallyport/shared/content/scan/scanner.ts';
+import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { zipOf } from '../content/archives.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
+import { type Fallen, fell, type Said } from './fallen.ts';
 import { callHead, type Rig, startRig } from './rig.ts';
 
 const policy = `
@@ -77,6 +79,7 @@ function played(name: string): Scanner & { seen: string[]; verdict: () => Promis
 }
 
 const inside = [played('one'), played('two')];
+const outside = played('gate');
 let rig: Rig;
 let key: string;
 let answer: object;
@@ -90,7 +93,7 @@ before(async () => {
   }
   rig = await startRig({
     seed: 4,
-    scanners: { inner: inside },
+    scanners: { inner: inside, outer: [outside] },
     async upstream() {
       calls += 1;
       return { status: 200, body: answer };
@@ -119,7 +122,7 @@ const put = (content: Buffer | string, more: object = {}, call: object = {}) =>
 const get = () => rig.outer.edge.request('call', callHead(key, 'GET', '/document'));
 const text = (): string => `minutes ${performance.now()}`;
 const quiet = (): void => {
-  for (const scanner of inside) {
+  for (const scanner of [...inside, outside]) {
     scanner.seen.length = 0;
     scanner.verdict = async () => ({ verdict: 'clean' });
   }
@@ -135,7 +138,7 @@ test('every file of a body goes to every scanner, but those that need none', asy
     note: base64('not scanned'),
   });
   assert.equal((head as { status: number }).status, 200);
-  for (const { seen } of inside) {
+  for (const { seen } of [...inside, outside]) {
     assert.deepEqual(seen, [content, zip.toString('latin1'), 'packed']);
   }
   const digest = createHash('sha256').update(content).digest('hex');
@@ -143,7 +146,7 @@ test('every file of a body goes to every scanner, but those that need none', asy
     event.event === 'examine' && event.digest === digest;
   await until(async () => (await rig.inner.events()).some(of));
   const outer = (await rig.outer.events()).find(of);
-  assert.deepEqual(outer?.rules, { 'type text': 1 }, 'this node has no scanner');
+  assert.deepEqual(outer?.rules, { 'type text': 1, 'gate clean': 1 });
   const inner = (await rig.inner.events()).find(of);
   assert.deepEqual(inner?.rules, { 'type text': 1, 'one clean': 1, 'two clean': 1 });
 });
@@ -195,6 +198,13 @@ for (const [what, verdict, code] of verdicts) {
     await assert.rejects(get(), { code: told });
   });
 }
+
+test('what the scanner of the outer node finds does not cross', async () => {
+  quiet();
+  outside.verdict = async () => ({ verdict: 'found', name: 'Evil' });
+  await assert.rejects(put(text()), { code: 'SCAN_FOUND' });
+  assert.deepEqual(inside[0]?.seen, []);
+});
 
 test('an answer that could not be scanned leaves a call in doubt that may not be repeated', async () => {
   quiet();
@@ -248,3 +258,42 @@ test('a document that does not fit is refused before any of its files is looked 
   await assert.rejects(put('a', { surprise: 1 }), { code: 'SCHEMA_REFUSED' });
   assert.deepEqual(inside[0]?.seen, []);
 });
+
+// From here on the outer node has fallen: it looks at nothing itself.
+let fallen: Fallen | undefined;
+const sent = (content: Buffer | string): Said & { header: { id: string } } => ({
+  header: {
+    type: 'request',
+    id: newId(),
+    flow: 'registry/put',
+    consumer: 'tax-bureau',
+    deadlineMs: Date.now() + 30_000,
+    method: 'POST',
+    path: '/documents',
+    query: [],
+    headers: {},
+    contentType: 'application/json',
+  },
+  body: JSON.stringify({ list: [{ content: base64(content) }] }),
+});
+const bad: readonly (readonly [string, string, Buffer | string])[] = [
+  ['of another type', 'FILE_TYPE_REFUSED', '%PDF-1.7\n%%EOF'],
+  ['that is too large', 'FILE_TOO_LARGE', Buffer.alloc(65_537, 'a')],
+  ['that is packed too deep', 'ARCHIVE_REFUSED', zipOf([{ name: 'a', content: zipOf([]) }])],
+  ['that is harmful', 'SCAN_FOUND', 'harmful'],
+];
+for (const [what, code, content] of bad) {
+  test(`a fallen outer node that sends a file ${what} gets nothing: ${code}`, async () => {
+    fallen ??= await fell(rig, 'outer');
+    quiet();
+    const [, second] = inside;
+    assert.ok(second);
+    second.verdict = async () =>
+      second.seen.includes('harmful') ? { verdict: 'found', name: 'Evil' } : { verdict: 'clean' };
+    const before = calls;
+    const said = sent(content);
+    await fallen.send(said);
+    assert.equal(await fallen.refusal(said.header.id), code);
+    assert.equal(calls, before);
+  });
+}
