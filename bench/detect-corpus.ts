@@ -22,6 +22,8 @@ export interface Sample {
   readonly form: Form | 'look-alike';
   /** Name of the field in which it stands. */
   readonly field: string;
+  /** Fields beside it; absent: it stands alone. */
+  readonly beside?: readonly string[] | undefined;
   readonly value: string;
 }
 
@@ -31,21 +33,21 @@ export function detectCorpus(seed: number, each: number): Sample[] {
   const samples = kinds.flatMap((kind) =>
     Array.from({ length: each }, (_, index): Sample => {
       const form = forms[index % forms.length] ?? 'plain';
-      const { field, value } = makers[kind](random);
+      const { field, beside, value } = makers[kind](random);
       const written = write(random, form, kind, value);
       // A field that says nothing of what it holds, unless the kind is only known by its field.
       const unnamed = random.pick(['remark', 'content', 'note', 'value', 'extra']);
-      return { kind, form, field: field ?? unnamed, value: written };
+      return { kind, form, field: field ?? unnamed, beside, value: written };
     }),
   );
   const others = Array.from({ length: samples.length }, (): Sample => {
-    const [field, value] = random.pick(lookAlikes)(random);
-    return { kind: undefined, form: 'look-alike', field, value };
+    const [field, value, beside] = random.pick(lookAlikes)(random);
+    return { kind: undefined, form: 'look-alike', field, beside, value };
   });
   return [...samples, ...others];
 }
 
-type Maker = (random: Random) => { readonly value: string; readonly field?: string };
+type Maker = (random: Random) => Pick<Sample, 'value' | 'beside'> & { readonly field?: string };
 
 const letters = 'ABCDEFGHJKLMNPQRSTUVWXYZ';
 const text = (random: Random, count: number, from: string): string =>
@@ -99,8 +101,9 @@ const makers: Readonly<Record<Kind, Maker>> = {
       : `2001:db8:${hex(random, 4)}::${hex(random, 4)}:${hex(random, 4)}`,
   }),
   name: (random) => ({
-    value: random.pick(surnames)[0] + random.pick(random.chance(0.5) ? maleGiven : femaleGiven)[0],
-    field: random.pick(['name', 'realName', 'contactName', '姓名']),
+    value: personName(random),
+    field: random.pick(['name', 'name', 'realName', 'contactName', '姓名']),
+    beside: random.chance(0.5) ? ['id', 'name', 'sex', 'birthDate', 'phone'] : undefined,
   }),
   address: (random) => {
     const { province, city, district } = random.pick(regions);
@@ -126,6 +129,37 @@ const makers: Readonly<Record<Kind, Maker>> = {
   }),
 };
 
+/** Mostly in Han characters; some in pinyin, some of other countries, known and less known ones. */
+function personName(random: Random): string {
+  const [surname, roman] = random.pick(surnames);
+  const [given, romanGiven] = random.pick(random.chance(0.5) ? maleGiven : femaleGiven);
+  const part = random.int(1, 20);
+  if (part <= 16) return surname + given;
+  if (part <= 18) return `${capital(romanGiven)} ${capital(roman)}`;
+  return `${random.pick(givenElsewhere)} ${random.pick(surnamesElsewhere)}`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const givenElsewhere = [
+  ...['Aigerim', 'Amina', 'Anna', 'Björn', 'Carlos', 'Chloe', 'Daniel', 'Fatima', 'Hiroko', 'Ivan'],
+  ...['James', 'John', 'Kwame', 'Laura', 'Maria', 'Minh', 'Priya', 'Robert', 'Sofia', 'Wanjiru'],
+];
+const surnamesElsewhere = [
+  ...[
+    'Brown',
+    'Garcia',
+    'Ivanova',
+    'Johnson',
+    'Kim',
+    'Meyer',
+    'Nguyen',
+    'Okafor',
+    'Rossi',
+    'Silva',
+  ],
+  ...['Smith', 'Tanaka', 'Tremblay', 'Yilmaz'],
+];
+
 const codeAlphabet = '0123456789ABCDEFGHJKLMNPQRTUWXY';
 
 function creditCode(random: Random): string {
@@ -137,10 +171,36 @@ function creditCode(random: Random): string {
   return head + codeAlphabet.charAt((31 - (sum % 31)) % 31);
 }
 
-type LookAlike = (random: Random) => [field: string, value: string];
+type LookAlike = (
+  random: Random,
+) => [field: string, value: string, beside?: readonly string[] | undefined];
 
 const note = (random: Random): string =>
   random.pick(['remark', 'content', 'orderNo', 'ref', 'code']);
+
+const besideThings = [[], ['sku', 'price', 'stock'], ['code', 'district', 'level']];
+const sorts = 'Blue,Small,Red,Fresh,Grand,Royal,Steel,Smart,Silver,Classic,Rose,Summer'.split(',');
+const goods = 'Water Bottle,Lamp,Book,Hotel,Tea,Knife,Phone,Moon,Garden,Wine,Chair,Jordan'.split(
+  ',',
+);
+const places = [...'黄白金高安路石马江温'].concat(
+  '白马',
+  '东方',
+  '金水',
+  '黄河',
+  '高新',
+  '安全',
+  '万寿',
+);
+const ends = [...'桥帽灯路山河湖园区店'].concat(
+  '大桥',
+  '园区',
+  '小学',
+  '医院',
+  '公司',
+  '水库',
+  '广场',
+);
 
 /** Numbers and texts of everyday systems that resemble personal data. */
 const lookAlikes: readonly LookAlike[] = [
@@ -197,17 +257,15 @@ const lookAlikes: readonly LookAlike[] = [
   (random) => ['district', random.pick(regions).district],
   (random) => ['remark', `京${random.pick(['津冀', '沪高铁', '剧'])}${random.int(1, 9999)}`],
   (random) => ['isbn', `978-7-${random.digits(4)}-${random.digits(4)}-${random.digits(1)}`],
-  // Nothing but its field tells these from mobile numbers, cards and people.
-  (random) => ['orderNo', `1${random.digits(10)}`],
+  // Nothing but its field tells these from mobile numbers and cards, and the last two fields do not.
+  (random) => [
+    random.pick(['orderNo', 'serialNumber', 'tracking_id', 'ref', 'code']),
+    `1${random.digits(10)}`,
+  ],
   (random) => ['orderNo', `62${random.digits(14)}`],
-  (random) => [
-    'name',
-    `${random.pick(['Blue', 'Small', 'Red'])} ${random.pick(['Water Bottle', 'Lamp', 'Book'])}`,
-  ],
-  (random) => [
-    'name',
-    random.pick(['黄河大桥', '高新园区', '白马小学', '金水桥', '安全帽', '路灯']),
-  ],
+  // Nothing but what they mean tells some of these from people.
+  (random) => ['name', `${random.pick(sorts)} ${random.pick(goods)}`, random.pick(besideThings)],
+  (random) => ['name', random.pick(places) + random.pick(ends), random.pick(besideThings)],
   (random) => ['remark', Array.from({ length: 8 }, () => random.int(1, 99)).join(' ')],
   // A valid check digit alone makes no card and no identity.
   (random) => {

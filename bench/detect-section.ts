@@ -13,6 +13,7 @@ export function detectSection(report: DetectReport): string[] {
     '- Precision: of what was called this, how much is it. Recall: of what is this, how much was called',
     '  so. Found: how much was called anything, and so masked; also by the form it was written in.',
     '- Names, addresses, passports and permits stand in fields that are named so; all others do not.',
+    '- Names: 80% in Han characters, 10% in pinyin, 10% of other countries; half beside fields of a person.',
     '',
     ...table(
       ['kind', 'values', 'precision', 'recall', 'found', ...forms],
@@ -26,8 +27,12 @@ export function detectSection(report: DetectReport): string[] {
       ]),
     ),
     '',
-    'Among the look-alikes are order numbers of eleven digits that begin like a mobile number, and things in',
-    'fields called `name`: by themselves nothing tells them apart. `detect.open` of a route does.',
+    'Some look-alikes cannot be told apart: eleven digits that begin like a mobile number in a field',
+    'called `ref` or `code`, and things in a field called `name`, with nothing beside it, whose names',
+    'could be those of people (马河, Rose Garden). `detect.open` of a route tells them. In a field that',
+    'numbers things by its name eleven digits are no mobile number: one that is put there alone is',
+    'missed. Names of other countries that the detector does not know are missed in such a `name` too;',
+    'beside what only persons have, such as a date of birth, any name is found.',
     '',
     `Look-alikes taken for personal data: ${falseAlarms} of ${lookAlikes}`.concat(
       ` (${percent(falseAlarms / lookAlikes)}).`,

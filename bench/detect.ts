@@ -39,12 +39,16 @@ export interface DetectReport extends Machine, DetectOptions {
 export function benchDetect({ seed, each }: DetectOptions): DetectReport {
   const corpus = detectCorpus(seed, each);
   const scans = new Map<string, Scan>();
-  const scan = (field: string): Scan => {
-    const known = scans.get(field) ?? compileScan(field);
-    scans.set(field, known);
+  const scan = (field: string, beside: readonly string[] = []): Scan => {
+    const key = [field, ...beside].join();
+    const known = scans.get(key) ?? compileScan(field, { around: { beside, above: [] } });
+    scans.set(key, known);
     return known;
   };
-  const judged = corpus.map((sample) => ({ ...sample, told: scan(sample.field)(sample.value) }));
+  const judged = corpus.map((sample) => ({
+    ...sample,
+    told: scan(sample.field, sample.beside)(sample.value),
+  }));
   const lookAlikes = judged.filter(({ kind }) => kind === undefined);
   return {
     ...machine(),

@@ -68,7 +68,12 @@ export function isCreditCode(text: string): boolean {
   return codeAlphabet[(31 - (sum % 31)) % 31] === text[17];
 }
 
-const mobile = /^1(?:3\d|4[014-9]|5[0-35-9]|6[2567]|7[0-8]|8\d|9[0-35-9])\d{8}$/;
+/**
+ * Numbers of eleven digits that are given out (MIIT): of the operators, virtual ones among them (162, 165,
+ * 167, 170, 171), for data cards (145 to 149) and satellites (1740, 1749). Things have thirteen digits.
+ */
+const mobile =
+  /^1(?:(?:3\d|4[5-9]|5[0-35-9]|6[2567]|7[0-35-8]|8\d|9[0-35-9])\d{8}|74(?:0[0-5]\d{6}|9\d{7}))$/;
 
 /** A mobile number of the mainland, also with 86, 0086 or a leading 0. */
 export function isMobile(digits: string): boolean {

@@ -48,3 +48,41 @@ const fieldNames: Readonly<Partial<Record<Kind, RegExp>>> = {
 export function isNamed(kind: Kind, fieldName: string): boolean {
   return fieldNames[kind]?.test(fieldName) ?? false;
 }
+
+/** Numbers of orders, parcels, files and the like; of those one is eleven digits now and then. */
+const otherNumber = new RegExp(
+  '(?:order|serial|invoice|waybill|tracking|shipment|parcel|batch|transaction|trade|payment' +
+    '|receipt|ticket|voucher|contract|barcode|sku|isbn' +
+    '|asset|device|trace|request|task|job|log|version|sequence|seq)' +
+    '[_-]?(?:no|nos|nr|num|number|id|code|sn)$|^(?:sku|isbn|barcode|imei|iccid)$' +
+    '|(?:订单|运单|流水|序列|批次|合同|发票|票据|快递|交易|设备|资产)(?:编?号|号码)$',
+  'i',
+);
+
+/** True where a field numbers things by its name: a number alone there is no telephone. */
+export const isOtherNumber = (fieldName: string): boolean => otherNumber.test(fieldName);
+
+/** Fields that only persons have. */
+const personal =
+  /^(?:sex|gender|age|dob|ethnic(?:ity)?|nationality)$|birth|marital|性别|出生|年龄|民族|婚姻/i;
+const person = new RegExp(
+  `^(?:${roles}|resident|member|tenant|child|people)(?:s|ren|_?info)?$`,
+  'i',
+);
+
+/** Names of the members beside a field, and of those that it lies in. */
+export interface Around {
+  readonly beside: readonly string[];
+  readonly above: readonly string[];
+}
+
+/** True where these are a person's. */
+export function isAroundPerson(around: Around): boolean {
+  const is = (name: string): boolean =>
+    personal.test(name) || isNamed('resident-id', name) || isNamed('passport', name);
+  return around.beside.some(is) || around.above.some((name) => person.test(name));
+}
+
+/** True where the field can only be called so for a person. */
+export const isPersonField = (fieldName: string): boolean =>
+  isNamed('name', fieldName) && !/^name$/i.test(fieldName);

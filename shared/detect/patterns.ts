@@ -1,5 +1,4 @@
 /** Detectors that look for a form rather than for a checked number. */
-import { isLongName, isSurname } from '../masking/surnames.ts';
 import { plateProvinces } from '../masking/text.ts';
 import { isIpv4, isIpv6 } from './checks.ts';
 
@@ -97,14 +96,3 @@ const westernAddress =
 /** A place where somebody lives, below the district; only asked of fields that are named so. */
 export const isAddress = (text: string): boolean =>
   (/\p{Script=Han}/u.test(text) && addressPart.test(text)) || westernAddress.test(text);
-
-/** The name of a person; only asked of fields that are named so. */
-export function isPersonName(text: string): boolean {
-  const bare = text.replace(/ /g, '');
-  if (/^\p{Script=Han}{2,3}$/u.test(bare)) return isSurname(bare);
-  // Four are a compound surname, or the two of a married couple.
-  if (/^\p{Script=Han}{4}$/u.test(bare)) return isLongName(bare);
-  if (/^\p{Script=Han}{1,8}[-.]\p{Script=Han}{1,8}(?:[-.]\p{Script=Han}{1,8})?$/u.test(bare))
-    return true;
-  return /^[A-Z][a-z]{1,20}(?:[ -][A-Z][a-z]{0,20}\.?){1,3}$/.test(text.trim());
-}

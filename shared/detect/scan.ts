@@ -7,7 +7,14 @@
  */
 import { type CardCheck, compileCards } from './bank-cards.ts';
 import { isCreditCode, isLandline, isMobile, isOldResidentId, isResidentId } from './checks.ts';
-import { isNamed, type Kind } from './kinds.ts';
+import {
+  type Around,
+  isAroundPerson,
+  isNamed,
+  isOtherNumber,
+  isPersonField,
+  type Kind,
+} from './kinds.ts';
 import { look, marks } from './look.ts';
 import {
   hasEmail,
@@ -17,8 +24,8 @@ import {
   hasPlate,
   hasSecret,
   isAddress,
-  isPersonName,
 } from './patterns.ts';
+import { isPersonName } from './person-names.ts';
 import { spacedText } from './plain.ts';
 import { lookAlikeRuns, someRun } from './runs.ts';
 
@@ -28,6 +35,8 @@ export type Scan = (value: string | number) => Kind | undefined;
 export interface ScanOptions {
   /** Numbers that cards of the owner begin with, besides the public ones. */
   readonly bankCardPrefixes?: readonly string[];
+  /** Where the field is; absent: nothing is known of it. */
+  readonly around?: Around;
 }
 
 /** Compiles for the values of one field, whose name tells what some of them are. */
@@ -42,21 +51,25 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     address: named('address'),
     name: named('name'),
   };
+  const isPerson = isPersonField(fieldName) || isAroundPerson(options.around ?? nowhere);
+  const isOther = isOtherNumber(fieldName);
   const anyNamed = Object.values(is).includes(true);
 
-  const ofNumber = (digits: string, text: string): Kind | undefined => {
+  const ofNumber = (digits: string, text: string, isAlone: boolean): Kind | undefined => {
     if (digits.length < 10) return undefined;
     if (digits.length === 18 && isResidentId(digits)) return 'resident-id';
     if (digits.length === 15 && isOldResidentId(digits) && (is.id || /身份证/.test(text)))
       return 'resident-id';
     if (isCard(digits)) return 'bank-card';
-    if (isMobile(digits)) return 'mobile';
+    if (isMobile(digits) && !(isAlone && isOther)) return 'mobile';
     return isLandline(digits) ? 'landline' : undefined;
   };
 
   return (value) => {
     if (typeof value === 'number') {
-      return value >= 1e10 && Number.isSafeInteger(value) ? ofNumber(String(value), '') : undefined;
+      return value >= 1e10 && Number.isSafeInteger(value)
+        ? ofNumber(String(value), '', true)
+        : undefined;
     }
     const seen = look(value);
     if (seen === 0 && !anyNamed) return undefined;
@@ -66,7 +79,7 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     let kind: Kind | undefined;
     if (seen & marks.digits) {
       const found = (digits: string): boolean => {
-        kind = ofNumber(digits, text);
+        kind = ofNumber(digits, text, digits === value);
         return kind !== undefined;
       };
       if (someRun(text, found) || lookAlikeRuns(text).some(found)) return kind;
@@ -78,9 +91,11 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     if ((seen & marks.words || is.permit) && hasPermit(text, is.permit)) return 'permit';
     if (seen & marks.dots && hasIp(text)) return 'ip';
     if (is.address && isAddress(text)) return 'address';
-    return is.name && isPersonName(text) ? 'name' : undefined;
+    return is.name && isPersonName(text, isPerson) ? 'name' : undefined;
   };
 }
+
+const nowhere: Around = { beside: [], above: [] };
 
 const code = /[0-9A-Za-z](?:[ -]{0,3}[0-9A-Za-z]){17,35}/g;
 

@@ -16,6 +16,7 @@ import type { Rewrite } from '../content/rewrite.ts';
 import { compileScalar } from '../content/scalar.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
 import type { Walk } from '../content/walk.ts';
+import type { Around } from '../detect/kinds.ts';
 import { compileScan, type Scan } from '../detect/scan.ts';
 import { SallyportError } from '../errors.ts';
 import type { Detect } from './net-rule.ts';
@@ -49,16 +50,16 @@ export function castNet(
   const knots: Knot[] = [];
   const open = new Set(detect.open.map((field) => formatField(parseField(field) ?? [])));
   const options = { bankCardPrefixes: detect.bankCards ?? [] };
-  const scanOf = (name: string): Scan => compileScan(name, options);
-  const grow = (knot: (at: string, name: string, schema: Schema) => FieldMask): MaskTree =>
-    growTree({ ...rules, at: '$', name: '' }, open, knot);
+  const scanOf = (name: string, around: Around): Scan => compileScan(name, { ...options, around });
+  const grow = (knot: MakeKnot): MaskTree =>
+    growTree({ ...rules, at: '$', name: '', beside: [], above: [] }, open, knot);
   return {
-    release: grow((at, name) => {
-      const knot = releaseKnot(at, scanOf(name), detect.hit, knots);
+    release: grow(({ at, name, ...around }) => {
+      const knot = releaseKnot(at, scanOf(name, around), detect.hit, knots);
       return plugged ? askingKnot(knot, { at, name, hit: detect.hit, plugged }) : knot;
     }),
-    verify: grow((at, name, schema) => {
-      const knot = verifyKnot(at, scanOf(name), schema);
+    verify: grow(({ at, name, schema, ...around }) => {
+      const knot = verifyKnot(at, scanOf(name, around), schema);
       return plugged ? askingKnot(knot, { at, name, hit: 'block', plugged }) : knot;
     }),
     counted: (rewrite) => (document, bytesMax) => {
@@ -203,7 +204,9 @@ function begin(knots: readonly Knot[]): void {
   }
 }
 
-interface Twig {
+type MakeKnot = (twig: Twig) => FieldMask;
+
+interface Twig extends Around {
   readonly schema: Schema;
   readonly fields: FieldTree;
   readonly masks: MaskTree | undefined;
@@ -212,35 +215,34 @@ interface Twig {
   readonly name: string;
 }
 
-function growTree(
-  { schema, fields, masks, at, name }: Twig,
-  open: ReadonlySet<string>,
-  knot: (at: string, name: string, schema: Schema) => FieldMask,
-): MaskTree {
+function growTree(twig: Twig, open: ReadonlySet<string>, knot: MakeKnot): MaskTree {
+  const { schema, fields, masks, at, name, above } = twig;
   if (masks?.mask !== undefined || open.has(at)) {
     return { mask: masks?.mask, names: masks?.names ?? new Map(), items: masks?.items };
   }
   const types = typesOf(schema);
   const names = new Map<string, MaskTree>();
+  const members = Object.keys(schema.properties ?? {});
   for (const [member, below] of Object.entries(schema.properties ?? {})) {
     const granted = fields.whole ? everyField : fields.names.get(member);
     if (granted === undefined) continue;
-    const twig = { schema: below, fields: granted, masks: masks?.names.get(member) };
     const place = { at: at + formatStep(member), name: member };
-    names.set(member, growTree({ ...twig, ...place }, open, knot));
+    const around = { beside: members, above: name === '' ? above : [...above, name] };
+    const inner = { schema: below, fields: granted, masks: masks?.names.get(member) };
+    names.set(member, growTree({ ...inner, ...place, ...around }, open, knot));
   }
   const granted = fields.whole ? everyField : fields.items;
   const items =
     schema.items === undefined || granted === undefined
       ? undefined
       : growTree(
-          { schema: schema.items, fields: granted, masks: masks?.items, at: `${at}[*]`, name },
+          { ...twig, schema: schema.items, fields: granted, masks: masks?.items, at: `${at}[*]` },
           open,
           knot,
         );
   const isLeaf = !types.includes('object') && !types.includes('array');
   const catches = isLeaf && fields.whole && canHold(schema);
-  return { mask: catches ? knot(at, name, schema) : undefined, names, items };
+  return { mask: catches ? knot(twig) : undefined, names, items };
 }
 
 /** False where the schema lets no value through that a detector could know. */

@@ -39,6 +39,20 @@ const found: readonly (readonly [string, string, Kind | undefined])[] = [
   ['remark', '1 3 8 0 0 1 3 8 0 0 0', 'mobile'],
   ['remark', 'abcdefghijklmnop13800138000', 'mobile'],
   ['remark', '12345678901', undefined],
+  ['remark', '16212345678', 'mobile'],
+  ['remark', '17401234567', 'mobile'],
+  ['remark', '17491234567', 'mobile'],
+  ['remark', '17411234567', undefined],
+  ['remark', '14012345678', undefined],
+  ['remark', '15412345678', undefined],
+  ['orderNo', '13800138000', undefined],
+  ['serial_number', '13800138000', undefined],
+  ['运单号', '13800138000', undefined],
+  ['orderNo', '138 0013 8000', 'mobile'],
+  ['orderNo', '１３８００１３８０００', 'mobile'],
+  ['orderNo', '请联系13800138000', 'mobile'],
+  ['orderNo', '4111111111111111', 'bank-card'],
+  ['code', '13800138000', 'mobile'],
   ['remark', 'a3f13800138000bc9d77a3f9e1c2b4d8', undefined],
   ['remark', '010-88888888', 'landline'],
   ['remark', '(0571) 8888 8888', 'landline'],
@@ -66,6 +80,18 @@ const found: readonly (readonly [string, string, Kind | undefined])[] = [
   ['name', '张三', 'name'],
   ['name', '买买提·艾力', 'name'],
   ['name', '朝阳区', undefined],
+  ['name', '白马小学', undefined],
+  ['name', '安全帽', undefined],
+  ['realName', '安全帽', 'name'],
+  ['name', '王校', 'name'],
+  ['name', '李大桥', 'name'],
+  ['name', '王李小明', 'name'],
+  ['name', 'Zhang Xiaoming', 'name'],
+  ['name', 'Wei-Guo Li', 'name'],
+  ['name', 'Maria Rossi', 'name'],
+  ['name', 'Blue Water Bottle', undefined],
+  ['name', 'Aigerim Okafor', undefined],
+  ['contactName', 'Aigerim Okafor', 'name'],
   ['remark', '张三', undefined],
   ['address', '文三路12号', 'address'],
   ['district', '西湖区', undefined],
@@ -83,8 +109,18 @@ for (const [field, value, kind] of found) {
   });
 }
 
+test('beside what only persons have, or in a person, a name is one by its form', () => {
+  const scan = (beside: string[], above: string[]) =>
+    compileScan('name', { around: { beside, above } })('Aigerim Okafor');
+  assert.equal(scan(['name', 'birthDate'], []), 'name');
+  assert.equal(scan(['idNumber'], []), 'name');
+  assert.equal(scan([], ['visit', 'patient']), 'name');
+  assert.equal(scan(['sku', 'price'], ['product']), undefined);
+});
+
 test('numbers are looked at too', () => {
   assert.equal(compileScan('n')(13_800_138_000), 'mobile');
+  assert.equal(compileScan('orderId')(13_800_138_000), undefined);
   assert.equal(compileScan('n')(4_111_111_111_111_111), 'bank-card');
   assert.equal(compileScan('n')(12_345), undefined);
   assert.equal(compileScan('n')(1.5e300), undefined);
@@ -119,14 +155,16 @@ test('on the seeded corpus nearly all is found in every form, and look-alikes ar
   assert.ok(detectCorpus(1, 1000).length >= 20_000);
   const report = benchDetect({ seed: 2, each: 120 });
   for (const { kind, recall, found: all, precision } of report.kinds) {
-    assert.ok(recall >= 0.98 && all >= 0.98, `${kind}: recall ${recall}, found ${all}`);
-    // Order numbers that begin like mobile numbers, and things in fields called name, are in it.
+    // Of names by which nobody could tell a person, some are missed.
+    const least = kind === 'name' ? 0.95 : 0.98;
+    assert.ok(recall >= least && all >= least, `${kind}: recall ${recall}, found ${all}`);
+    // Numbers that begin like mobile numbers, and things with names like people, are in it.
     assert.ok(
-      precision >= (kind === 'mobile' || kind === 'name' ? 0.5 : 0.95),
+      precision >= (kind === 'mobile' || kind === 'name' ? 0.75 : 0.95),
       `${kind} ${precision}`,
     );
   }
-  assert.ok(report.falseAlarms / report.lookAlikes < 0.1);
+  assert.ok(report.falseAlarms / report.lookAlikes < 0.05);
 });
 
 test('a text made to take long takes no time that matters', () => {
