@@ -107,6 +107,8 @@ export async function startRig(options: {
   fourEyes?: boolean;
   /** Scanners beside each node, in a scanner process of its own. */
   scanners?: Partial<Record<Role, readonly Scanner[]>>;
+  /** A process that runs plug-ins beside each node, played by the test. */
+  plugins?: Partial<Record<Role, Handlers>>;
   /** Where the guards' lines of log go; nowhere without. */
   log?: Logger;
 }): Promise<Rig> {
@@ -150,6 +152,7 @@ export async function startRig(options: {
       upstream: options.upstream,
       fourEyes: options.fourEyes ?? false,
       scanners: options.scanners?.[role] ?? [],
+      plugins: options.plugins?.[role],
       log: options.log ?? quiet,
     });
   const outer = await start('outer');
@@ -200,6 +203,7 @@ interface SideParts {
   readonly upstream: Upstream;
   readonly fourEyes: boolean;
   readonly scanners: readonly Scanner[];
+  readonly plugins: Handlers | undefined;
   readonly log: Logger;
 }
 
@@ -220,6 +224,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
     log: quiet,
   });
   const scanner = startScanner(board, parts.scanners);
+  const plugins = parts.plugins && board.join('plugins').wires('guard')(parts.plugins);
   const startGuard = () => {
     const { wires, leave } = board.join('guard');
     leaveBoard = leave;
@@ -252,6 +257,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       journey: role === 'outer' ? outerJourney : innerJourney,
       fourEyes: role === 'inner' && parts.fourEyes,
       scanners: parts.scanners.map(({ name }) => name),
+      hasPlugins: parts.plugins !== undefined,
       log: parts.log,
       now: () => Date.now() + parts.clock.offsetMs + parts.skewMs(),
       steady: () => performance.now() + parts.clock.offsetMs,
@@ -313,6 +319,7 @@ async function startSide(role: Role, dirs: Record<Role, string>, parts: SidePart
       for (const link of [mover, edge, admin]) link.close();
       await stopGuard();
       await scanner?.close();
+      plugins?.close();
       await signer.close();
     },
   };
