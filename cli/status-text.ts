@@ -118,7 +118,9 @@ function policyText(guard: Told, peer: string, nowMs: number): string {
   const other =
     typeof peerVersion === 'number' ? apart(`${peer} obeys version ${peerVersion}`) : '';
   const open =
-    typeof unmasked === 'number' && unmasked > 0 ? bad(`${unmasked} fields UNMASKED`) : '';
+    typeof unmasked === 'number' && unmasked > 0
+      ? bad(`${unmasked} ${unmasked === 1 ? 'field' : 'fields'} UNMASKED`)
+      : '';
   return [`version ${String(version)}${since}`, other, open].filter(Boolean).join('  ');
 }
 

@@ -17,6 +17,7 @@ import {
 } from '@sallyport/shared/policy/request.ts';
 import type { Allowance } from '@sallyport/shared/processes/guard/allowance.ts';
 import type { Arrived, GuardContext } from '@sallyport/shared/processes/guard/context.ts';
+import { toldFacts } from './facts.ts';
 import { prove } from './prove.ts';
 
 /** What this node remembers of the calls before. */
@@ -93,7 +94,8 @@ function admit(
 ): Admitted {
   const { header, body } = arrived;
   const [startedMs, nowMs] = [performance.now(), node.now()];
-  const about = { exchangeId: header.id, consumer: header.consumer, flow: header.flow };
+  const { id: exchangeId, consumer, flow } = header;
+  const about = { exchangeId, consumer, flow, ...toldFacts(header) };
   const { packageId } = arrived.place;
   const policy = node.policy();
   if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');

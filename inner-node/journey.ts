@@ -37,6 +37,7 @@ import { type Admitted, expectNames, tryAdmit } from './admit.ts';
 import { needsPlugins, tryAdmitAsking } from './asked.ts';
 import { authority } from './authority.ts';
 import { callUpstream } from './call.ts';
+import { toldFacts } from './facts.ts';
 import { expectPlugins, maskAnswer, maskAnswerAsking } from './mask.ts';
 import { tokenHandlers } from './tokens.ts';
 import { createTurns, type Turn, type Turns } from './turns.ts';
@@ -182,7 +183,10 @@ async function serve(
       answer: { status: errorTable[told].status, headers: {}, error: told },
       body: new Uint8Array(0),
       state: finishedAs(told),
-      refusal: { event, atMs: node.now(), ...about, code, ...whyOf(node, error) },
+      refusal: {
+        ...{ event, atMs: node.now(), ...about, ...toldFacts(arrived.header), code },
+        ...whyOf(node, error),
+      },
     });
   } finally {
     turn?.end();

@@ -125,6 +125,8 @@ test('both guards decide by the source, which crosses because the condition read
   const id = newId();
   assert.equal((await call({ remote: '10.1.2.3' }, id)).status, 200);
   assert.equal((await eventOf('outer', 'accept', id))?.source, '10.1.2.3');
+  const decided = await eventOf('inner', 'decide', id);
+  assert.deepEqual([decided?.source, decided?.risk], ['10.1.2.3', undefined]);
   const refused = newId();
   assert.equal((await call({ remote: '10.2.0.1' }, refused)).code, 'CONDITION_UNMET');
   assert.equal((await eventOf('outer', 'refuse', refused))?.policyVersion, version);
@@ -172,6 +174,7 @@ test('a fallen outer node that tells no source, or a wrong one, gets nothing', a
     const event = await eventOf('inner', 'refuse', header.id);
     assert.equal(event?.code, code);
     assert.equal(event?.policyVersion, version);
+    assert.equal(event?.source, source === 'nowhere' ? undefined : source);
   }
 });
 
