@@ -56,6 +56,8 @@ test('each process killed at every step of a call comes back; no call is lost or
   // The same order in each round: so each process has lived a while when it is killed again.
   const order = shuffled(everyProcess, random);
   for (let round = 0; round < rounds; round += 1) {
+    // A long run shows that it goes on.
+    if (rounds > 2) process.stderr.write(`round ${round + 1} of ${rounds}\n`);
     for (const which of order) {
       const [role, name] = which;
       const pid = pidOf(world.pair[role], name);
@@ -86,7 +88,7 @@ test('each process killed at every step of a call comes back; no call is lost or
   t.diagnostic(
     `last step before the kill: ${[...struck].map((pair) => pair.join(' ')).join(', ')}`,
   );
-  assertSound(world, ledger, { edgeGone });
+  assertSound(world, ledger, { edgeGone, answered: 0.5 });
   await until(() => isSettled(world.pair));
 });
 
@@ -112,7 +114,9 @@ test('a whole node killed at once comes back with all that it had accepted', asy
     await sleep(500);
     const ledger = await load.stop();
     t.diagnostic(summary(ledger));
-    assertSound(world, ledger, role === 'outer' ? { edgeGone: [killedMs] } : {});
+    // While a node starts calls are refused, and how long it takes depends on the machine.
+    const edgeGone = role === 'outer' ? [killedMs] : [];
+    assertSound(world, ledger, { edgeGone, answered: 0.2 });
     await until(() => isSettled(world.pair));
   }
 });
