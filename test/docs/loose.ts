@@ -13,6 +13,8 @@ const replaced: readonly [RegExp, string][] = [
   [/\b[0-9a-fA-F]{12,}\b/g, '#'],
   [/\d+(?:\.\d+)*/g, '0'],
   [/ (?:MiB|KiB|B)\b/g, ' B'],
+  // How many ride in one package depends on the moment.
+  [/\bmessages\b/g, 'message'],
   [/[^\S\n]+/g, ' '],
   [/ +$/gm, ''],
 ];

@@ -4,7 +4,7 @@ import type { Ledger } from './load.ts';
 import type { World } from './world.ts';
 
 /** How long after the death of the outer edge a caller may notice a broken connection. */
-const edgeGoneMs = 5_000;
+const edgeGoneMs = 15_000;
 
 /** Ways to end that the absence of a process explains; nothing else may be seen. */
 const foreseen: ReadonlySet<string> = new Set([
