@@ -69,6 +69,9 @@ export function register(program: Command): void {
   registerOpenApi(policy);
 }
 
+/** Warnings that nobody may overlook. */
+const grave: ReadonlySet<string> = new Set(['unmasked', 'unscanned']);
+
 async function check(
   path: string,
   { plugins, json }: { plugins?: string; json?: boolean },
@@ -78,7 +81,7 @@ async function check(
   else if (policy.plugins) tell('its plug-ins were not tried: name their folder with --plugins');
   for (const { kind, part, message } of policyWarnings(policy, Date.now())) {
     const line = `warning: ${part} ${message}`;
-    tell(paint(kind === 'unmasked' ? ['bold', 'red'] : 'yellow', line, 'stderr'));
+    tell(paint(grave.has(kind) ? ['bold', 'red'] : 'yellow', line, 'stderr'));
   }
   if (json === true) return resultJson(policy);
   const routes = policy.services.flatMap((service) => service.routes).length;

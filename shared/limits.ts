@@ -90,6 +90,9 @@ export const limits = {
   fileRulesMax: 32,
   examinationsMax: 4,
   examinationsWaitingMax: 256,
+  /** Packed objects of a PDF are unpacked at once, while others wait. */
+  pdfObjectStreamsMax: 2000,
+  pdfObjectsBytesMax: 16 * 1024 * 1024,
   archiveEntriesMax: 1000,
   unpackedBytesMax: 256 * 1024 * 1024,
   archiveRatioMax: 100,

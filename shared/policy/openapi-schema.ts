@@ -95,6 +95,7 @@ function closeNode(closing: Closing, raw: unknown, at: string, depth: number): O
   if (resolved === undefined) return leftOut(closing, at, 'not a schema of this document');
   const node = flatten(closing, resolved);
   if (node === undefined) return leftOut(closing, at, 'a choice of shapes');
+  if (isFile(node)) return leftOut(closing, at, 'a file, of which files must say what it may be');
   const types = typesOf(node);
   if (types.length === 0) return leftOut(closing, at, 'no type');
   const closed: Record<string, unknown> = { type: types.length === 1 ? types[0] : types };
@@ -108,6 +109,12 @@ function closeNode(closing: Closing, raw: unknown, at: string, depth: number): O
     if (closed.items === undefined) return undefined;
   }
   return withKeywords(node, types, closed);
+}
+
+/** As OpenAPI 3.1 says it, and as 3.0 did. */
+function isFile({ contentEncoding, contentMediaType, format }: Open): boolean {
+  const isBytes = format === 'byte' || format === 'binary';
+  return contentEncoding !== undefined || contentMediaType !== undefined || isBytes;
 }
 
 const notesMax = 100;

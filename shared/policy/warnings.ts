@@ -11,8 +11,8 @@ import type { Grant, Policy, Route, Service } from './model.ts';
 import type { Terms } from './terms.ts';
 
 export interface Warning {
-  /** `unmasked` is no fault: it must not be overlooked. */
-  readonly kind: 'never' | 'unreachable' | 'no-effect' | 'unmasked';
+  /** `unmasked` and `unscanned` are no faults: they must not be overlooked. */
+  readonly kind: 'never' | 'unreachable' | 'no-effect' | 'unmasked' | 'unscanned';
   /** As in a diff: `grants/tax-bureau/citizen-registry/get-citizen`. */
   readonly part: string;
   readonly message: string;
@@ -48,6 +48,14 @@ export function policyWarnings(policy: Policy, nowMs: number): Warning[] {
     }
   }
   for (const [flow, { route }] of routes) {
+    for (const { field, scan } of [
+      ...(route.request.files ?? []),
+      ...(route.response.files ?? []),
+    ]) {
+      if (scan === 'required') continue;
+      const message = `UNSCANNED the file in ${field} goes to no scanner`;
+      found.push({ kind: 'unscanned', part: `services/${flow}`, message });
+    }
     if (!live.has(flow)) {
       const message = 'no grant that can match: nobody can call it';
       found.push({ kind: 'unreachable', part: `services/${flow}`, message });

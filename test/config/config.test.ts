@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '@sallyport/shared/config/config.ts';
+import { processesOf, processNames } from '@sallyport/shared/config/home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 
@@ -44,6 +45,39 @@ test('a package holds as many messages as one can, unless the config says fewer'
   const messagesMax = (text: string) => parseConfig(text, 'c').package.messagesMax;
   assert.equal(messagesMax(outer), limits.messagesPerPackageMax - 2);
   assert.equal(messagesMax(`${outer}package: { messagesMax: 1 }\n`), 1);
+});
+
+test('scanners have an address, a name of their own and defaults; without any there is no process', () => {
+  const parse = (scanners: string) => parseConfig(`${outer}scanners:\n${scanners}`, 'c');
+  assert.deepEqual(parseConfig(outer, 'c').scanners, []);
+  assert.deepEqual(processesOf(parseConfig(outer, 'c')), processNames);
+  const config = parse(`  - { kind: clamd, socket: /run/clamd.sock }
+  - { kind: clamd, name: second, address: { host: 127.0.0.1, port: 3310 }, databaseAgeHoursMax: 240 }
+  - { kind: icap, url: "icap://[::1]:1344/avscan", timeoutMs: 500 }
+`);
+  assert.deepEqual(config.scanners[0], {
+    ...{ kind: 'clamd', name: 'clamd', socket: '/run/clamd.sock' },
+    ...{ timeoutMs: limits.scanTimeoutMs, databaseAgeHoursMax: 48 },
+  });
+  assert.deepEqual(
+    config.scanners.map(({ name }) => name),
+    ['clamd', 'second', 'icap'],
+  );
+  assert.deepEqual(processesOf(config), [...processNames, 'scanner']);
+  const wrong = [
+    '  - { kind: clamd }',
+    '  - { kind: clamd, socket: a, address: { host: 127.0.0.1, port: 1 } }',
+    '  - { kind: clamd, socket: a, databaseAgeHoursMax: 10000 }',
+    '  - { kind: icap, url: "http://127.0.0.1/scan" }',
+    '  - { kind: icap, url: "icap://127.0.0.1" }',
+    '  - { kind: icap, url: "icap://user@127.0.0.1/scan" }',
+    '  - { kind: icap, url: "icap://127.0.0.1/scan", timeoutMs: 60000 }',
+    '  - { kind: other, socket: a }',
+    '  - { kind: clamd, socket: a }\n  - { kind: clamd, socket: b }',
+  ];
+  for (const scanners of wrong) {
+    assert.ok(faults(`${outer}scanners:\n${scanners}\n`).length > 0, scanners);
+  }
 });
 
 test('a package on a directory channel lives for weeks unless the config says otherwise', () => {

@@ -331,6 +331,24 @@ for (const [what, bytes, code] of oddDocuments) {
   });
 }
 
+test('a PDF whose packed objects take too long to look into is refused', async () => {
+  const streamOf = (content: Buffer) => {
+    const packed = deflateSync(content);
+    const head = `1 0 obj << /Type /ObjStm /Filter /FlateDecode /Length ${packed.length} >>`;
+    return Buffer.concat([raw(`${head} stream\n`), packed, raw('\nendstream endobj\n')]);
+  };
+  const of = (streams: readonly Buffer[]) =>
+    Buffer.concat([raw('%PDF-1.7\n'), ...streams, raw('%%EOF\n')]);
+  const small = streamOf(Buffer.from('<< /Type /Page >>'));
+  const many = (count: number) => of(Array.from({ length: count }, () => small));
+  assert.equal((await inspect(many(20))).type, 'pdf');
+  const failed = { code: 'FILE_ENCRYPTED' };
+  await assert.rejects(inspect(many(limits.pdfObjectStreamsMax + 1)), failed);
+  const half = streamOf(Buffer.alloc(limits.pdfObjectsBytesMax / 2 + 1, ' '));
+  assert.equal((await inspect(of([half]))).type, 'pdf');
+  await assert.rejects(inspect(of([half, half])), failed);
+});
+
 test('what a policy allows of size, depth, entries and bytes holds', async () => {
   const bounds = { bytesMax: 2000, depthMax: 1, entriesMax: 2, unpackedBytesMax: 1000 };
   const files = (count: number, bytes: number): Buffer =>

@@ -10,6 +10,7 @@ import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
 import { diffPolicy, formatChange } from '@sallyport/shared/policy/diff.ts';
 import { compileFiles, withFileTypes } from '@sallyport/shared/policy/files.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
+import { policyWarnings } from '@sallyport/shared/policy/warnings.ts';
 
 const file = { type: 'string', contentEncoding: 'base64' };
 const objectOf = (properties: object) => ({ type: 'object', properties });
@@ -211,6 +212,21 @@ for (const [what, change] of unsound) {
     assert.throws(() => compilePolicy(bent(change)), { code: 'POLICY_INVALID' });
   });
 }
+
+test('that a file goes to no scanner is a warning that nobody overlooks', () => {
+  const policy = policyOf(
+    `{ body: one.json, files: [ ${rule} ] }`,
+    '{ schema: pdf.json, files: [ { field: $.content, scan: "off" } ] }',
+  );
+  const told = policyWarnings(policy, 1).filter(({ kind }) => kind === 'unscanned');
+  assert.deepEqual(told, [
+    {
+      kind: 'unscanned',
+      part: 'services/registry/put',
+      message: 'UNSCANNED the file in $.content goes to no scanner',
+    },
+  ]);
+});
 
 test('the outer guard looks at size and type of the files of an answer', () => {
   const text = schemaOf('one.json');

@@ -101,10 +101,11 @@ function checkOle(bytes: Buffer): void {
 
 /** Word's own mark (FIB, fEncrypted) and Excel's (FILEPASS), each at the start of its stream. */
 function isEncryptedBinary(bytes: Buffer, has: (name: string) => boolean): boolean {
+  const [isWord, isBook] = [has('WordDocument'), has('Workbook')];
   for (let at = blockBytes; at + 12 < bytes.length; at += blockBytes) {
-    const word = has('WordDocument') && bytes.readUInt16LE(at) === 0xa5ec;
+    const word = isWord && bytes.readUInt16LE(at) === 0xa5ec;
     if (word && (bytes.readUInt16LE(at + 10) & 0x0100) !== 0) return true;
-    const book = has('Workbook') && bytes.readUInt16LE(at) === 0x0809;
+    const book = isBook && bytes.readUInt16LE(at) === 0x0809;
     const next = at + 4 + bytes.readUInt16LE(at + 2);
     if (book && next + 2 < bytes.length && bytes.readUInt16LE(next) === 0x002f) return true;
   }
@@ -118,17 +119,21 @@ const pdfActive =
 
 /** Names of a PDF can be written in hexadecimal, and stand in packed streams of objects. */
 function checkPdf(bytes: Buffer): void {
-  const text = plainNames(bytes.toString('latin1'));
+  const raw = bytes.toString('latin1');
+  const text = plainNames(raw);
   if (/\/Encrypt(?![A-Za-z])/.test(text)) throw encrypted();
   if (pdfActive.test(text)) throw active();
-  let left: number = limits.unpackedBytesMax;
-  for (const start of bytes.toString('latin1').matchAll(/(?<!end)stream\r?\n/g)) {
+  let left: number = limits.pdfObjectsBytesMax;
+  let streams = 0;
+  for (const start of raw.matchAll(/(?<!end)stream\r?\n/g)) {
     // The dictionary stands between the object's start and its stream; a longer one hides something.
-    const before = bytes.toString('latin1', Math.max(0, start.index - dictionaryMax), start.index);
+    const before = raw.slice(Math.max(0, start.index - dictionaryMax), start.index);
     const object = before.lastIndexOf('obj');
     if (object < 0) throw encrypted();
     const dictionary = plainNames(before.slice(object));
     if (!/\/ObjStm(?![A-Za-z])/.test(dictionary)) continue;
+    streams += 1;
+    if (streams > limits.pdfObjectStreamsMax) throw encrypted();
     const content = inflated(bytes.subarray(start.index + start[0].length), dictionary, left);
     left -= content.length;
     if (pdfActive.test(plainNames(content.toString('latin1')))) throw active();
