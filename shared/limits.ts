@@ -50,6 +50,8 @@ export const limits = {
   layoutListBytesMax: 256,
   /** Objects without a known layout before those that are known are forgotten. */
   layoutMissesMax: 1024,
+  /** Bytes that layouts may pass in vain in a document, in lengths of it. */
+  layoutVainMax: 8,
   schemaDepthMax: 24,
   schemaNodesMax: 4096,
   patternCharactersMax: 512,

@@ -8,7 +8,8 @@
  * out once. Values must still be strict JSON, and those that cross are taken by the same steps as always.
  *
  * Layouts with the same beginning share it: they are a tree. It is bounded, and begun anew where it is
- * full and no longer helps.
+ * full and no longer helps. An object that only begins like a layout is passed twice, and so is each one in
+ * it, which would double at each depth: so the bytes that a document may have passed in vain are bounded.
  */
 import { limits } from '../../limits.ts';
 import { quote, space } from './bytes.ts';
@@ -52,6 +53,8 @@ const none = -1;
 const membersMax = limits.jsonMembersMax;
 const edgesMax = limits.layoutLiteralsMax;
 const missesMax = limits.layoutMissesMax;
+const depthMax = limits.jsonDepthMax;
+const vainMax = limits.layoutVainMax;
 
 /** `take`: does what is to be done with an object that was followed, aside from counting its members. */
 export function createLayouts(
@@ -78,12 +81,14 @@ export function createLayouts(
       // Space before a value belongs to the literal: this is another one.
       if (edge === undefined || (edge.layout === undefined && (input[at] ?? 0) <= space)) {
         tape.members = members;
+        tape.vain += at - start;
+        if (tape.vain > vainMax * tape.end) throw detour;
         return none;
       }
       const { layout } = edge;
       if (layout !== undefined) {
         const counted = tape.members + layout.members;
-        if (counted > membersMax) throw detour;
+        if (counted > membersMax || depth + layout.depth > depthMax) throw detour;
         take?.(tape, { layout, start, end: at, starts, lasts });
         // Steps count again what was counted where the values were passed.
         tape.members = counted;

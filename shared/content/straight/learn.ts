@@ -15,6 +15,8 @@ export interface Layout {
   /** What crosses, in the order in which it is written. */
   readonly pieces: readonly Piece[];
   readonly members: number;
+  /** Containers around its innermost members, but the outermost. */
+  readonly depth: number;
   /** Members that do not cross. */
   readonly dropped: number;
   /**
@@ -59,16 +61,17 @@ export function readLayout(tape: Tape, at: number, shape: Shape): Layout | undef
     literals: [],
     from: at,
     members: 0,
+    deepest: shape.depth,
     dropped: 0,
   };
   const { end, pieces } = readObject(reading, at, shape);
   tape.members = members;
   if (end < 0 || !cut(reading, end, shape.depth)) return undefined;
-  const { literals, members: own, dropped } = reading;
+  const { literals, members: own, deepest, dropped } = reading;
   const isWritten = dropped === 0 && spelling(literals) === writtenSpelling(pieces);
   const fits = fitsOf(pieces);
   const asIs = isWritten && fits.length === literals.length - 1 ? fits : undefined;
-  return { literals, pieces, members: own, dropped, asIs };
+  return { literals, pieces, members: own, depth: deepest - shape.depth, dropped, asIs };
 }
 
 /** A text with a mark for each value. */
@@ -99,6 +102,8 @@ interface Reading {
   /** Where the literal begins that has not been cut yet. */
   from: number;
   members: number;
+  /** Containers around the innermost members so far. */
+  deepest: number;
   dropped: number;
 }
 
@@ -113,6 +118,7 @@ interface Read {
 function readObject(reading: Reading, start: number, { schema, crossing, depth }: Shape): Read {
   const { tape } = reading;
   const { input } = tape;
+  reading.deepest = Math.max(reading.deepest, depth);
   const found = new Map<Crossing, Pick<Piece, 'value' | 'pieces'>>();
   let at = pastSpace(input, start + 1);
   while (input[at] !== closeObject) {

@@ -19,6 +19,8 @@ export interface Tape {
   size: number;
   /** Members and items so far; as the strict parser counts them. */
   members: number;
+  /** Bytes passed by a layout that did not fit in the end. */
+  vain: number;
   /** Members and values left out. */
   dropped: number;
   /** Mask number → how many values it changed. */
@@ -71,6 +73,7 @@ export function openTape(document: Uint8Array, masks: number, layouts?: Layouts)
     outView,
     size: 0,
     members: 0,
+    vain: 0,
     dropped: 0,
     masked: masks === 0 ? [] : new Array<number>(masks).fill(0),
     layouts,
