@@ -5,7 +5,8 @@ import { isIpv4, isIpv6 } from './checks.ts';
 const secret = new RegExp(
   [
     '-----BEGIN [A-Z ]{0,30}PRIVATE KEY',
-    String.raw`\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}`,
+    // From the dot: a text of many beginnings and no dot would be gone through from each of them.
+    String.raw`\.(?<=\beyJ[\w-]{8,}\.)eyJ[\w-]{8,}\.[\w-]{8,}`,
     String.raw`\b(?:AKIA|ASIA|LTAI|AKID)[0-9A-Za-z]{12,}`,
     String.raw`\b(?:gh[pousr]_[0-9A-Za-z]{30,}|github_pat_\w{30,}|glpat-[\w-]{18,})`,
     String.raw`\b(?:xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|AIza[\w-]{35})`,

@@ -96,6 +96,8 @@ const found: readonly (readonly [string, string, Kind | undefined])[] = [
   ['address', '文三路12号', 'address'],
   ['district', '西湖区', undefined],
   ['remark', 'password: hunter2xyz', 'secret'],
+  ['remark', 'see eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ0YXgifQ.c2lnbmF0dXJl', 'secret'],
+  ['remark', 'eyJhbGciOi.eyJzdWIi', undefined],
   ['remark', '-----BEGIN EC PRIVATE KEY-----', 'secret'],
   ['remark', 'https://a:secret@example.com/', 'secret'],
   ['apiKey', 'whatever-it-is', 'secret'],
@@ -181,6 +183,8 @@ test('a text made to take long takes no time that matters', () => {
     '::1'.repeat(100_000),
     '路'.repeat(200_000),
     '[at '.repeat(100_000),
+    'eyJ-'.repeat(250_000),
+    '.eyJ12345678-'.repeat(80_000),
   ];
   for (const text of nasty) {
     const before = process.cpuUsage();
