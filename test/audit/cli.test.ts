@@ -2,9 +2,18 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { withBlocks } from '@sallyport/cli/audit-blocks.ts';
 import { createAuditLog } from '@sallyport/shared/audit/log.ts';
 import { answerAuditBlocks, everyBlock } from '@sallyport/shared/audit/transfer.ts';
@@ -222,10 +231,12 @@ test('a crash after a file was made leaves blocks in both, which is one chain', 
   await createRotation({ ...options, store: { ...store, later: lost } })();
   assert.equal(readdirSync(files).length, 1);
   assert.equal(store.auditSpan()?.first, 1);
-  writeFileSync(join(files, 'next.tmp'), 'half of a file');
+  const half = join(files, '.000000000001-000000000002.audit.0a1b2c3d.tmp');
+  writeFileSync(half, 'half of a file');
   const rotate = createRotation({ ...options, store });
   await rotate();
   assert.ok((store.auditSpan()?.first ?? 0) > 1);
+  assert.equal(existsSync(half), false);
   while ((store.auditSpan()?.events ?? 0) > 40) await rotate();
   store.close();
   assert.deepEqual(JSON.parse((await audit('verify', '--dir', dir, '--json')).out), whole);
@@ -244,4 +255,19 @@ test('the last block stays in the store, so that the chain can go on', async () 
   store.close();
   const ran = await audit('verify', '--dir', dir, '--json');
   assert.deepEqual(JSON.parse(ran.out), { ...whole, blocks: 71, events: 141 });
+});
+
+test('a guard confined as a node confines it can move blocks into files', async () => {
+  const { dir, file } = await home('confined');
+  const folder = dirname(import.meta.dirname);
+  const rights = [
+    ...['--permission', '--allow-addons', `--allow-fs-read=${dirname(folder)}`],
+    ...[`--allow-fs-read=${dirname(file)}`, `--allow-fs-write=${dirname(file)}`],
+  ];
+  const child = join(import.meta.dirname, 'rotate.ts');
+  await promisify(execFile)(process.execPath, [...rights, child, file, join(dir, 'data', 'audit')]);
+  assert.ok(readdirSync(join(dir, 'data', 'audit')).length > 0);
+  const store = openStore(file);
+  assert.ok((store.auditSpan()?.first ?? 0) > 1);
+  store.close();
 });

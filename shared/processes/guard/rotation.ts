@@ -1,14 +1,16 @@
 /**
  * Moves the oldest blocks of the audit chain from the store into files, so that neither grows without end:
  *
- *   store ─▶ NAME.tmp, durable ─▶ NAME.audit ─▶ gone from the store
+ *   store ─▶ a temporary file ─▶ NAME.audit, durable ─▶ gone from the store
  *
  * After a crash anywhere the chain is whole: blocks are in both, or in the store alone.
  */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { auditFileName, auditFilesOf, writeBlock } from '../../audit/file.ts';
+import { depositFile } from '../../channel/spool.ts';
 import { asSallyportError, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Store } from '../../store/port.ts';
@@ -47,36 +49,36 @@ async function rotate(
   keep: number,
 ): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const before = auditFilesOf(await readdir(dir)).at(-1)?.last ?? first - 1;
+  const names = await readdir(dir);
+  for (const name of names.filter(isHalf)) await rm(join(dir, name), { force: true });
+  const before = auditFilesOf(names).at(-1)?.last ?? first - 1;
   if (before >= first) return store.later((tx) => tx.forgetAudit(before));
   if (before !== first - 1) {
-    throw new SallyportError(
-      'AUDIT_BROKEN',
-      `files end with block ${before}, the store has ${first}`,
-    );
+    const got = `files end with block ${before}, the store has ${first}`;
+    throw new SallyportError('AUDIT_BROKEN', `expected the next block in the store: ${got}`);
   }
-  const temporary = join(dir, 'next.tmp');
-  await rm(temporary, { force: true });
-  const file = await open(temporary, 'wx', 0o600);
-  let last = before;
-  try {
-    let [bytes, left] = [0, events];
-    while (bytes < fileBytesMax && left > keep) {
-      const [block] = store.auditBlocks(last + 1, 1);
-      if (block === undefined || left - block.count <= 0) break;
-      const written = writeBlock(block);
-      await file.appendFile(written);
-      bytes += written.length;
+  const parts: Buffer[] = [];
+  let [last, bytes, left] = [before, 0, events];
+  const isEnough = (): boolean => bytes >= fileBytesMax || left <= keep;
+  while (!isEnough()) {
+    const page = store.auditBlocks(last + 1, limits.auditBlocksPerReplyMax);
+    for (const block of page) {
+      if (isEnough() || left <= block.count) break;
+      const part = writeBlock(block);
+      parts.push(part);
+      bytes += part.length;
       left -= block.count;
       last = block.sequence;
     }
-    await file.sync();
-  } finally {
-    await file.close();
+    if (page.at(-1)?.sequence !== last) break;
+    await turn();
   }
-  if (last === before) return;
-  await rename(temporary, join(dir, auditFileName(first, last)));
-  const folder = await open(dir, 'r');
-  await folder.sync().finally(() => folder.close());
+  if (parts.length === 0) return;
+  const file = await depositFile(dir, auditFileName(first, last));
+  await file.write(Buffer.concat(parts));
+  await file.commit();
   await store.later((tx) => tx.forgetAudit(last));
 }
+
+/** What a crash left of a file. */
+const isHalf = (name: string): boolean => name.startsWith('.') && name.endsWith('.tmp');
