@@ -1,4 +1,5 @@
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
+import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
@@ -119,6 +120,12 @@ async function apply(path: string | undefined, flags: Flags): Promise<void> {
   const changes = diffPolicy((await bundleOf(dir))?.policy, policy);
   expectRemovals(changes, remove);
   if (json !== true) for (const change of changes) tell(painted(change, 'stderr'));
+  if (readHome(dir).config.scanners.length === 0 && wantsScanner(policy)) {
+    tell(
+      'warning: it has files scanned, and this node has no scanner: they will be refused',
+      noScanner,
+    );
+  }
   const { head } = await control(
     dir,
     'policy-apply',
@@ -129,6 +136,17 @@ async function apply(path: string | undefined, flags: Flags): Promise<void> {
   if (json === true) resultJson({ version, applied, changes });
   else if (applied) result(`policy version ${version} is in force`);
   else result(`nothing to apply, version ${version} is in force`);
+}
+
+const noScanner = 'name one under scanners in config.yaml; docs/operating/scanners.md';
+
+function wantsScanner({ services }: Policy): boolean {
+  const routes = services.flatMap((service) => service.routes);
+  const files = routes.flatMap(({ request, response }) => [
+    request.files ?? [],
+    response.files ?? [],
+  ]);
+  return files.flat().some(({ scan }) => scan === 'required');
 }
 
 async function show({ dir, json, version }: Flags): Promise<void> {

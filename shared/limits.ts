@@ -94,7 +94,7 @@ export const limits = {
   examinationsWaitingMax: 256,
   /** Packed objects of a PDF are unpacked at once, while others wait. */
   pdfObjectStreamsMax: 2000,
-  pdfObjectsBytesMax: 16 * 1024 * 1024,
+  pdfObjectsBytesMax: 8 * 1024 * 1024,
   archiveEntriesMax: 1000,
   unpackedBytesMax: 256 * 1024 * 1024,
   archiveRatioMax: 100,

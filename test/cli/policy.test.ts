@@ -259,6 +259,36 @@ test('masks are proposed from samples of answers, which are kept nowhere', async
   assert.doesNotMatch(broken.talk, /310104197812160962/);
 });
 
+test('a policy with files for scanners is applied with a warning where the node has none', async () => {
+  const files = join(temporaryFolder(), 'files');
+  cpSync(folder, files, { recursive: true });
+  const schema = join(files, 'schemas/address.json');
+  const document = JSON.parse(readFileSync(schema, 'utf8'));
+  document.properties.proof = { type: 'string', contentEncoding: 'base64' };
+  writeFileSync(schema, JSON.stringify(document));
+  const own = join(files, 'policy.yaml');
+  const text = readFileSync(own, 'utf8');
+  const body = 'body: schemas/address.json';
+  assert.ok(text.includes(body));
+  const withFile = (scan: string): void =>
+    writeFileSync(
+      own,
+      text.replace(
+        body,
+        `${body}\n          files: [ { field: $.proof, types: [ pdf ], scan: '${scan}' } ]`,
+      ),
+    );
+  withFile('required');
+  const applied = await sallyport('apply', own, '--dir', dir);
+  assert.equal(applied.exit, 0, applied.talk);
+  assert.match(applied.talk, /warning: .* this node has no scanner/);
+  withFile('off');
+  const off = await sallyport('apply', own, '--dir', dir);
+  assert.equal(off.exit, 0, off.talk);
+  assert.doesNotMatch(off.talk, /no scanner/);
+  assert.match((await sallyport('check', own)).talk, /UNSCANNED the file in \$\.proof/);
+});
+
 test('files are imported once and never written over', async () => {
   const out = join(temporaryFolder(), 'made');
   const document = join(import.meta.dirname, '../../examples/citizen-registry/openapi.json');

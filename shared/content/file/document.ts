@@ -120,7 +120,7 @@ const pdfActive =
 /** Names of a PDF can be written in hexadecimal, and stand in packed streams of objects. */
 function checkPdf(bytes: Buffer): void {
   const raw = bytes.toString('latin1');
-  const text = plainNames(raw);
+  const text = plainNames(bytes);
   if (/\/Encrypt(?![A-Za-z])/.test(text)) throw encrypted();
   if (pdfActive.test(text)) throw active();
   let left: number = limits.pdfObjectsBytesMax;
@@ -130,13 +130,13 @@ function checkPdf(bytes: Buffer): void {
     const before = raw.slice(Math.max(0, start.index - dictionaryMax), start.index);
     const object = before.lastIndexOf('obj');
     if (object < 0) throw encrypted();
-    const dictionary = plainNames(before.slice(object));
+    const dictionary = plainNames(Buffer.from(before.slice(object), 'latin1'));
     if (!/\/ObjStm(?![A-Za-z])/.test(dictionary)) continue;
     streams += 1;
     if (streams > limits.pdfObjectStreamsMax) throw encrypted();
     const content = inflated(bytes.subarray(start.index + start[0].length), dictionary, left);
     left -= content.length;
-    if (pdfActive.test(plainNames(content.toString('latin1')))) throw active();
+    if (pdfActive.test(plainNames(content))) throw active();
   }
 }
 
@@ -154,10 +154,30 @@ function inflated(packed: Buffer, dictionary: string, most: number): Buffer {
   }
 }
 
-function plainNames(text: string): string {
-  return text.replace(/#([0-9a-fA-F]{2})/g, (_, code) =>
-    String.fromCharCode(Number.parseInt(code, 16)),
-  );
+/** Byte by byte, for a file can be full of them. */
+function plainNames(bytes: Buffer): string {
+  if (!bytes.includes(numberSign)) return bytes.toString('latin1');
+  const plain = Buffer.allocUnsafe(bytes.length);
+  let size = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    const [high, low] =
+      byte === numberSign ? [digitOf(bytes[at + 1]), digitOf(bytes[at + 2])] : [-1, -1];
+    const isCode = high >= 0 && low >= 0;
+    plain[size] = isCode ? high * 16 + low : byte;
+    size += 1;
+    if (isCode) at += 2;
+  }
+  return plain.toString('latin1', 0, size);
+}
+
+const numberSign = 0x23;
+
+/** The value of a hexadecimal digit; -1 where it is none. */
+function digitOf(byte = 0): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 function encrypted(): SallyportError {
