@@ -11,7 +11,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { auditFileName, auditFilesOf, writeBlock } from '../../audit/file.ts';
 import { depositFile } from '../../channel/spool.ts';
-import { asSallyportError, SallyportError } from '../../errors.ts';
+import { asSallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Store } from '../../store/port.ts';
 
@@ -52,11 +52,7 @@ async function rotate(
   const names = await readdir(dir);
   for (const name of names.filter(isHalf)) await rm(join(dir, name), { force: true });
   const before = auditFilesOf(names).at(-1)?.last ?? first - 1;
-  if (before >= first) return store.later((tx) => tx.forgetAudit(before));
-  if (before !== first - 1) {
-    const got = `files end with block ${before}, the store has ${first}`;
-    throw new SallyportError('AUDIT_BROKEN', `expected the next block in the store: ${got}`);
-  }
+  if (before >= first) return forget(store, first, before);
   const parts: Buffer[] = [];
   let [last, bytes, left] = [before, 0, events];
   const isEnough = (): boolean => bytes >= fileBytesMax || left <= keep;
@@ -77,7 +73,16 @@ async function rotate(
   const file = await depositFile(dir, auditFileName(first, last));
   await file.write(Buffer.concat(parts));
   await file.commit();
-  await store.later((tx) => tx.forgetAudit(last));
+  await forget(store, first, last);
+}
+
+/** A few at a time: calls that come meanwhile wait for one commit, not for all. */
+async function forget(store: RotationOptions['store'], first: number, last: number): Promise<void> {
+  for (let through = first - 1; through < last; ) {
+    through = Math.min(through + limits.auditBlocksPerReplyMax, last);
+    const upTo = through;
+    await store.later((tx) => tx.forgetAudit(upTo));
+  }
 }
 
 /** What a crash left of a file. */
