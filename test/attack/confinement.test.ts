@@ -88,6 +88,42 @@ for (const name of everyProcess) {
   });
 }
 
+test('what breaks out of a realm into its worker finds no more there than in the process', async () => {
+  const inside = `
+    const require = process.getBuiltinModule;
+    const tell = require('node:worker_threads').parentPort;
+    const tries = {
+      read: () => require('node:fs').readFileSync('/etc/passwd'),
+      write: () => require('node:fs').writeFileSync(${JSON.stringify(join(outside, 'by-worker'))}, ''),
+      start: () => require('node:child_process').spawnSync('true'),
+      native: () => process.dlopen({ exports: {} }, ${JSON.stringify(addon)}),
+      text: () => Function('return 1')(),
+    };
+    const got = Object.entries(tries).map(([name, attempt]) => {
+      try { attempt(); return name + ' worked'; } catch (e) { return name + ' ' + (e.code ?? e.name); }
+    });
+    got.push('environment ' + Object.keys(process.env).length);
+    const socket = require('node:net').connect(9, '127.0.0.1');
+    socket.on('error', ({ code }) => tell.postMessage([...got, 'connect ' + code]));
+    socket.on('connect', () => tell.postMessage([...got, 'connect worked']));`;
+  const text = `
+    const { Worker } = await import('node:worker_threads');
+    const worker = new Worker(${JSON.stringify(inside)}, { eval: true, env: {}, argv: [] });
+    worker.once('message', (got) => { console.log(got.join('\\n')); process.exit(); });`;
+  const flags = confinementFlags('plugins', home);
+  const ran = await run([...flags, '--input-type=module', '--eval', text]);
+  const denied = ['read', 'write', 'start', 'connect'].map((one) => `${one} ERR_ACCESS_DENIED`);
+  const lines = ran.out.trim().split('\n');
+  assert.deepEqual(
+    denied.filter((line) => !lines.includes(line)),
+    [],
+    ran.out + ran.err,
+  );
+  for (const line of ['native ERR_DLOPEN_DISABLED', 'text EvalError', 'environment 0']) {
+    assert.ok(lines.includes(line), ran.out);
+  }
+});
+
 test('native code is not loaded any more once the right is given away', async () => {
   const confined = join(root, 'shared/processes/confined.ts');
   const text = `

@@ -1,6 +1,6 @@
 /** Every kind: what it may give, what the examples of this repository do, and that examples are held to. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { limits } from '@sallyport/shared/limits.ts';
@@ -74,6 +74,12 @@ test('every example of this repository does what its own examples say', () => {
     assert.deepEqual(faults, [], name);
     assert.ok((described?.examples ?? 0) >= 5, name);
   }
+});
+
+test('the guide shows the digest of the example as it is', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../docs/operating/plugins.md'), 'utf8');
+  const [, shown] = /name: vin, kind: detector, digest: ([0-9a-f]{64})/.exec(guide) ?? [];
+  assert.equal(shown, of('vin.ts').digest);
 });
 
 test('what is no sound plug-in is told, and refused when it is asked', async () => {

@@ -1,10 +1,11 @@
 /** Plug-ins of every kind in two real nodes: what they do, and what becomes of calls when they fail. */
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
-import { appendFileSync, chmodSync, copyFileSync, renameSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
+import { filesBelow } from '../attack/sentinels.ts';
 import { until } from '../until.ts';
 import { calm, secret, startVehicles, type Vehicles } from './vehicles.ts';
 
@@ -183,6 +184,19 @@ test('a node without the process of its plug-ins goes on with what needs none, a
   process.kill(found.pid, 'SIGKILL');
   assert.deepEqual([(await waiting).status, (await waiting).body.code], [503, 'NOT_READY']);
   await codesUntil('/vehicles/v-1', 200);
+});
+
+test('neither a secret nor what was hidden is anywhere that it need not be', () => {
+  const hidden = [
+    { name: 'secret', value: secret, may: (file: string) => file.includes('/keys/plugins/') },
+    { name: 'vehicle number', value: '1M8GDM9AXKP042788', may: () => false },
+  ];
+  for (const { name, value, may } of hidden) {
+    const places = [world.pair.outer, world.pair.inner].flatMap((home) =>
+      filesBelow(home).filter((file) => !may(file) && readFileSync(file).includes(value)),
+    );
+    assert.deepEqual(places, [], name);
+  }
 });
 
 test('a policy comes into force only where its plug-ins can be used', async () => {
