@@ -11,7 +11,6 @@ import { newId } from '../../ids.ts';
 import { limits } from '../../limits.ts';
 import { encodeMessage } from '../../package/message.ts';
 import { unmaskedIn } from '../../policy/compile.ts';
-import { pluginFaults } from '../../policy/vet.ts';
 import type { Store } from '../../store/port.ts';
 import { createScan } from '../scanner/client.ts';
 import { createSigner } from '../signer/client.ts';
@@ -31,7 +30,7 @@ import { type Doors, openDoors } from './doors.ts';
 import { createExamine } from './examine.ts';
 import { createMaskKeys } from './mask-keys.ts';
 import { patientSigner } from './patience.ts';
-import { createPluginAsking } from './plugins.ts';
+import { createPlugins } from './plugins.ts';
 import { enforce } from './policy.ts';
 import { createReceiving } from './receiving.ts';
 import { createRotation } from './rotation.ts';
@@ -76,7 +75,6 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   const audit = createAuditLog({ head: () => store.auditHead(), now });
   const signerLink = options.wires('signer')();
   const scannerLink = options.wires('scanner')();
-  const pluginLink = options.hasPlugins ? options.wires('plugins')() : undefined;
   const issuer = self.role === 'inner' ? self : peer;
   const stopping = new AbortController();
   let policy: PolicyInForce | undefined;
@@ -97,7 +95,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
   // Apart, so that what a mover invents leaves room for what the peer is refused.
   const refusals = createSparingRecord({ audit, log, flushAudit, now });
   const ofMover = createSparingRecord({ audit, log, flushAudit, now });
-  const askPlugins = createPluginAsking({ link: pluginLink, refusals, now });
+  const wire = options.hasPlugins ? options.wires('plugins') : undefined;
+  const plugins = createPlugins({ wire, refusals, now });
   const signer = patientSigner(createSigner(signerLink), (code) => {
     log.warn({ code }, code ? 'the signer is away' : 'the signer is back');
     audit.append({ event: code ? 'key-lost' : 'key-back', atMs: now(), ...(code && { code }) });
@@ -107,8 +106,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     if (policy && policy.version >= newer.version) return;
     policy = newer;
     log.info({ version: policy.version }, 'policy in force');
-    // It holds all the same: what it needs of them is refused. Each that cannot be used is an event.
-    void pluginFaults(policy.compiled.policy, askPlugins);
+    plugins.watch(policy.compiled.policy);
   };
   const disk = createDisk(options.disks, steady);
   const scanners = options.scanners ?? [];
@@ -188,7 +186,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     stopping: stopping.signal,
     examine: createExamine({ audit, flushAudit, now, scan }),
     maskKeys,
-    askPlugins,
+    askPlugins: plugins.ask,
     fourEyes: options.fourEyes ?? false,
     policy: () => policy,
     askEdge: (verb, head, body, timeoutMs) => {
@@ -290,7 +288,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       doors?.close();
       signerLink.close();
       scannerLink.close();
-      pluginLink?.close();
+      plugins.close();
       await store
         .write((tx) => {
           refusals.tell();
