@@ -11,8 +11,8 @@ export interface GuardPlugins {
   /** Errors: as AskPlugins. Each is an audit event. */
   readonly ask: AskPlugins;
   /**
-   * A policy came into force: it holds all the same, and each of its plug-ins that cannot be used is an event,
-   * now and whenever their process is there anew.
+   * A policy came into force: it holds all the same, and each of its plug-ins that cannot be used is an
+   * event, now and whenever their process is there anew.
    */
   watch(policy: Policy): void;
   close(): void;
