@@ -11,6 +11,10 @@ export interface ZipEntry {
   readonly localName?: string;
   /** Size in the directory, where it lies. */
   readonly size?: number;
+  /** In the directory only in passing: not in it, or not counted by its end. */
+  readonly hidden?: 'unlisted' | 'uncounted';
+  /** Packed size in the entry's own header, where it differs from the directory. */
+  readonly localPacked?: number;
   /** Points at the content of the entry before. */
   readonly overlaps?: boolean;
 }
@@ -34,12 +38,15 @@ export function zipOf(entries: readonly ZipEntry[], before = ''): Buffer {
     const local = Buffer.from(entry.localName ?? entry.name);
     const head = Buffer.from(fields);
     head.writeUInt16LE(local.length, 22);
+    if (entry.localPacked !== undefined) head.writeUInt32LE(entry.localPacked, 14);
     const name = Buffer.from(entry.name);
     fields.writeUInt16LE(name.length, 22);
     const tail = Buffer.alloc(14);
     tail.writeUInt32LE(((entry.mode ?? 0o100644) << 16) >>> 0, 6);
     tail.writeUInt32LE(entry.overlaps ? last : at, 10);
-    directory.push(Buffer.from('PK\x01\x02\x14\x03', 'latin1'), fields, tail, name);
+    if (entry.hidden !== 'unlisted') {
+      directory.push(Buffer.from('PK\x01\x02\x14\x03', 'latin1'), fields, tail, name);
+    }
     last = at;
     if (entry.overlaps) continue;
     const whole = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), head, local, packed]);
@@ -49,8 +56,9 @@ export function zipOf(entries: readonly ZipEntry[], before = ''): Buffer {
   const central = Buffer.concat(directory);
   const end = Buffer.alloc(22);
   end.write('PK\x05\x06', 'latin1');
-  end.writeUInt16LE(entries.length, 8);
-  end.writeUInt16LE(entries.length, 10);
+  const counted = entries.filter(({ hidden }) => hidden === undefined).length;
+  end.writeUInt16LE(counted, 8);
+  end.writeUInt16LE(counted, 10);
   end.writeUInt32LE(central.length, 12);
   end.writeUInt32LE(at, 16);
   return Buffer.concat([...parts, central, end]);

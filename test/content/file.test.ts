@@ -134,6 +134,29 @@ const archives: readonly (readonly [string, Buffer, string])[] = [
     ]),
     'headers',
   ],
+  [
+    'an entry that its directory does not have',
+    zipOf([
+      { name: 'a', content },
+      { name: 'b', content, hidden: 'unlisted' },
+    ]),
+    'headers',
+  ],
+  [
+    'an entry that its end does not count',
+    zipOf([
+      { name: 'a', content },
+      { name: 'b', content, hidden: 'uncounted' },
+    ]),
+    'headers',
+  ],
+  ['another size in its own header', one({ localPacked: 1 }), 'headers'],
+  [
+    'bytes between directory and end',
+    Buffer.concat([zipped.subarray(0, -22), Buffer.from('PK'), zipped.subarray(-22)]),
+    'headers',
+  ],
+  ['bytes behind a gzip', Buffer.concat([gzipSync('hello'), Buffer.alloc(1), zipped]), 'damaged'],
   ['a folder with content', one({ name: 'a/' }), 'headers'],
   ['a wrong checksum in a tar', tarOf([{ name: 'a' }]).fill('b', 0, 1), 'headers'],
   ['bytes behind a tar', Buffer.concat([tarOf([{ name: 'a' }]), Buffer.from('x')]), 'damaged'],
@@ -197,6 +220,10 @@ test('what is packed is looked at as what packs it, and what was found is counte
 const office = { name: '[Content_Types].xml', content: '<Types/>' };
 const packed = (text: string): string =>
   `<< /Type /ObjStm /Filter /FlateDecode >> stream\n${deflateSync(text).toString('latin1')}\nendstream`;
+const flate = (content: string | Buffer): string => deflateSync(content).toString('latin1');
+const script = '<< /S /JavaScript >>';
+const objects = (dictionary: string, content: string, word = 'stream\n'): Buffer =>
+  pdf(`<< ${dictionary} >> ${word}${content}\nendstream`);
 const external =
   '<Relationship Type="x/attachedTemplate" Target="http://10.0.0.1/" TargetMode="External"/>';
 
@@ -211,6 +238,18 @@ const closed: readonly (readonly [string, Buffer])[] = [
   [
     'a PDF whose packed objects are damaged',
     pdf('<< /Type /ObjStm /Filter /FlateDecode >> stream\nx'),
+  ],
+  [
+    'a PDF whose objects are packed twice',
+    objects('/Type /ObjStm /Filter [ /FlateDecode /FlateDecode ]', flate(deflateSync(script))),
+  ],
+  [
+    'a PDF whose packed objects are filtered besides',
+    objects('/Type /ObjStm /Filter /FlateDecode /DecodeParms << /Predictor 12 >>', flate(script)),
+  ],
+  [
+    'a PDF whose packed objects begin in an odd way',
+    objects('/Type /ObjStm /Filter /FlateDecode', flate(script), 'stream\r'),
   ],
   ['an Office document with a password', ole('EncryptedPackage')],
   [
@@ -241,6 +280,30 @@ const live: readonly (readonly [string, Buffer])[] = [
     zipOf([office, { name: 'word/_rels/s.rels', content: external }]),
   ],
   [
+    'a document with a template elsewhere, in capitals',
+    zipOf([office, { name: 'word/_rels/s.RELS', content: external }]),
+  ],
+  [
+    'a document with a template elsewhere behind a sign',
+    zipOf([office, { name: 'a.rels', content: external.replace(' Type', ' Id="a>b" Type') }]),
+  ],
+  [
+    'a document with a template elsewhere, spelt by numbers',
+    zipOf([office, { name: 'a.rels', content: external.replace('External', '&#69;xternal') }]),
+  ],
+  [
+    'a document with a template elsewhere that speaks of a link',
+    zipOf([office, { name: 'a.rels', content: external.replace('10.0.0.1', "Type='/hyperlink'") }]),
+  ],
+  [
+    'a document whose relationships cannot be read',
+    zipOf([office, { name: 'a.rels', content: '<a><b></a>' }]),
+  ],
+  [
+    'a document of a macro type, spelt by numbers',
+    zipOf([{ ...office, content: '<a ContentType="x.macroEnable&#100;.main"/>' }]),
+  ],
+  [
     'an OpenDocument with Basic',
     zipOf([
       { name: 'mimetype', content },
@@ -252,6 +315,18 @@ const live: readonly (readonly [string, Buffer])[] = [
   ['a PDF with a script', pdf('<< /S /JavaScript /JS (app.alert(1)) >>')],
   ['a PDF with a script, written in hexadecimal', pdf('<< /S /J#61vaScript >>')],
   ['a PDF with a script in a packed object', pdf(packed('<< /S /JavaScript >>'))],
+  [
+    'a PDF with a script behind the word for an object',
+    objects('/Type /ObjStm /Filter /FlateDecode /X (obj)', flate(script)),
+  ],
+  [
+    'a PDF with a script behind the words for a stream',
+    objects('/X (stream ) /Type /ObjStm /Y (endstream) /Filter /FlateDecode', flate(script)),
+  ],
+  [
+    'a PDF with a script in a packed object that has no type',
+    objects('/N 1 /First 4 /Filter [ /FlateDecode ]', flate(script)),
+  ],
   ['a PDF that starts a program', pdf('<< /S /Launch >>')],
   ['a PDF with a file in it', pdf('<< /Type /EmbeddedFile >>')],
 ];
@@ -266,6 +341,15 @@ test('a document that only links and shows passes', async () => {
   const word = zipOf([office, { name: 'word/_rels/s.rels', content: link }]);
   assert.deepEqual((await inspect(word)).inside, { xml: 2 });
   assert.equal((await inspect(pdf(packed('<< /Type /Page >>')))).type, 'pdf');
+  const signed = objects(
+    '/Filter /Adobe.PPKLite >> << /Type /ObjStm /Filter /FlateDecode',
+    flate('1'),
+  );
+  assert.equal((await inspect(signed)).type, 'pdf');
+  assert.equal(
+    (await inspect(objects('/First 5 0 R /N 7 0 R /Filter /DCTDecode', 'x'))).type,
+    'pdf',
+  );
   await inspect(ole('WordDocument'));
 });
 
@@ -367,4 +451,12 @@ test('without a word of the policy no more than 256 MiB are unpacked', async () 
   const packed = randomBytes(Math.ceil(limits.unpackedBytesMax / limits.archiveRatioMax));
   const bytes = zipOf([{ name: 'a', content: packed, size: limits.unpackedBytesMax + 1 }]);
   await assert.rejects(inspect(bytes), { code: 'ARCHIVE_REFUSED', message: /of bytes$/ });
+});
+
+test('a large file is gone through a few times and no more', async () => {
+  // Once for each block, or for each word, would be minutes.
+  const old = Buffer.concat([ole(), Buffer.alloc(4 * 1024 * 1024)]);
+  assert.equal((await inspect(old)).type, 'ole');
+  const words = pdf(`<< >> ${'stream\n'.repeat(500_000)}`);
+  assert.equal((await inspect(words)).type, 'pdf');
 });

@@ -10,6 +10,7 @@ import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { nameFault } from '../text.ts';
 import type { FileType } from './type.ts';
+import { directoryAt, entryAt, isGapless, type Stretch } from './zip-headers.ts';
 
 /** What one upload may unpack to, over all archives inside of it. */
 export interface Budget {
@@ -70,6 +71,10 @@ export function archiveRefused(rule: ArchiveRule, cause?: unknown): SallyportErr
   });
 }
 
+function refuse(rule: ArchiveRule): never {
+  throw archiveRefused(rule);
+}
+
 /** A few bytes may well unpack to a few hundred times as many. */
 const minimum = 4096;
 
@@ -99,14 +104,17 @@ function expectName(name: string): void {
 
 async function unzip(bytes: Buffer, budget: Budget): Promise<Unpacked[]> {
   const files: Unpacked[] = [];
-  const taken: { from: number; to: number }[] = [];
+  const taken: Stretch[] = [];
+  let directoryBytes = 0;
   try {
     const zip = await fromBufferPromise(bytes, { strictFileNames: true });
     for await (const entry of zip.eachEntry()) {
       count(budget);
       if (entry.isEncrypted()) throw encrypted();
       expectName(entry.fileName);
-      taken.push(expectLocalHeader(bytes, entry));
+      const { fileNameLength, extraFieldLength, fileCommentLength } = entry;
+      directoryBytes += 46 + fileNameLength + extraFieldLength + fileCommentLength;
+      taken.push(entryAt(bytes, entry) ?? refuse('headers'));
       const kind = (entry.externalFileAttributes >>> 16) & 0o170000;
       if (kind !== 0 && kind !== 0o100000 && kind !== 0o040000) throw archiveRefused('link');
       if (entry.fileName.endsWith('/')) {
@@ -120,7 +128,8 @@ async function unzip(bytes: Buffer, budget: Budget): Promise<Unpacked[]> {
     if (cause instanceof SallyportError) throw cause;
     throw archiveRefused('damaged', cause);
   }
-  expectApart(taken);
+  taken.push(directoryAt(bytes, directoryBytes) ?? refuse('headers'));
+  if (!isGapless(taken)) throw archiveRefused('headers');
   return files;
 }
 
@@ -129,31 +138,6 @@ async function contentOf(zip: ZipFile, entry: Entry): Promise<Buffer> {
   // yauzl ends with an error where there is more or less than the directory says.
   for await (const part of await zip.openReadStreamPromise(entry)) parts.push(part);
   return Buffer.concat(parts);
-}
-
-/** What the entry says of itself must be what the directory says of it. */
-function expectLocalHeader(bytes: Buffer, entry: Entry): { from: number; to: number } {
-  const from = entry.relativeOffsetOfLocalHeader;
-  if (from + 30 > bytes.length || bytes.readUInt32LE(from) !== 0x04034b50) {
-    throw archiveRefused('headers');
-  }
-  const nameEnd = from + 30 + bytes.readUInt16LE(from + 26);
-  const same =
-    bytes.toString('utf8', from + 30, nameEnd) === entry.fileName &&
-    bytes.readUInt16LE(from + 8) === entry.compressionMethod &&
-    (bytes.readUInt16LE(from + 6) & 1) === 0;
-  if (!same) throw archiveRefused('headers');
-  return { from, to: nameEnd + bytes.readUInt16LE(from + 28) + entry.compressedSize };
-}
-
-/** Entries one after the other from the first byte on: none inside another, nothing before them. */
-function expectApart(taken: readonly { from: number; to: number }[]): void {
-  const inOrder = taken.toSorted((a, b) => a.from - b.from);
-  inOrder.forEach(({ from }, index) => {
-    const before = inOrder[index - 1]?.to ?? 0;
-    // A data descriptor of at most 24 bytes may stand between.
-    if (from < before || from > before + (index === 0 ? 0 : 24)) throw archiveRefused('headers');
-  });
 }
 
 const blockBytes = 512;
@@ -198,13 +182,22 @@ function untar(bytes: Buffer, budget: Budget): Unpacked[] {
   return files;
 }
 
-const inflate = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip);
+interface Inflated {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+const inflate = promisify<Buffer, { maxOutputLength: number; info: true }, Inflated>(
+  gunzip as never,
+);
 
 async function ungzip(bytes: Buffer, budget: Budget): Promise<Buffer> {
   count(budget);
   const most = Math.min(budget.bytes, limits.archiveRatioMax * Math.max(bytes.length, minimum));
   try {
-    const content = await inflate(bytes, { maxOutputLength: Math.max(1, most) });
+    const inflated = await inflate(bytes, { maxOutputLength: Math.max(1, most), info: true });
+    const { buffer: content, engine } = inflated;
+    // Behind a zero anything may stand.
+    if (engine.bytesWritten !== bytes.length) throw archiveRefused('damaged');
     spend(budget, bytes.length, content.length);
     return content;
   } catch (cause) {

@@ -10,6 +10,9 @@ declare module 'yauzl' {
     readonly externalFileAttributes: number;
     readonly relativeOffsetOfLocalHeader: number;
     readonly crc32: number;
+    readonly fileNameLength: number;
+    readonly extraFieldLength: number;
+    readonly fileCommentLength: number;
     isEncrypted(): boolean;
   }
   export interface ZipFile {
