@@ -259,7 +259,11 @@ function leavesOf(schema: Schema, path: FieldPath): StartingRoute['masks'] {
   const members = Object.entries(schema.properties ?? {});
   const below = members.flatMap(([name, member]) => leavesOf(member, [...path, name]));
   if (schema.items !== undefined) below.push(...leavesOf(schema.items, [...path, null]));
-  if (types.includes('object') || types.includes('array')) return below;
+  const isContainer = types.includes('object') || types.includes('array');
+  // A value beside a container would be under no mask of what is in it.
+  const isAlone = types.every((type) => ['object', 'array', 'null'].includes(type));
+  if (isContainer && isAlone) return below;
+  if (isContainer) return [{ field: formatField(path), transform: 'fixed' }];
   return [{ field: formatField(path), transform: types.includes('string') ? 'fixed' : 'null' }];
 }
 

@@ -65,6 +65,10 @@ test('every value of an answer is masked by default', () => {
     masksOf({ type: 'array', items: pet }, { schemas: { owner } })[0],
     'null $[*].age',
   );
+  const both = { type: ['string', 'object'], properties: { name: { type: 'string' } } };
+  const lists = { type: ['integer', 'array'], items: { type: 'string' } };
+  const several = masksOf({ type: 'object', properties: { both, lists } });
+  assert.deepEqual(several, ['fixed $.both', 'fixed $.lists']);
 });
 
 test('with the starting policy a call works and tells nothing', () => {
