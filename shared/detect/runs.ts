@@ -7,23 +7,28 @@ interface Token {
   readonly digits: string;
   readonly start: number;
   readonly end: number;
+  /** Little enough stands between it and the one before. */
+  readonly joins: boolean;
 }
 
 const token = /[0-9]+/g;
 const gap = /^[ \-_/()+]{1,4}$/;
 const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
+const shortest = 10;
 const longest = 19;
 /** In a longer string of hexadecimal digits, such as a digest, a number is there by chance. */
 const digestMax = 20;
 
-/** Calls `found` with every run of at most 19 digits, `X` behind 17 of them included. */
+/** Calls `found` with every run of 10 to 19 digits, `X` behind 17 of them included. */
 export function someRun(spaced: string, found: (digits: string) => boolean): boolean {
   const text = spaced.includes('.') ? spaced.replace(dotted, '$1-$2-$3') : spaced;
   const tokens: Token[] = [];
   token.lastIndex = 0;
   for (let match = token.exec(text); match !== null; match = token.exec(text)) {
     const start = match.index;
-    tokens.push({ digits: match[0], start, end: start + match[0].length });
+    const before = tokens.at(-1);
+    const joins = before !== undefined && gap.test(text.slice(before.end, start));
+    tokens.push({ digits: match[0], start, end: start + match[0].length, joins });
   }
   for (let from = 0; from < tokens.length; from += 1) {
     const first = tokens[from];
@@ -32,9 +37,9 @@ export function someRun(spaced: string, found: (digits: string) => boolean): boo
     for (let to = from; to < tokens.length; to += 1) {
       const next = tokens[to];
       if (next === undefined || run.length + next.digits.length > longest) break;
-      const before = tokens[to - 1];
-      if (to > from && before && !gap.test(text.slice(before.end, next.start))) break;
+      if (to > from && !next.joins) break;
       run += next.digits;
+      if (run.length < shortest) continue;
       // In pieces beside letters: a part of an id such as a UUID.
       if (to > from && (isLetter(text, first.start - 1) || isHex(text, next.end))) continue;
       if (found(run)) return true;

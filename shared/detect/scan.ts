@@ -67,8 +67,10 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
 
   return (value) => {
     if (typeof value === 'number') {
-      return value >= 1e10 && Number.isSafeInteger(value)
-        ? ofNumber(String(value), '', true)
+      // Its sign and fraction hide nothing.
+      const whole = Math.trunc(Math.abs(value));
+      return whole >= numberMin && Number.isSafeInteger(whole)
+        ? ofNumber(String(whole), '', true)
         : undefined;
     }
     const seen = look(value);
@@ -94,6 +96,9 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     return is.name && isPersonName(text, isPerson) ? 'name' : undefined;
   };
 }
+
+/** Smaller numbers, whatever their sign, are none that a detector knows. */
+export const numberMin = 10 ** 10;
 
 const nowhere: Around = { beside: [], above: [] };
 

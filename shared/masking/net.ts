@@ -17,7 +17,7 @@ import { compileScalar } from '../content/scalar.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
 import type { Walk } from '../content/walk.ts';
 import type { Around } from '../detect/kinds.ts';
-import { compileScan, type Scan } from '../detect/scan.ts';
+import { compileScan, numberMin, type Scan } from '../detect/scan.ts';
 import { SallyportError } from '../errors.ts';
 import type { Detect } from './net-rule.ts';
 import { openPlace, type Plugged } from './open.ts';
@@ -250,14 +250,12 @@ function canHold(schema: Schema): boolean {
   const types = typesOf(schema);
   // What is in a file is not looked for: docs/spec/files.md.
   if (schema.enum !== undefined || schema.contentEncoding !== undefined) return false;
-  if (types.includes('string')) {
-    const isShaped = schema.format !== undefined && schema.format !== 'email';
-    return !isShaped && (schema.maxLength ?? Number.POSITIVE_INFINITY) >= detectedLengthMin;
-  }
-  return (
-    (types.includes('number') || types.includes('integer')) &&
-    (schema.maximum ?? Number.POSITIVE_INFINITY) >= 10 ** 10
-  );
+  const isShaped = schema.format !== undefined && schema.format !== 'email';
+  const isLong = (schema.maxLength ?? Number.POSITIVE_INFINITY) >= detectedLengthMin;
+  if (types.includes('string') && !isShaped && isLong) return true;
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
+  const isLarge = maximum >= numberMin || minimum <= -numberMin;
+  return (types.includes('number') || types.includes('integer')) && isLarge;
 }
 
 /** Nothing shorter is personal by itself: a name of two characters is, where its field says so. */

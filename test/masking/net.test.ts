@@ -97,6 +97,25 @@ test('where the policy blocks, the answer is refused, and the error names kind a
   );
 });
 
+test('numbers are looked at whatever else their field may hold, and whatever their sign', () => {
+  const several = schemaOf({
+    type: 'object',
+    properties: {
+      day: { type: ['string', 'integer'], format: 'date' },
+      letter: { type: ['string', 'number'], maxLength: 1 },
+      debt: { type: 'integer', minimum: -20_000_000_000, maximum: 0 },
+    },
+  });
+  const value = { day: 13_800_138_000, letter: 13_800_138_000.5, debt: -13_800_138_000 };
+  const { release, verify } = compileResponse(several, ['$'], []);
+  const hiddenAll = { day: '***', debt: '***', letter: '***' };
+  const { body } = release(bytes(value), 1e6);
+  assert.deepEqual(JSON.parse(String(body)), hiddenAll);
+  for (const [name, one] of Object.entries(value)) {
+    assert.throws(() => verify(bytes({ [name]: one }), 1e6), { code: 'RESPONSE_REFUSED' });
+  }
+});
+
 test('the far side refuses what its own net finds, and what does not fit its schema', () => {
   const { verify } = compileResponse(schema, ['$'], [mask]);
   for (const document of [
