@@ -12,7 +12,7 @@ import { type FileOutcome, runFile } from './run-file.ts';
 
 const root = join(import.meta.dirname, '..');
 const minutes = Number(process.env.SALLYPORT_TEST_MINUTES ?? 8);
-const limits = { silenceMsMax: Math.max(3, minutes / 8) * 60_000, tookMsMax: minutes * 60_000 };
+const limits = { silenceMsMax: Math.max(3, minutes / 4) * 60_000, tookMsMax: minutes * 60_000 };
 const slowestShown = 15;
 /** Reasons that no installation can mend: third-party vectors are not ours to ship, rights are given. */
 const excused = /vectors|needs the right/;

@@ -19,6 +19,8 @@ import {
 
 const wanted = Number(process.env.SALLYPORT_BACKLOG_CALLS ?? 400);
 const cutMs = Number(process.env.SALLYPORT_BACKLOG_CUT_MS ?? 3_000);
+/** A long run shows that it goes on. */
+const sayEveryMs = 20_000;
 let world: World;
 let caller: Caller;
 let cable: Cable;
@@ -58,7 +60,15 @@ test(`${wanted} calls queue while the link is cut, and all are answered, each on
 
   cable.plug();
   const pluggedMs = performance.now();
-  await until(async () => (await waiting()) === 0, 300_000);
+  let saidMs = pluggedMs;
+  await until(async () => {
+    const left = await waiting();
+    if (performance.now() - saidMs > sayEveryMs) {
+      saidMs = performance.now();
+      process.stderr.write(`${left} wait\n`);
+    }
+    return left === 0;
+  }, 600_000);
   const drainedMs = performance.now() - pluggedMs;
   const rate = Math.round((accepted.length * 1000) / drainedMs);
   t.diagnostic(`drained in ${Math.round(drainedMs)} ms: ${rate} exchanges/s`);
@@ -93,6 +103,7 @@ async function queue(
       });
       if (reply.status === 202) {
         accepted.push({ location: String(reply.headers.location), street });
+        if (accepted.length % 1_000 === 0) process.stderr.write(`${accepted.length} accepted\n`);
         continue;
       }
       const what = `${reply.status} ${reply.body.code}`;

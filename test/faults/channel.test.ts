@@ -101,10 +101,10 @@ describe('a directory channel with an ugly ferry', () => {
     await untilReady(world.pair.inner);
   });
   after(async () => {
-    caller.close();
-    await imports.stop();
-    await exports.stop();
-    await world.close();
+    caller?.close();
+    await imports?.stop();
+    await exports?.stop();
+    await world?.close();
   });
 
   test('packages that come in any order, slowly and some twice are each taken once', async (t) => {
@@ -160,8 +160,8 @@ describe('a link over a cable', () => {
     await untilReady(world.pair.inner);
   });
   after(async () => {
-    caller.close();
-    await world.close();
+    caller?.close();
+    await world?.close();
     for (const cable of cables) await cable.close();
   });
 

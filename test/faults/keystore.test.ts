@@ -24,8 +24,8 @@ before(async () => {
   await untilReady(outer);
 });
 after(async () => {
-  caller.close();
-  await world.close();
+  caller?.close();
+  await world?.close();
 });
 
 /** What is done to a file of the home → the code, and what `sallyport run` says with it. */

@@ -43,7 +43,7 @@ let world: World;
 before(async () => {
   world = await startWorld();
 });
-after(() => world.close());
+after(() => world?.close());
 
 test('each process killed at every step of a call comes back; no call is lost or done twice', async (t) => {
   const load = startLoad(t, world, 6, seed);

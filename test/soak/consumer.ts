@@ -56,15 +56,19 @@ export function createConsumer({ pair }: SoakPair, key: string, connections = 30
   };
 }
 
-/** Calls at an even pace for so long, without waiting for answers; resolves when all have come. */
+/**
+ * Calls at an even pace for so long or until `stopping`, without waiting for answers; resolves when all have
+ * come.
+ */
 export async function callEvenly<T>(
   perSecond: number,
   ms: number,
   call: (index: number) => Promise<T>,
+  stopping?: AbortSignal,
 ): Promise<T[]> {
   const calls: Promise<T>[] = [];
   const startedMs = performance.now();
-  for (let nowMs = 0; nowMs < ms; nowMs = performance.now() - startedMs) {
+  for (let nowMs = 0; nowMs < ms && !stopping?.aborted; nowMs = performance.now() - startedMs) {
     const due = Math.floor((nowMs * perSecond) / 1000);
     while (calls.length <= due) calls.push(call(calls.length));
     await new Promise((resolve) => setTimeout(resolve, 5));

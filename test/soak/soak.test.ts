@@ -45,7 +45,9 @@ test(`a pair takes no more after ${seconds} s of traffic than after its warm-up`
       taken[role].push(await sampleNode(pair[role], pair.managementUrls[at] ?? ''));
     }
   };
-  const traffic = runTraffic(soak, perSecond, seconds * 1000, seed);
+  const ending = new AbortController();
+  t.after(() => ending.abort());
+  const traffic = runTraffic(soak, perSecond, seconds * 1000, seed, ending.signal);
   for (let sample = 0; sample < samples; sample += 1) {
     await sleep((seconds * 1000) / samples);
     await look();

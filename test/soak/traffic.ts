@@ -22,12 +22,13 @@ interface Kind {
 /** Answered; too late to wait for; or turned away, where the machine itself stood still for a moment. */
 const answered = /^200$|^202$|^503 OVERLOADED$/;
 
-/** Calls `perSecond` times a second, for `ms`. */
+/** Calls `perSecond` times a second, for `ms` or until `stopping`. */
 export async function runTraffic(
   soak: SoakPair,
   perSecond: number,
   ms: number,
   seed: number,
+  stopping: AbortSignal,
 ): Promise<Traffic> {
   const random = randomFrom(seed);
   const steady = createConsumer(soak, soak.keys.steady, 64);
@@ -107,7 +108,7 @@ export async function runTraffic(
     });
   };
   const traffic: Traffic = { endings: new Map(), wrong: [] };
-  await callEvenly(perSecond, ms, async (index) => {
+  const one = async (index: number): Promise<void> => {
     const kind = choose();
     if (!kind) return;
     const { status, code } = await kind.make(index);
@@ -115,7 +116,8 @@ export async function runTraffic(
     const endings = traffic.endings.get(kind.name) ?? new Map<string, number>();
     traffic.endings.set(kind.name, endings.set(what, (endings.get(what) ?? 0) + 1));
     if (!kind.allowed.test(what)) traffic.wrong.push(`${kind.name}: ${what}`);
-  });
+  };
+  await callEvenly(perSecond, ms, one, stopping);
   await Promise.all([steady.close(), quiet.close()]);
   return traffic;
 }
