@@ -221,7 +221,7 @@ test('what follows an answer on its connection is nobody’s answer', async () =
   }
 });
 
-/** What an answer of 1 GB beside many others may end with; that it comes too slowly depends on the machine. */
+/** What an answer of 1 GB beside many others may end with; too slow it is where the machine is. */
 const turnedAway: ReadonlySet<string> = new Set([
   'UPSTREAM_TOO_LARGE',
   'UPSTREAM_UNREACHABLE',
