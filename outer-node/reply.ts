@@ -1,6 +1,7 @@
 /** What a caller hears: the answer, or that it is still on its way and where to fetch it. */
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { isId } from '@sallyport/shared/ids.ts';
+import { planFor } from '@sallyport/shared/policy/decide.ts';
 import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import type { Reply } from '@sallyport/shared/processes/ipc/peer.ts';
 import { type Ending, type Exchanges, endingOf } from './exchanges.ts';
@@ -46,11 +47,15 @@ export function expectOwn<T extends Known>(
   throw new SallyportError('EXCHANGE_UNKNOWN', 'expected an exchange of this consumer');
 }
 
+/** An answer may have waited long: the grant may have been taken away since it was released. */
 function deliver(node: GuardContext, { id, consumer, flow }: Known, ending: Ending): Reply {
   if (ending instanceof SallyportError) throw ending;
   if (ending.code !== undefined) {
     throw new SallyportError(ending.code, 'the exchange ended without an answer of the service');
   }
+  const policy = node.policy();
+  if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy is in force');
+  planFor(policy.compiled, consumer, flow, node.now());
   const { status, headers, contentType, body } = ending;
   node.audit.append({ event: 'deliver', atMs: node.now(), exchangeId: id, consumer, flow });
   return { head: { status, headers, ...(contentType !== undefined && { contentType }) }, body };

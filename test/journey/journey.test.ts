@@ -142,6 +142,31 @@ test('a caller that does not wait gets a place to fetch the answer, and nobody e
   await assert.rejects(get(health, location), { code: 'EXCHANGE_UNKNOWN' });
 });
 
+test('an answer that waits to be fetched is given as long as the grant stands', async () => {
+  const versionOutside = async () => (await statusOf('outer')).policy?.version ?? 0;
+  const { headers } = (await get(tax, '/citizens/c-000001', { respondAsync: true })).head as {
+    headers: Record<string, string>;
+  };
+  const location = String(headers.location);
+  const statusOfAnswer = async () => ((await get(tax, location)).head as { status: number }).status;
+  await until(async () => (await statusOfAnswer()) === 200);
+  const dir = temporaryFolder();
+  cpSync(dirname(samplePolicy), dir, { recursive: true });
+  const file = join(dir, 'policy.yaml');
+  const text = readFileSync(file, 'utf8');
+  const grant =
+    / {2}- consumer: tax-bureau\n {4}routes: \[citizen-registry\/get-citizen\]\n.*\n.*\n/;
+  assert.match(text, grant);
+  writeFileSync(file, text.replace(grant, ''));
+  const before = await versionOutside();
+  await rig.applyPolicy(file);
+  await until(async () => (await versionOutside()) > before);
+  await assert.rejects(get(tax, location), { code: 'GRANT_MISSING' });
+  await rig.applyPolicy();
+  await until(async () => (await versionOutside()) > before + 1);
+  assert.equal(await statusOfAnswer(), 200);
+});
+
 test('a caller whose wait runs out gets the same place, and no word of a preference', async () => {
   let open = (): void => {};
   upstreamDown = () => new Promise((resolve) => (open = resolve));
