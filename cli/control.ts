@@ -13,6 +13,15 @@ export async function control(
   head?: unknown,
   body?: Uint8Array,
 ): Promise<Answer> {
+  const { ask, close } = await openControl(dir);
+  return ask(verb, head, body).finally(close);
+}
+
+/** For many questions. Errors: as of `control`, here and of each. */
+export async function openControl(dir: string): Promise<{
+  ask(verb: string, head?: unknown, body?: Uint8Array): Promise<Answer>;
+  close(): void;
+}> {
   if (!existsSync(homePaths(dir).config)) {
     throw new SallyportError('HOME_MISSING', `expected a node in ${resolve(dir)}, got none`, {
       hint: 'name the directory of a node with --dir, or make one with `sallyport init`',
@@ -21,14 +30,14 @@ export async function control(
   const peer = await connectFrom(dir).catch((cause: unknown) => {
     throw notAnswering(dir, cause);
   });
-  try {
-    return await peer.request(verb, head, body);
-  } catch (thrown) {
-    const error = asSallyportError(thrown);
-    throw error.code === 'IPC_LOST' ? notAnswering(dir, error) : error;
-  } finally {
-    peer.close();
-  }
+  return {
+    ask: (verb, head, body) =>
+      peer.request(verb, head, body).catch((thrown: unknown) => {
+        const error = asSallyportError(thrown);
+        throw error.code === 'IPC_LOST' ? notAnswering(dir, error) : error;
+      }),
+    close: () => peer.close(),
+  };
 }
 
 /**

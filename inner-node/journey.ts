@@ -39,6 +39,7 @@ import { authority } from './authority.ts';
 import { callUpstream } from './call.ts';
 import { toldFacts } from './facts.ts';
 import { expectPlugins, maskAnswer, maskAnswerAsking } from './mask.ts';
+import { recordHandlers } from './records.ts';
 import { tokenHandlers } from './tokens.ts';
 import { createTurns, type Turn, type Turns } from './turns.ts';
 
@@ -111,6 +112,7 @@ export function innerJourney(node: GuardContext): Journey {
       ...policies.handlers,
       'credentials-used': () => ({ head: lastUse.merged(node.store.credentialUses()) }),
       ...tokenHandlers(node),
+      ...recordHandlers(node),
     },
     take(arrived) {
       const { header } = arrived;

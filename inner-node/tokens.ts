@@ -10,6 +10,7 @@ import { unknownToken } from '@sallyport/shared/masking/vault.ts';
 import { actorPattern, namePattern, type Policy } from '@sallyport/shared/policy/model.ts';
 import type { GuardContext } from '@sallyport/shared/processes/guard/context.ts';
 import type { Handlers } from '@sallyport/shared/processes/ipc/peer.ts';
+import { expectRight } from './rights.ts';
 
 /** What an operator asks; untrusted but for `actor`, which the control socket's owner vouches for. */
 interface Order {
@@ -31,7 +32,7 @@ export function tokenHandlers(node: GuardContext): Handlers {
       try {
         const policy = node.policy()?.compiled.policy;
         if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy has been applied');
-        expectRight(policy, order, node.now());
+        expectRight(policy, 'reverse-tokens', order, node.now());
         const mask = maskOf(policy, order);
         await node.maskKeys.open();
         const value = reversed(node, mask, order);
@@ -67,20 +68,6 @@ function readOrder(head: unknown): Order {
 
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && value.length <= 512;
-
-function expectRight({ rights = [] }: Policy, { actor, consumer }: Order, nowMs: number): void {
-  const held = rights.some(
-    (right) =>
-      right.actor === actor &&
-      right.consumer === consumer &&
-      right.may === 'reverse-tokens' &&
-      nowMs < (right.untilMs ?? Number.POSITIVE_INFINITY),
-  );
-  if (held) return;
-  throw new SallyportError('RIGHT_MISSING', `expected ${actor} to have reverse-tokens`, {
-    hint: `add it for ${consumer} under "rights" of the policy, and apply it`,
-  });
-}
 
 function maskOf(policy: Policy, { flow, field }: Order): Mask & { transform: 'token' } {
   for (const service of policy.services) {

@@ -71,6 +71,9 @@ export const limits = {
   /** One record of a stream: a line of NDJSON, an item of a long array, a row of CSV. */
   recordBytesMax: 1024 * 1024,
   recordPieceBytes: 64 * 1024,
+  /** Records of a file in one order to a node; about so many bytes, or one record. */
+  maskRecordsMax: 128,
+  maskRecordsBytes: 256 * 1024,
   csvColumnsMax: 1024,
   formBytesMax: 1024 * 1024,
   formPairsMax: 1000,

@@ -43,6 +43,7 @@ export const auditEvents = {
   'policy-approve': 'another person approved a plan for the policy',
   'policy-withdraw': 'a plan for the policy was withdrawn, or would change nothing any more',
   'token-reverse': 'an operator turned a token back into its value',
+  'mask-records': 'an operator had records of a file masked',
 } as const satisfies Record<string, string>;
 
 export type AuditEventName = keyof typeof auditEvents;

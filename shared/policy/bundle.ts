@@ -21,6 +21,7 @@ import {
   methodNames,
   namePattern,
   type Policy,
+  rightNames,
 } from './model.ts';
 import { pluginShape, routeReferences, whenReferences } from './plugins.ts';
 import { denyShape, exceptionShape, ratesShape, termShapes } from './terms.ts';
@@ -188,7 +189,7 @@ const policyShape = z.strictObject({
     .array(
       z.strictObject({
         actor: z.string().regex(actorPattern),
-        may: z.literal('reverse-tokens'),
+        may: z.enum(rightNames),
         consumer: name,
         untilMs: ms.optional(),
       }),
@@ -239,7 +240,7 @@ function asPolicy(read: z.infer<typeof policyShape>): Policy {
     consumers.flatMap((one) => one.credentials.map((c) => identityOf(c) ?? `${one.name} key`)),
   );
   unique(deny.map((rule) => rule.name));
-  unique(rights.map(({ actor, consumer }) => `${actor} ${consumer}`));
+  unique(rights.map(({ actor, may, consumer }) => `${actor} ${may} ${consumer}`));
   const dangling =
     grants.some(({ consumer, flow }) => !names.has(consumer) || !flows.has(flow)) ||
     credentials.keys.some(({ consumer }) => !names.has(consumer)) ||

@@ -7,7 +7,7 @@ import { detectTextShape } from '../masking/net-rule.ts';
 import { contentTextShape } from './content.ts';
 import { credentialText } from './credential-text.ts';
 import { fileTextsShape } from './files.ts';
-import { actorPattern, dataLevels, methodNames, namePattern } from './model.ts';
+import { actorPattern, dataLevels, methodNames, namePattern, rightNames } from './model.ts';
 import type { SourcePath } from './source.ts';
 import { exceptionTextShape, ratesShape, termTexts } from './terms.ts';
 
@@ -118,10 +118,10 @@ export const grantShape = z.strictObject({
   unmasked: z.array(exceptionTextShape).max(limits.exceptionsPerGrantMax).default([]),
 });
 
-/** What a person may do besides: turn tokens of a consumer back into values. */
+/** What a person may do besides. */
 export const rightShape = z.strictObject({
   actor: z.string().regex(actorPattern, 'expected the name of an operator'),
-  may: z.literal('reverse-tokens'),
+  may: z.enum(rightNames),
   consumers: z.array(name).min(1),
   until: z.string().optional(),
 });

@@ -102,6 +102,14 @@ export function maskingFor(
   return { ...parts, record, recordSchema: schema.items, columns };
 }
 
+/** Errors: USAGE where a plug-in checks whole answers, of which a record is a part. */
+export function expectWholeRecords({ checks, recordSchema, schema }: FileMasking): void {
+  if (checks.length === 0 || recordSchema === schema) return;
+  throw new SallyportError('USAGE', 'expected a route whose answers no plug-in checks as a whole', {
+    hint: 'a record is a part of such an answer: leave the check out of the policy for files',
+  });
+}
+
 function routeOf(policy: Policy, flow: string) {
   for (const service of policy.services) {
     for (const route of service.routes) {

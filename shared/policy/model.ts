@@ -25,7 +25,7 @@ export interface Policy {
   readonly credentials: Credentials;
   /** By name. Absent where there is none. */
   readonly plugins?: readonly PluginEntry[];
-  /** By actor, then consumer; one for each pair. Absent where there is none. */
+  /** By actor, right and consumer; each once. Absent where there is none. */
   readonly rights?: readonly Right[];
 }
 
@@ -116,11 +116,15 @@ export interface Grant extends Terms {
   readonly unmasked?: readonly Exception[];
 }
 
+/** Turn tokens back into values; have files masked with the keys of a recipient. */
+export const rightNames = ['reverse-tokens', 'mask-files'] as const;
+export type RightName = (typeof rightNames)[number];
+
 /** What an operator may do besides what every operator may. Never part of the outer edition. */
 export interface Right {
   /** Name of the operating system's user. */
   readonly actor: string;
-  readonly may: 'reverse-tokens';
+  readonly may: RightName;
   /** Of which recipient. */
   readonly consumer: string;
   /** First millisecond at which the right no longer holds. */

@@ -152,7 +152,7 @@ function rightsOf(draft: Draft): Right[] {
     const end = untilAt === undefined ? {} : { untilMs: untilAt };
     return consumers.map((consumer) => ({ actor, may, consumer, ...end }));
   });
-  return rights.toSorted(by((right) => `${right.actor} ${right.consumer}`));
+  return rights.toSorted(by(({ actor, may, consumer }) => `${actor} ${may} ${consumer}`));
 }
 
 function maskOf(mask: Mask): Mask {

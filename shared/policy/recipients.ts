@@ -66,12 +66,14 @@ function checkRights(draft: Draft, add: Add): void {
   for (const { value, path } of draft.rights) {
     value.consumers.forEach((consumer, index) => {
       const at = [...path, 'consumers', index];
-      const pair = `${value.actor} ${consumer}`;
+      const one = `${value.actor} ${value.may} ${consumer}`;
       if (!consumers.has(consumer) && !draft.broken.has(consumer)) {
         add(at, `expected a consumer of the policy, got "${consumer}"`);
       }
-      if (seen.has(pair)) add(at, `expected one right of ${value.actor} for ${consumer}`);
-      seen.add(pair);
+      if (seen.has(one)) {
+        add(at, `expected ${value.may} of ${value.actor} for ${consumer} once`);
+      }
+      seen.add(one);
     });
     if (value.until !== undefined && untilMs(value.until) === undefined) {
       add([...path, 'until'], 'expected a date such as 2027-06-30, or RFC 3339 with an offset');

@@ -1,11 +1,14 @@
 /** Keyed masks, tokens that lead back, and the second net, through two guards. */
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { actor } from '@sallyport/cli/actor.ts';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
-import { homePaths } from '@sallyport/shared/config/home.ts';
+import { controlSocket, homePaths } from '@sallyport/shared/config/home.ts';
 import { tokenPattern } from '@sallyport/shared/masking/keyed.ts';
+import { listen } from '@sallyport/shared/processes/ipc/socket.ts';
+import { sallyport } from '../demo/command.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
 import { callHead, type Rig, samplePolicy, startRig } from './rig.ts';
@@ -51,7 +54,12 @@ async function apply(hit: 'mask' | 'block'): Promise<void> {
     'response:\n          schema: schemas/citizen.json',
     `response:\n          detect: { hit: ${hit} }\n          schema: schemas/citizen.json`,
   );
-  text += '\nrights:\n  - { actor: wang, may: reverse-tokens, consumers: [tax-bureau] }\n';
+  text += `
+rights:
+  - { actor: wang, may: reverse-tokens, consumers: [tax-bureau] }
+  - { actor: wang, may: mask-files, consumers: [tax-bureau] }
+  - { actor: ${actor()}, may: mask-files, consumers: [tax-bureau] }
+`;
   writeFileSync(file, text);
   const versionOf = async (): Promise<number> => {
     const { head } = await rig.outer.admin.request('status', {});
@@ -122,6 +130,94 @@ test('without the right, or with a token of nobody, nothing is told; the attempt
       events.filter(({ actor, code }) => actor === 'li' && code === 'RIGHT_MISSING').length === 1
     );
   });
+});
+
+const order = { actor: 'wang', consumer: 'tax-bureau', flow };
+const maskRecords = async (head: object, records: unknown) =>
+  rig.inner.admin.request('mask-records', head, Buffer.from(JSON.stringify(records)));
+
+test('records of a file are masked with the keys of the node: as answers are', async () => {
+  const { address, ...answer } = await get(tax);
+  const { head, body } = await maskRecords(order, [citizen, citizen]);
+  const records: Record<string, unknown>[] = JSON.parse(String(body));
+  assert.equal(records.length, 2);
+  for (const record of records) assert.partialDeepStrictEqual(record, answer);
+  const { rules } = head as { rules: Record<string, number> };
+  assert.equal(rules['token $.idNumber'], 2);
+  const events = (await rig.inner.events()).filter(({ event }) => event === 'mask-records');
+  assert.deepEqual(events.at(-1)?.rules, rules);
+  assert.equal(
+    `${events[0]?.actor} ${events[0]?.consumer} ${events[0]?.flow}`,
+    `wang tax-bureau ${flow}`,
+  );
+  await rig.inner.restartGuard();
+  assert.equal(await reverse('wang', '$.idNumber', String(records[0]?.idNumber)), citizen.idNumber);
+});
+
+test('without the right no record is masked, and bad records are refused; all is recorded', async () => {
+  const before = (await rig.inner.events()).length;
+  const refused: [object, unknown, string][] = [
+    [{ ...order, actor: 'li' }, [citizen], 'RIGHT_MISSING'],
+    [{ ...order, consumer: 'health-office' }, [citizen], 'RIGHT_MISSING'],
+    [{ ...order, flow: 'citizen-registry/list-citizens' }, [citizen], 'GRANT_MISSING'],
+    [{ ...order, flow: '../x' }, [citizen], 'IPC_FRAME'],
+    [{}, [citizen], 'IPC_FRAME'],
+    [order, citizen, 'IPC_FRAME'],
+    [order, Array.from({ length: 129 }, () => 1), 'IPC_FRAME'],
+    [order, [{ ...citizen, phone: 1 }], 'RESPONSE_REFUSED'],
+  ];
+  for (const [head, records, code] of refused) {
+    await assert.rejects(maskRecords(head, records), { code }, code);
+  }
+  const broken = Buffer.from('[{"a":1,"a":2}]');
+  const twice = rig.inner.admin.request('mask-records', order, broken);
+  await assert.rejects(twice, { code: 'JSON_REFUSED' });
+  await assert.rejects(rig.outer.admin.request('mask-records', order), { code: 'IPC_VERB' });
+  await until(async () => {
+    const events = (await rig.inner.events()).slice(before);
+    const codes = events.flatMap(({ event, code }) => (event === 'refuse' ? [code] : []));
+    return codes.filter((code) => code === 'RIGHT_MISSING').length === 2 && codes.length >= 7;
+  });
+  assert.equal(JSON.stringify(await rig.inner.events()).includes(citizen.idNumber), false);
+});
+
+test('mask run --dir masks a file through the control socket, in orders that are not too long', async () => {
+  const home = temporaryFolder();
+  mkdirSync(dirname(controlSocket(home)), { recursive: true });
+  writeFileSync(homePaths(home).config, '');
+  const orders: number[] = [];
+  const socket = await listen(controlSocket(home), {
+    'mask-records': (head: unknown, body: Buffer) => {
+      orders.push(body.length);
+      return rig.inner.admin.request('mask-records', head, body);
+    },
+  });
+  try {
+    const [from, to] = [join(home, 'in.ndjson'), join(home, 'out.ndjson')];
+    writeFileSync(from, `${JSON.stringify(citizen)}\n`.repeat(300));
+    const route = ['--consumer', 'tax-bureau', '--route', flow];
+    const run = await sallyport('mask', 'run', '--dir', home, ...route, from, to);
+    assert.equal(run.code, 0, run.stderr);
+    const lines = readFileSync(to, 'utf8').trimEnd().split('\n');
+    assert.equal(lines.length, 300);
+    assert.equal(new Set(lines).size, 1);
+    assert.equal(lines[0]?.includes(citizen.idNumber), false);
+    assert.deepEqual([orders.length, orders[0]], [4, 0]);
+    const other = await sallyport(
+      'mask',
+      'run',
+      '--dir',
+      home,
+      ...route,
+      '--plugins',
+      home,
+      from,
+      `${to}2`,
+    );
+    assert.equal(other.code, 2, other.stderr);
+  } finally {
+    await socket.close();
+  }
 });
 
 test('the outer node has no key, no token and no right', async () => {

@@ -134,6 +134,27 @@ test('rights stay inside, and a change of them is shown', () => {
   assert.deepEqual(lines, ['+ rights/wang/reverse-tokens/tax-bureau']);
 });
 
+test('one operator may have both rights for a consumer, each once', () => {
+  const both = (second: string): Swaps => [
+    [
+      'consumers:\n',
+      `rights:\n${['reverse-tokens', second]
+        .map((may) => `  - { actor: wang, may: ${may}, consumers: [ tax-bureau ] }\n`)
+        .join('')}consumers:\n`,
+    ],
+  ];
+  const lines = diffPolicy(policyOf(), policyOf(both('mask-files'))).map(formatChange);
+  assert.deepEqual(lines, [
+    '+ rights/wang/mask-files/tax-bureau',
+    '+ rights/wang/reverse-tokens/tax-bureau',
+  ]);
+  const { faults } = checkPolicy(sourceOf(both('reverse-tokens')));
+  assert.match(
+    faults.map(({ message }) => message).join(),
+    /reverse-tokens of wang for tax-bureau once/,
+  );
+});
+
 test('card numbers of the owner reach the net of each consumer', () => {
   const own = policyOf([
     ...detect("{ bankCards: ['888888'] }"),

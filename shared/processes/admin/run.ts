@@ -30,6 +30,7 @@ const guardVerbs = [
   'audit-blocks',
   'exchanges',
   'token-reverse',
+  'mask-records',
 ] as const;
 
 /** Errors: ADDRESS_IN_USE, CONFIG_INVALID (an address that is not of this machine), IPC_LOST. */

@@ -1,21 +1,19 @@
 /** Records of a file through their walk: one by one, or in groups where plug-ins are asked. */
-import type { Json } from '@sallyport/shared/content/json.ts';
-import type { Tally } from '@sallyport/shared/content/place.ts';
-import type { AskPlugins } from '@sallyport/shared/plugins/ask.ts';
-import { askTogether } from '@sallyport/shared/plugins/together.ts';
-import type { FileWalk } from '@sallyport/shared/policy/masking.ts';
+import type { Json } from '../content/json.ts';
+import type { Tally } from '../content/place.ts';
+import type { AskPlugins } from '../plugins/ask.ts';
+import { askTogether } from '../plugins/together.ts';
+import type { FileWalk } from './masking.ts';
 
-const groupMax = 512;
-
-/** Groups of one where nobody is asked: a walk needs no company. */
+/** Groups of at most `groupMax`. */
 export async function* groupsOf(
   records: AsyncIterable<Json>,
-  { open }: FileWalk,
+  groupMax: number,
 ): AsyncGenerator<Json[]> {
   let group: Json[] = [];
   for await (const record of records) {
     group.push(record);
-    if (open !== undefined && group.length < groupMax) continue;
+    if (group.length < groupMax) continue;
     yield group;
     group = [];
   }
