@@ -72,17 +72,18 @@ test(`${wanted} calls queue while the link is cut, and all are answered, each on
   const drainedMs = performance.now() - pluggedMs;
   const rate = Math.round((accepted.length * 1000) / drainedMs);
   t.diagnostic(`drained in ${Math.round(drainedMs)} ms: ${rate} exchanges/s`);
-  let slow = 0;
+  let doubtful = 0;
   const endings = await Promise.all(accepted.map(({ location }) => caller.call('GET', location)));
   for (const [index, { street }] of accepted.entries()) {
     const { status, body } = endings[index] as Reply;
     const times = world.changes.get(street) ?? 0;
-    // A busy service may be too slow for a call: its caller is told that nobody knows.
-    if (body.code === 'UPSTREAM_TIMEOUT') slow += 1;
+    // On a busy machine the service may be too slow, or the guard: the caller is told that nobody knows.
+    if (['UPSTREAM_TIMEOUT', 'IN_DOUBT'].includes(String(body.code))) doubtful += 1;
     else assert.equal(status, 201, `${street}: ${JSON.stringify(body)}`);
     assert.ok(times === 1 || (times === 0 && status !== 201), `${street} was done ${times} times`);
   }
-  t.diagnostic(`${slow} of them found the service too slow`);
+  t.diagnostic(`${doubtful} of them were told that it is not known`);
+  assert.ok(doubtful < accepted.length, 'some were answered');
   assert.ok(world.changes.size <= accepted.length, 'what was refused did not happen');
   await until(() => isSettled(world.pair), 60_000);
 });

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -127,7 +127,7 @@ interface Door {
 /** Hands everything on to the registry; counts a change when its request is whole. */
 async function openDoor(registryUrl: string): Promise<Door> {
   const changes = new Map<string, number>();
-  const server = createServer(async (request, response) => {
+  const hand = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await read(request);
     if (request.method === 'POST') {
       const { street } = JSON.parse(body) as { street: string };
@@ -139,6 +139,10 @@ async function openDoor(registryUrl: string): Promise<Door> {
     });
     response.writeHead(answer.status, { 'content-type': 'application/json' });
     response.end(await answer.text());
+  };
+  const server = createServer((request, response) => {
+    // The registry is gone when the world ends.
+    hand(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
