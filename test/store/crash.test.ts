@@ -8,16 +8,19 @@ import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import { verifyAudit } from '../audit/verdict.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** Runs the writer on `file` for `forMs` after it is ready, kills it, returns all that it promised. */
-function killedWriter(file: string, forMs: number): Promise<string[]> {
+/** Kills the writer on `file` `afterMs` after its first `lines` lines; returns all that it promised. */
+function killedWriter(file: string, lines: number, afterMs: number): Promise<string[]> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';
+  let isDying = false;
   return new Promise((resolve, reject) => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (said === '') setTimeout(() => child.kill('SIGKILL'), forMs);
       said += text;
+      if (isDying || said.split('\n').length <= lines) return;
+      isDying = true;
+      setTimeout(() => child.kill('SIGKILL'), afterMs);
     });
     child.on('error', reject);
     child.on('close', (_code, signal) => {
@@ -33,7 +36,7 @@ test('nothing that was promised is lost, though the process is killed twenty tim
   const random = createRandom(1);
   const promised = { accepted: new Set<string>(), answered: new Set<string>() };
   for (let round = 0; round < 20; round += 1) {
-    for (const line of await killedWriter(file, random.int(0, 40))) {
+    for (const line of await killedWriter(file, random.int(1, 25), random.int(0, 5))) {
       const [what, id] = line.split(' ') as [keyof typeof promised, string];
       promised[what].add(id);
     }
