@@ -36,9 +36,9 @@ export function exchangeSection(report: ExchangeReport): string[] {
 }
 
 const whatIsLeft = [
-  'What is left. Under load both processors are full, and no single part stands out. Of a guard about',
-  'a quarter is SQLite, a sixth sealing and opening, a tenth each masking and the lines to its',
-  'neighbours, a twelfth the audit log; the rest is small steps between promises. Of the outer edge',
+  'What is left. Under load both processors are nearly full, and no single part stands out. Of a guard',
+  'about a sixth is SQLite, as much sealing and opening, a tenth each masking and the lines to its',
+  'neighbours, a twentieth the audit log; the rest is small steps between promises. Of the outer edge',
   'most is TLS and HTTP, as in the bare proxy. With one connection a call wakes some twenty',
   'processes in turn, makes four commits and asks the key stores four times. On a virtual machine to',
   'wake a process that was idle costs 0.1 to 0.3 ms, and what it runs has left the caches meanwhile:',
