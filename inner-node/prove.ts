@@ -31,10 +31,10 @@ interface Proof {
 }
 
 /**
- * A request without signature and token is taken for a consumer that may have keys or
- * certificates: there the outer node is believed. Errors: CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED,
- * CREDENTIAL_MISSING, those of authenticate, SIGNATURE_REFUSED where the request is not the one
- * that was signed.
+ * A request that shows nothing is taken for a consumer that may have keys: there the outer node is
+ * believed, as it is that the caller of a certificate had its key. Errors: CREDENTIAL_UNKNOWN,
+ * CREDENTIAL_EXPIRED, CREDENTIAL_MISSING, those of authenticate, SIGNATURE_REFUSED where
+ * the request is not the one that was signed.
  */
 export function prove(
   compiled: CompiledPolicy,
@@ -42,16 +42,12 @@ export function prove(
   body: Uint8Array,
   { nowMs, decision, recognised }: Proof,
 ): Proven {
-  const { query, contentType, signed, token, shown, method } = header;
+  const { query, contentType, signed, token, certificates, shown, method } = header;
   const sent = { query, contentType, body, asSent: shown !== undefined };
   expectInForce(compiled, header, nowMs - decision.deadlineMs);
-  if (!signed && token === undefined && !shown) {
-    const kinds = compiled.accounts.kinds.get(header.consumer);
-    if (kinds?.has('key') || kinds?.has('certificate')) return sent;
-    throw new SallyportError(
-      'CREDENTIAL_MISSING',
-      'expected what its consumer signed, got nothing',
-    );
+  if (!signed && token === undefined && !certificates && !shown) {
+    if (compiled.accounts.kinds.get(header.consumer)?.has('key')) return sent;
+    throw new SallyportError('CREDENTIAL_MISSING', 'expected what its consumer shows, got nothing');
   }
   if (shown && !recognised) {
     throw new SallyportError('CREDENTIAL_UNKNOWN', 'expected a caller that a plug-in recognises');
@@ -60,7 +56,7 @@ export function prove(
   const lateMs = decision.deadlineMs;
   const request = signed && { ...signed, method };
   const consumer = authenticate(compiled, {
-    ...{ signed: request, token, recognised, body, nowMs, lateMs },
+    ...{ signed: request, token, certificates, recognised, body, nowMs, lateMs },
   });
   if (consumer.name !== header.consumer) throw other('consumer');
   if (!signed || !consumer.signed) return sent;

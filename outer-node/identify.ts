@@ -67,13 +67,14 @@ export function proofOf(
   call: Call,
   consumer: Consumer,
   compiled: CompiledPolicy,
-): Pick<RequestHeader, 'credential' | 'signed' | 'token' | 'shown'> {
+): Pick<RequestHeader, 'credential' | 'signed' | 'token' | 'certificates' | 'shown'> {
   const { credential, type } = consumer;
   if (type === 'plugin') {
     const use = authenticatorOf(compiled, call.headers);
     return { credential, shown: use === undefined ? {} : headersFor(use, call.headers) };
   }
   if (type === 'jwt') return { credential, token: tokenOf(call) ?? '' };
+  if (type === 'certificate') return { credential, certificates: call.certificates ?? [] };
   if (!call.signed || !consumer.signed) return { credential };
   const names = [...consumer.signed.covered, 'host', 'signature-input', 'signature'];
   const { scheme, target, fields } = call.signed;

@@ -191,6 +191,8 @@ export const limits = {
   /** Keys that a token without kid may be tried with. */
   tokenTriesMax: 4,
   certificateChainMax: 4,
+  /** A whole chain fits into the header of a message. */
+  certificateBytesMax: 8 * 1024,
   credentialUsesMs: 60_000,
   policyConfirmMs: 30_000,
   policySchemaFilesMax: 2_000,

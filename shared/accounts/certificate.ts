@@ -9,6 +9,12 @@ import { limits } from '../limits.ts';
 import { serialOf } from '../x509/crl.ts';
 import { type CertificateCredential, readCa } from './credential.ts';
 
+/** `lateMs`: how long ago the call may have been made. */
+interface Times {
+  readonly nowMs: number;
+  readonly lateMs: number;
+}
+
 export interface CertificateHolder {
   readonly consumer: string;
   readonly credential: CertificateCredential;
@@ -27,16 +33,17 @@ export function certificateHolder(
 /**
  * `chain`: DER, base64, the caller's own certificate first. Errors in check order:
  * CERTIFICATE_REFUSED (not readable, out of its time, not for clients), CREDENTIAL_UNKNOWN,
- * CERTIFICATE_REFUSED (revoked, or its list is too old), CREDENTIAL_EXPIRED.
+ * CERTIFICATE_REFUSED (revoked, or its list is too old), CREDENTIAL_EXPIRED. What was taken back is
+ * refused at once; what ended still counts for `lateMs`.
  */
 export function verifyClientCertificate(
   holders: readonly CertificateHolder[],
   chain: readonly string[],
-  nowMs: number,
+  times: Times,
 ): CertificateHolder {
   const [leaf, ...above] = readChain(chain);
   if (!leaf) throw refused('a certificate');
-  if (!isInTime(leaf, nowMs)) throw refused('a certificate in its time');
+  if (!isInTime(leaf, times)) throw refused('a certificate in its time');
   const usage = leaf.keyUsage as string[] | undefined;
   if (leaf.ca || (usage !== undefined && !usage.includes(clientAuth))) {
     throw refused('a certificate for TLS clients');
@@ -49,7 +56,7 @@ export function verifyClientCertificate(
     ({ credential, ca }) =>
       (credential.spki === undefined || credential.spki === spki) &&
       (credential.subject === undefined || credential.subject === subject) &&
-      (ca === undefined || isIssuedBy(leaf, above, ca, nowMs)),
+      (ca === undefined || isIssuedBy(leaf, above, ca, times)),
   );
   if (!holder) {
     throw new SallyportError(
@@ -57,8 +64,8 @@ export function verifyClientCertificate(
       'expected a certificate of the policy, got another',
     );
   }
-  expectNotRevoked(holder, [leaf, ...above], nowMs);
-  if (nowMs >= (holder.credential.untilMs ?? Number.POSITIVE_INFINITY)) {
+  expectNotRevoked(holder, [leaf, ...above], times);
+  if (thenMs(times) >= (holder.credential.untilMs ?? Number.POSITIVE_INFINITY)) {
     throw new SallyportError('CREDENTIAL_EXPIRED', 'expected a credential in force');
   }
   return holder;
@@ -68,10 +75,10 @@ export function verifyClientCertificate(
 function expectNotRevoked(
   { credential: { revoked: list }, ca, revoked }: CertificateHolder,
   chain: readonly X509Certificate[],
-  nowMs: number,
+  times: Times,
 ): void {
   if (list === undefined || ca === undefined) return;
-  if (nowMs >= list.untilMs) throw refused('a revocation list in its time');
+  if (thenMs(times) >= list.untilMs) throw refused('a revocation list in its time');
   if (chain.some((one) => one.checkIssued(ca) && revoked.has(serialOf(one)))) {
     throw refused('a certificate that is not revoked');
   }
@@ -85,27 +92,34 @@ function isIssuedBy(
   leaf: X509Certificate,
   above: readonly X509Certificate[],
   ca: X509Certificate,
-  nowMs: number,
+  times: Times,
 ): boolean {
-  if (!isInTime(ca, nowMs)) return false;
+  if (!isInTime(ca, times)) return false;
   let below = leaf;
   for (const issuer of [...above, ca]) {
     if (below.checkIssued(ca) && below.verify(ca.publicKey)) return true;
-    const isLink = issuer.ca && isInTime(issuer, nowMs) && below.checkIssued(issuer);
+    const isLink = issuer.ca && isInTime(issuer, times) && below.checkIssued(issuer);
     if (!isLink || !below.verify(issuer.publicKey)) return false;
     below = issuer;
   }
   return false;
 }
 
-function isInTime({ validFromDate, validToDate }: X509Certificate, nowMs: number): boolean {
-  return validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime();
+function isInTime({ validFromDate, validToDate }: X509Certificate, times: Times): boolean {
+  return validFromDate.getTime() <= times.nowMs && thenMs(times) <= validToDate.getTime();
 }
+
+/** When the call may have been made. */
+const thenMs = ({ nowMs, lateMs }: Times): number => nowMs - lateMs;
 
 function readChain(chain: readonly string[]): X509Certificate[] {
   if (chain.length > limits.certificateChainMax) throw refused('a shorter chain');
+  const ders = chain.map((base64) => Buffer.from(base64, 'base64'));
+  if (ders.some(({ length }) => length > limits.certificateBytesMax)) {
+    throw refused('shorter certificates');
+  }
   try {
-    return chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
+    return ders.map((der) => new X509Certificate(der));
   } catch (cause) {
     throw refused('certificates', cause);
   }

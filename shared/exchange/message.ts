@@ -56,6 +56,8 @@ export interface RequestHeader extends Common {
   readonly risk?: number;
   /** The caller's JWT, for the receiver to verify. */
   readonly token?: string;
+  /** The caller's certificate and what came with it, DER in base64, for the receiver to verify. */
+  readonly certificates?: readonly string[];
   /**
    * Header fields that an authenticator of the policy saw, for that of the receiver: the body is then the
    * bytes that the caller sent.

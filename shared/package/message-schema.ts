@@ -5,6 +5,7 @@
 import { type ErrorCode, isErrorCode, SallyportError } from '../errors.ts';
 import type { MessageHeader, RequestHeader } from '../exchange/message.ts';
 import { isId } from '../ids.ts';
+import { limits } from '../limits.ts';
 import * as cbor from './cbor.ts';
 
 /** How one field is written and read, each checking it. */
@@ -23,6 +24,11 @@ const text: Field<string> = { write: cbor.writeText, read: cbor.readText };
 const uint: Field<number> = { write: cbor.writeUint, read: cbor.readUint };
 const id = hexField(16, isId);
 const digest = hexField(32, (value) => value.length === 64);
+/** Base64 in memory, bytes on the wire. */
+const base64: Field<string> = {
+  write: (out, value) => cbor.writeBytes(out, Buffer.from(value, 'base64')),
+  read: (from) => cbor.readBytes(from).toString('base64'),
+};
 const optional = <T>(field: Field<T>): Field<T> => ({ ...field, optional: true });
 const common = { id, traceparent: optional(text) };
 
@@ -42,6 +48,9 @@ const schemas: Schemas = {
     source: optional(text),
     risk: optional(checked(uint, (value) => value <= 100)),
     token: optional(text),
+    certificates: optional(
+      checked(list(base64), ({ length }) => length >= 1 && length <= limits.certificateChainMax),
+    ),
     shown: optional(record(text)),
   },
   response: {

@@ -42,7 +42,7 @@ export interface Shown {
   readonly body?: Uint8Array;
   readonly nowMs: number;
   /**
-   * How long after its end a signature or token still counts here; the guard at the boundary
+   * How long after its end a signature, token or certificate still counts here; the guard at the boundary
    * gives no time.
    */
   readonly lateMs?: number;
@@ -85,7 +85,7 @@ export function authenticate(compiled: CompiledPolicy, call: Shown): Consumer {
   if (token !== '') return consumerOf(verifyToken(accounts.tokens, token, times));
   if (recognised !== undefined) return byPlugin(compiled, recognised, nowMs - lateMs);
   if (certificates.length > 0) {
-    return consumerOf(verifyClientCertificate(accounts.certificates, certificates, nowMs));
+    return consumerOf(verifyClientCertificate(accounts.certificates, certificates, times));
   }
   throw new SallyportError('CREDENTIAL_MISSING', 'expected a credential, got none', {
     hint: 'send an API key, a signature or a token, or connect with a client certificate',

@@ -14,8 +14,8 @@ export interface Issued {
 export interface Authority extends Issued {
   /** `extensions` as openssl writes them; those of a TLS client where absent. */
   issue(subject: string, extensions?: readonly string[], days?: number): Issued;
-  /** Its revocation list (PEM) of these certificates; it ends after `days`. */
-  revoke(certificates: readonly Issued[], days?: number): string;
+  /** Its revocation list (PEM) of these certificates; it ends after `seconds`. */
+  revoke(certificates: readonly Issued[], seconds?: number): string;
 }
 
 const clientExtensions = ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'];
@@ -55,11 +55,11 @@ export function newAuthority(subject: string, above?: Issued): Authority {
   return {
     ...own,
     issue: (name, extensions = clientExtensions, days = 30) => make(name, extensions, days, own),
-    revoke: (certificates, days = 10) => revocationList(own, certificates, days),
+    revoke: (certificates, seconds = 864_000) => revocationList(own, certificates, seconds),
   };
 }
 
-function revocationList(ca: Issued, certificates: readonly Issued[], days: number): string {
+function revocationList(ca: Issued, certificates: readonly Issued[], seconds: number): string {
   const dir = temporaryFolder();
   const at = (name: string): string => join(dir, name);
   writeFileSync(at('ca.pem'), ca.certificate);
@@ -73,7 +73,7 @@ function revocationList(ca: Issued, certificates: readonly Issued[], days: numbe
     writeFileSync(at('one.pem'), certificate);
     execFileSync('openssl', [...base, '-revoke', at('one.pem')], { stdio: 'ignore' });
   }
-  const out = ['-gencrl', '-crldays', String(days), '-out', at('crl.pem')];
+  const out = ['-gencrl', '-crlsec', String(seconds), '-out', at('crl.pem')];
   execFileSync('openssl', [...base, ...out], { stdio: 'ignore' });
   return readFileSync(at('crl.pem'), 'utf8');
 }

@@ -28,7 +28,10 @@ const verify = (
   chain: readonly string[],
   atMs = nowMs,
 ): string =>
-  verifyClientCertificate([certificateHolder('tax-bureau', credential)], chain, atMs).consumer;
+  verifyClientCertificate([certificateHolder('tax-bureau', credential)], chain, {
+    nowMs: atMs,
+    lateMs: 0,
+  }).consumer;
 
 test('a certificate of the CA with the subject is taken', () => {
   assert.equal(verify(byCa, [leaf.der]), 'tax-bureau');

@@ -60,7 +60,7 @@ test('a certificate on the list of its CA is refused, another is taken, until th
   const [credential] = policy.consumers[0]?.credentials ?? [];
   const holder = certificateHolder('tax', credential as CertificateCredential);
   const take = (one: typeof kept, atMs: number) =>
-    verifyClientCertificate([holder], [one.der], atMs);
+    verifyClientCertificate([holder], [one.der], { nowMs: atMs, lateMs: 0 });
   assert.equal(take(kept, nowMs).consumer, 'tax');
   assert.throws(() => take(lost, nowMs), { code: 'CERTIFICATE_REFUSED', message: /not revoked/ });
   const late = { code: 'CERTIFICATE_REFUSED', message: /a revocation list in its time/ };
@@ -75,7 +75,7 @@ test('a CA below that was revoked lets nobody in', async () => {
     const policy = await policyOf(byCa, { 'root.crl': root.revoke(revoked) });
     const [credential] = policy.consumers[0]?.credentials ?? [];
     const holder = certificateHolder('tax', credential as CertificateCredential);
-    return verifyClientCertificate([holder], chain, Date.now());
+    return verifyClientCertificate([holder], chain, { nowMs: Date.now(), lateMs: 0 });
   };
   assert.equal((await take([lost])).consumer, 'tax');
   await assert.rejects(take([below]), { code: 'CERTIFICATE_REFUSED' });

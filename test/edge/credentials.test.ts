@@ -10,7 +10,7 @@ import { newAuthority } from '../accounts/authority.ts';
 import { newSigningKey, signRequest } from '../accounts/sign.ts';
 import { startRig, tls } from './rig.ts';
 
-const now = { nowMs: Date.now() + 1000, lateMs: 0 };
+const now = () => ({ nowMs: Date.now() + 1000, lateMs: 0 });
 const key = newSigningKey('tax-1');
 const publicKey = readPem(key.publicPem);
 const ca = newAuthority('/O=Tax/CN=Root');
@@ -45,7 +45,7 @@ test('a signed request can be verified from what the edge hands over', async (t)
   const [call] = rig.guard.calls;
   assert.ok(call?.head.signed);
   const request = { ...call.head.signed, method: call.head.method, body: call.body };
-  assert.equal(verifySignature(signatures, request, now).holder.consumer, 'tax-bureau');
+  assert.equal(verifySignature(signatures, request, now()).holder.consumer, 'tax-bureau');
 });
 
 test('a call without signature has nothing of it', async (t) => {
@@ -69,9 +69,9 @@ test('the certificate of a client is handed over, whoever issued it; one without
   assert.equal((await rig.send({ path: '/a' })).status, 200);
   const [first, second, third] = rig.guard.calls.map(({ head }) => head.certificates);
   assert.deepEqual(first, [leaf.der]);
-  const found = verifyClientCertificate(certificates, first ?? [], now.nowMs);
+  const found = verifyClientCertificate(certificates, first ?? [], now());
   assert.equal(found.consumer, 'tax-bureau');
-  assert.throws(() => verifyClientCertificate(certificates, second ?? [], now.nowMs), {
+  assert.throws(() => verifyClientCertificate(certificates, second ?? [], now()), {
     code: 'CREDENTIAL_UNKNOWN',
   });
   assert.equal(third, undefined);

@@ -9,10 +9,11 @@ import type { RequestHeader } from '@sallyport/shared/exchange/message.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { encodeCredentials } from '@sallyport/shared/policy/bundle.ts';
 import { newHashKey } from '@sallyport/shared/policy/credentials.ts';
+import { newAuthority } from '../accounts/authority.ts';
 import { until } from '../until.ts';
 import { type Fallen, fell } from './fallen.ts';
 import { type Rig, startRig } from './rig.ts';
-import { newToken, signedCall, stranger, writePolicy } from './signing.ts';
+import { certified, newToken, revoked, signedCall, stranger, writePolicy } from './signing.ts';
 
 const reached: { path: string; query: unknown; body: string; headers: object }[] = [];
 let rig: Rig;
@@ -109,6 +110,15 @@ test('a token opens the account of its subject, at both nodes', async () => {
   assert.equal(refused, 'CREDENTIAL_UNKNOWN');
 });
 
+test('a certificate opens the account of its subject, at both nodes', async () => {
+  reached.length = 0;
+  const { signed: _signed, ...plain } = signedCall(get);
+  const by = (der: string) => codeOf({ ...plain, id: newId(), headers: {}, certificates: [der] });
+  assert.equal(await by(certified.der), undefined);
+  assert.equal(reached.length, 1);
+  assert.equal(await by(revoked.der), 'CERTIFICATE_REFUSED');
+});
+
 test('two credentials at once are refused', async () => {
   assert.equal(await codeOf({ ...signedCall(get), apiKey: key }), 'CREDENTIAL_TWICE');
 });
@@ -120,7 +130,10 @@ test('when a credential was used last is kept once in a while, and survives', as
       (a, b) => (a.consumer < b.consumer ? -1 : 1),
     );
     assert.ok(used.every(({ atMs }) => atMs > Date.now() - 60_000));
-    return used.map(({ credential }) => credential).join() === 'jwt bearer-1,http-signature tax-1';
+    return (
+      used.map(({ credential }) => credential).join() ===
+      'jwt bearer-1,certificate CN=tax-1,http-signature tax-1'
+    );
   });
 });
 
@@ -213,6 +226,29 @@ const inventions: [
       return [request({ consumer: 'bearer', token: `${token.slice(0, -8)}AAAAAAAA` })];
     },
     'TOKEN_REFUSED',
+  ],
+  [
+    'a request of a consumer with certificates, without one',
+    () => [request({ consumer: 'certified' })],
+    'CREDENTIAL_MISSING',
+  ],
+  [
+    'a certificate that its CA has taken back',
+    () => [request({ consumer: 'certified', certificates: [revoked.der] })],
+    'CERTIFICATE_REFUSED',
+  ],
+  [
+    'a certificate that nobody of the policy issued',
+    () => {
+      const own = newAuthority('/CN=Root').issue('/CN=tax-1');
+      return [request({ consumer: 'certified', certificates: [own.der] })];
+    },
+    'CREDENTIAL_UNKNOWN',
+  ],
+  [
+    'a certificate of another consumer',
+    () => [request({ consumer: 'keyed', certificates: [certified.der] })],
+    'SIGNATURE_REFUSED',
   ],
   [
     'a key that was never issued',

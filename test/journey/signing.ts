@@ -7,11 +7,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newId } from '@sallyport/shared/ids.ts';
 import { exportJWK, SignJWT } from 'jose';
+import { newAuthority } from '../accounts/authority.ts';
 import { newSigningKey, signRequest, type ToSign } from '../accounts/sign.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 export const signer = newSigningKey('tax-1');
 export const stranger = newSigningKey('tax-1');
+const ca = newAuthority('/CN=Root');
+const byCertificate = {
+  ...{ type: 'certificate', ca: ca.certificate, subject: 'CN=tax-1' },
+  crl: 'root.crl',
+};
+export const certified = ca.issue('/CN=tax-1');
+export const revoked = ca.issue('/CN=tax-1');
 const issuer = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 /** Writes the policy; returns its folder. */
@@ -49,9 +57,12 @@ consumers:
         audience: sallyport
         subject: bearer-1
         jwks: ${JSON.stringify({ keys: [jwk] })}
+  - name: certified
+    credentials:
+      - ${JSON.stringify(byCertificate)}
   - { name: keyed, credentials: [ { type: key } ] }
 consumerGroups:
-  - { name: everybody, consumers: [signer, bearer, keyed] }
+  - { name: everybody, consumers: [signer, bearer, certified, keyed] }
 grants:
   - { group: everybody, routes: [register/get, register/change], fields: [ $.ok ] }
 `;
@@ -63,6 +74,7 @@ grants:
     'answer.json': { type: 'object', properties: { ok: { type: 'boolean' } } },
   };
   writeFileSync(join(dir, 'policy.yaml'), file);
+  writeFileSync(join(dir, 'root.crl'), ca.revoke([revoked]));
   for (const [name, schema] of Object.entries(schemas)) {
     writeFileSync(join(dir, name), JSON.stringify(schema));
   }

@@ -61,6 +61,13 @@ const headers = fc.oneof(
       maybe('credential', text),
       maybe('token', text),
       maybe(
+        'certificates',
+        fc.array(
+          fc.uint8Array({ maxLength: 40 }).map((der) => Buffer.from(der).toString('base64')),
+          { minLength: 1, maxLength: 4 },
+        ),
+      ),
+      maybe(
         'signed',
         fc.record(
           { scheme: fc.constantFrom('http', 'https'), target: text, fields: record(text) },

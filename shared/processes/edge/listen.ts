@@ -85,6 +85,7 @@ function tlsServer(
   options: ServerOptions,
   bounds: EdgeLimits,
 ): Server {
+  const asks = tls.clientCertificates ?? false;
   const tlsOptions: TlsOptions = {
     ...options,
     key: tls.key,
@@ -92,9 +93,10 @@ function tlsServer(
     minVersion: 'TLSv1.2',
     ciphers,
     honorCipherOrder: true,
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    // A session that is resumed keeps the caller's certificate and forgets the CAs that came with it.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (asks ? constants.SSL_OP_NO_TICKET : 0),
     handshakeTimeout: bounds.edgeHeadersTimeoutMs,
-    requestCert: tls.clientCertificates ?? false,
+    requestCert: asks,
     // Whose certificates count is the policy's to say, and the policy is the guard's.
     rejectUnauthorized: false,
   };
