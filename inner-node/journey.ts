@@ -157,7 +157,8 @@ async function serve(
     if (admitted.decision.compiled.keyed) await node.maskKeys.open();
     const { compiled } = admitted.decision;
     const { files } = admitted.request;
-    if (files) await node.examine(about, compiled.files.request, files);
+    const dueMs = node.steady() + admitted.deadlineMs - node.now();
+    if (files) await node.examine(about, compiled.files.request, files, dueMs);
     turn = await turns.take(consumer, admitted.decision.upstream.targets);
     const startedMs = performance.now();
     const answer = await callUpstream(node, arrived.header, admitted);
@@ -172,7 +173,7 @@ async function serve(
         ? maskAnswer(node, about, admitted.decision, answer)
         : await maskAnswerAsking(node, about, admitted.decision, answer);
     const { body, files: left, ...rest } = masked;
-    if (left) await examineAnswer(node, about, admitted.decision, left);
+    if (left) await examineAnswer(node, about, admitted.decision, { files: left, dueMs });
     const released = { ...rest, steps: { call: callMs } };
     await respond(node, arrived, { answer: released, body, state: 'DELIVERED' });
   } catch (thrown) {
@@ -225,18 +226,25 @@ async function examineAnswer(
   node: GuardContext,
   about: Examined,
   { compiled, idempotent }: Decision,
-  files: readonly FileText[],
+  { files, dueMs }: { readonly files: readonly FileText[]; readonly dueMs: number },
 ): Promise<void> {
   try {
-    await node.examine(about, compiled.files.response, files);
+    await node.examine(about, compiled.files.response, files, dueMs);
   } catch (thrown) {
     const error = asSallyportError(thrown);
-    const passing = error.code === 'SCAN_FAILED' || error.code === 'OVERLOADED';
+    const passing = passingCodes.has(error.code);
     if (passing && idempotent) throw new SallyportError('SCAN_FAILED', error.message);
     const code = passing ? 'IN_DOUBT' : 'RESPONSE_REFUSED';
     throw new SallyportError(code, error.message, { cause: error });
   }
 }
+
+/** Of an examination that another time might end otherwise. */
+const passingCodes: ReadonlySet<ErrorCode> = new Set([
+  'SCAN_FAILED',
+  'OVERLOADED',
+  'DEADLINE_PASSED',
+]);
 
 /** Which version refused, and which of its rules. */
 function whyOf(node: GuardContext, { rule }: SallyportError): Partial<AuditEvent> {

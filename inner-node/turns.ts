@@ -9,6 +9,7 @@
  * would fit; one that comes and does not fit is dropped.
  */
 import { SallyportError } from '@sallyport/shared/errors.ts';
+import { createLines, type Lines } from '@sallyport/shared/exchange/lines.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 
 export interface Turn {
@@ -29,14 +30,12 @@ interface Service {
   calling: number;
   /** What its next answer probably takes: the largest of late, forgotten by and by. */
   answerBytes: number;
-  /** Consumer ▶ calls that wait; the first line is next. */
-  readonly lines: Map<string, (() => void)[]>;
+  readonly lines: Lines<() => void>;
 }
 
 export function createTurns(): Turns {
   const services = new Map<string, Service>();
   let calling = 0;
-  let waiting = 0;
   let bytes = 0;
 
   const meet = (name: string, targets: number): Service => {
@@ -44,7 +43,7 @@ export function createTurns(): Turns {
     // Those of policies that are gone are forgotten, some day.
     if (services.size >= limits.upstreamTargetsMax) {
       for (const [old, { calling, lines }] of services) {
-        if (calling === 0 && lines.size === 0) services.delete(old);
+        if (calling === 0 && lines.waiting === 0) services.delete(old);
       }
     }
     services.set(name, service);
@@ -57,17 +56,8 @@ export function createTurns(): Turns {
 
   const goOn = (): void => {
     for (const service of services.values()) {
-      while (service.lines.size > 0 && fits(service)) callNext(service);
+      while (service.lines.waiting > 0 && fits(service)) service.lines.next()?.();
     }
-  };
-  const callNext = ({ lines }: Service): void => {
-    const [next] = lines;
-    if (!next) return;
-    const [consumer, line] = next;
-    lines.delete(consumer);
-    waiting -= 1;
-    line.shift()?.();
-    if (line.length > 0) lines.set(consumer, line);
   };
   const begin = (service: Service): Turn => {
     let held = service.answerBytes;
@@ -105,16 +95,13 @@ export function createTurns(): Turns {
     take(consumer, targets) {
       const name = targets.map(({ url }) => url).join(' ');
       const service = services.get(name) ?? meet(name, targets.length);
-      if (service.lines.size === 0 && fits(service)) return Promise.resolve(begin(service));
+      if (service.lines.waiting === 0 && fits(service)) return Promise.resolve(begin(service));
       return new Promise((resolve) => {
-        const line = service.lines.get(consumer) ?? [];
-        line.push(() => resolve(begin(service)));
-        service.lines.set(consumer, line);
-        waiting += 1;
+        service.lines.join(consumer, () => resolve(begin(service)));
       });
     },
     get waiting() {
-      return waiting;
+      return services.values().reduce((total, { lines }) => total + lines.waiting, 0);
     },
   };
 }
@@ -125,5 +112,5 @@ const serviceOf = (targets: number): Service => ({
   callingMax: limits.upstreamConnectionsMax * targets,
   calling: 0,
   answerBytes: limits.answerBytesGuess,
-  lines: new Map(),
+  lines: createLines(),
 });

@@ -45,7 +45,11 @@ export async function examineAndSeal(
   const { arrival, decision, consumer, digest, files } = checked;
   if (files === undefined && !checked.waited) return seal(node, exchanges, checked);
   const about = { exchangeId: arrival.id, consumer: consumer.name, flow: decision.flow };
-  if (files) await node.examine(about, decision.compiled.files.request, files);
+  if (files) {
+    // Nothing is accepted before, so it has the time that its caller waits.
+    const dueMs = node.steady() + checked.acceptedAtMs + decision.timeoutMs - node.now();
+    await node.examine(about, decision.compiled.files.request, files, dueMs);
+  }
   // Meanwhile the same call may have come again, and been faster.
   const earlier =
     exchanges.get(arrival.id) ?? sameKey(node, exchanges, consumer.name, arrival, digest);

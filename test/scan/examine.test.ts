@@ -1,11 +1,17 @@
-/** How the guard examines files: a few bodies at a time, and what waits is shared fairly. */
+/** How the guard examines files: a few bodies at a time, each in its time, and places are shared fairly. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Named } from '@sallyport/shared/content/scan/scanner.ts';
+import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { compileFiles } from '@sallyport/shared/policy/files.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
-import { createExamine } from '@sallyport/shared/processes/guard/examine.ts';
+import {
+  createExamine,
+  type Examine,
+  type Examined,
+} from '@sallyport/shared/processes/guard/examine.ts';
 import type { Scan } from '@sallyport/shared/processes/scanner/client.ts';
 import { tarOf } from '../content/archives.ts';
 import { until } from '../until.ts';
@@ -29,7 +35,15 @@ const of = (consumer: string) => ({ exchangeId: 'e', consumer, flow: 'a/b' });
 function examining(scan: Scan | undefined) {
   const events: AuditEvent[] = [];
   const audit = { append: (event: AuditEvent) => void events.push(event) };
-  return { events, examine: createExamine({ audit, flushAudit() {}, now: () => 1, scan }) };
+  const steady = () => performance.now();
+  const all = createExamine({ audit, flushAudit() {}, now: () => 1, steady, scan });
+  const examine = (
+    about: Examined,
+    files: Parameters<Examine>[1],
+    texts: Parameters<Examine>[2],
+    withinMs = 60_000,
+  ) => all(about, files, texts, steady() + withinMs);
+  return { events, examine };
 }
 
 function gate() {
@@ -40,26 +54,116 @@ function gate() {
   return { held, open };
 }
 
-test('a few at a time; who sends many has half of what may wait, and another still has room', async () => {
-  const { held, open } = gate();
+/** Holds every scan until it is opened; which contents are under way, and the most at once. */
+function held() {
+  const { held: opened, open } = gate();
+  const begun: string[] = [];
   let under = 0;
   let most = 0;
-  const { examine } = examining(async () => {
+  const scan: Scan = async (content) => {
+    begun.push(String(content));
     under += 1;
     most = Math.max(most, under);
-    await held;
+    await opened;
     under -= 1;
     return clean;
-  });
+  };
+  return { scan, open, begun, most: () => most };
+}
+
+test('a few at a time; who sends many leaves places and room for others', async () => {
+  const { scan, open, begun, most } = held();
+  const { examine } = examining(scan);
   const half = limits.examinationsWaitingMax / 2;
-  const all = Array.from({ length: half }, () => examine(of('many'), rules, textOf('a')));
+  const all = Array.from({ length: half }, () => examine(of('many'), rules, textOf('many')));
   await assert.rejects(examine(of('many'), rules, textOf('a')), { code: 'OVERLOADED' });
-  all.push(examine(of('few'), rules, textOf('a')));
-  await until(() => under === limits.examinationsMax);
+  await until(() => begun.length === limits.examinationsMax / 2);
+  all.push(examine(of('few'), rules, textOf('few')));
+  await until(() => begun.at(-1) === 'few');
   open();
   await Promise.all(all);
-  assert.equal(most, limits.examinationsMax);
+  assert.equal(begun.length, half + 1);
+  assert.ok(most() < limits.examinationsMax);
   await examine(of('many'), rules, textOf('a'));
+});
+
+test('where all places are taken the lines of consumers take turns', async () => {
+  const gates = Array.from({ length: limits.examinationsMax }, gate);
+  const begun: string[] = [];
+  const { examine } = examining(async (content) => {
+    const mine = gates[begun.push(String(content)) - 1];
+    await mine?.held;
+    return clean;
+  });
+  const ask = (consumer: string, times: number) =>
+    Array.from({ length: times }, () => examine(of(consumer), rules, textOf(consumer)));
+  const all = ask('many', 20);
+  await until(() => begun.length === 2);
+  all.push(...ask('b', 1), ...ask('c', 1));
+  await until(() => begun.length === 4);
+  all.push(...ask('d', 3));
+  for (const { open } of gates) open();
+  await Promise.all(all);
+  // Two of `many` may come between, and no more: not those that stood in its line before.
+  assert.ok(begun.lastIndexOf('d') < 12, begun.join(' '));
+});
+
+test('what is past its time in line is given to no scanner, and gives its room back', async () => {
+  const { scan, open, begun } = held();
+  const { examine, events } = examining(scan);
+  const first = [1, 2].map(() => examine(of('a'), rules, textOf('first')));
+  await until(() => begun.length === 2);
+  const late = Array.from({ length: limits.examinationsWaitingMax / 2 - 2 }, () =>
+    assert.rejects(examine(of('a'), rules, textOf('late'), 50), { code: 'DEADLINE_PASSED' }),
+  );
+  await assert.rejects(examine(of('a'), rules, textOf('too many')), { code: 'OVERLOADED' });
+  await Promise.all(late);
+  const next = examine(of('a'), rules, textOf('next'));
+  open();
+  await Promise.all([...first, next]);
+  assert.deepEqual(begun, ['first', 'first', 'next']);
+  assert.equal(events.length, 3);
+  await assert.rejects(examine(of('a'), rules, textOf('over'), 0), { code: 'DEADLINE_PASSED' });
+});
+
+test('who would wait longer than its time is refused at once, and told when to come again', async () => {
+  const tookMs = 40;
+  const { examine } = examining(async () => {
+    await sleep(tookMs);
+    return clean;
+  });
+  for (let at = 0; at < 10; at += 1) await examine(of('a'), rules, textOf('a'));
+  const long = Array.from({ length: 40 }, () => examine(of('a'), rules, textOf('a')));
+  await assert.rejects(examine(of('a'), rules, textOf('a'), 100), (thrown) => {
+    assert.ok(thrown instanceof SallyportError);
+    assert.equal(thrown.code, 'OVERLOADED');
+    assert.ok((thrown.retryAfterMs ?? 0) > 100);
+    return true;
+  });
+  await examine(of('quiet'), rules, textOf('a'));
+  await Promise.all(long);
+});
+
+test('between its files the time of a body is looked at; a scanner has what is left of it', async () => {
+  const given: number[] = [];
+  const { examine, events } = examining(async (_content, withinMs) => {
+    given.push(withinMs);
+    await sleep(withinMs + 5);
+    return [{ scanner: 'one', verdict: 'failed', failure: 'timeout' }];
+  });
+  await assert.rejects(examine(of('a'), rules, textOf('a'), 50), { code: 'DEADLINE_PASSED' });
+  assert.ok((given[0] ?? 0) <= 50);
+  assert.equal(events[0]?.code, 'DEADLINE_PASSED');
+  const slow = examining(async () => {
+    await sleep(60);
+    return clean;
+  });
+  const two = [...textOf('a'), ...textOf('b')];
+  await assert.rejects(slow.examine(of('a'), rules, two, 50), { code: 'DEADLINE_PASSED' });
+  assert.deepEqual(
+    slow.events.map(({ code }) => code),
+    [undefined, 'DEADLINE_PASSED'],
+  );
 });
 
 test('what is refused gives its place back', async () => {

@@ -13,6 +13,7 @@ import { openBoard } from '../wires.ts';
 
 const quiet = { info() {}, warn() {} };
 const hello = Buffer.from('hello');
+const soon = 60_000;
 const closing: (() => unknown)[] = [];
 after(() => closing.map((close) => close()));
 
@@ -46,7 +47,7 @@ test('each scanner gives its verdict, in the order of the configuration', async 
   ]);
   await until(() => guard.connected);
   const scan = createScan(guard, ['one', 'two']);
-  assert.deepEqual(await scan(hello), [
+  assert.deepEqual(await scan(hello, soon), [
     { scanner: 'one', verdict: 'clean' },
     { scanner: 'two', verdict: 'found', name: 'Evil' },
   ]);
@@ -56,13 +57,13 @@ test('no scanner, a wire that is cut and content beyond the limit are failures',
   const failed = { code: 'SCAN_FAILED' };
   const { guard, running } = started([saying('one', async () => ({ verdict: 'clean' }))]);
   await until(() => guard.connected);
-  await assert.rejects(createScan(guard, [])(hello), failed);
+  await assert.rejects(createScan(guard, [])(hello, soon), failed);
   const large = Buffer.alloc(limits.scanBytesMax + 1);
-  await assert.rejects(createScan(guard, ['one'])(large), failed);
-  await assert.rejects(guard.request('scan', null, large), failed);
+  await assert.rejects(createScan(guard, ['one'])(large, soon), failed);
+  await assert.rejects(guard.request('scan', { withinMs: soon }, large), failed);
   await running.close();
   await until(() => !guard.connected);
-  await assert.rejects(createScan(guard, ['one'])(hello), failed);
+  await assert.rejects(createScan(guard, ['one'])(hello, soon), failed);
 });
 
 const lies: readonly (readonly [string, unknown])[] = [
@@ -86,7 +87,7 @@ for (const [what, head] of lies) {
       request: async () => ({ ...(await answers(null, hello, {} as never)), body: hello }),
     };
     const scan = createScan(peer as never, ['one']);
-    await assert.rejects(scan(hello), { code: 'SCAN_FAILED' });
+    await assert.rejects(scan(hello, soon), { code: 'SCAN_FAILED' });
   });
 }
 
@@ -94,6 +95,7 @@ test('any fault of the process is a failure, and too much at once is said', asyn
   const failing = (code: ErrorCode) =>
     createScan({ request: () => Promise.reject(new SallyportError(code, 'it fails')) }, ['one'])(
       hello,
+      soon,
     );
   for (const code of ['IPC_TIMEOUT', 'IPC_FRAME', 'IPC_VERB', 'INTERNAL'] as const) {
     await assert.rejects(failing(code), { code: 'SCAN_FAILED' });
@@ -104,7 +106,7 @@ test('any fault of the process is a failure, and too much at once is said', asyn
 test('the name of what was found cannot forge a line of a log', async () => {
   const verdicts = [{ scanner: 'one', verdict: 'found', name: 'Evil\n{"x":1}' }];
   const peer = { request: async () => ({ head: { verdicts }, body: hello }) };
-  const [verdict] = await createScan(peer, ['one'])(hello);
+  const [verdict] = await createScan(peer, ['one'])(hello, soon);
   assert.deepEqual(verdict, { scanner: 'one', verdict: 'found', name: 'Evil???x?:1?' });
 });
 
@@ -121,7 +123,7 @@ test('more scans at once than the limit are refused: OVERLOADED', async () => {
   ]);
   await until(() => guard.connected);
   const all = Array.from({ length: limits.scansInFlightMax + 1 }, () =>
-    guard.request('scan', null, hello),
+    guard.request('scan', { withinMs: soon }, hello),
   );
   const outcomes = Promise.allSettled(all);
   await assert.rejects(all.at(-1) as Promise<unknown>, { code: 'OVERLOADED' });
@@ -182,4 +184,28 @@ test('a scanner that does not find the EICAR test file is blind, until it does',
   sees = false;
   nowMs = 2000;
   assert.deepEqual(await scan(), { verdict: 'failed', failure: 'blind' });
+});
+
+test('a scan without a time is refused, and a scanner that is beyond it cut short', async () => {
+  let cut = false;
+  const slow: Scanner = {
+    name: 'one',
+    scan: (_content, signal) =>
+      new Promise((resolve) => {
+        if (signal === undefined) return resolve({ verdict: 'clean' });
+        signal.addEventListener('abort', () => {
+          cut = true;
+          resolve({ verdict: 'failed', failure: 'timeout' });
+        });
+      }),
+  };
+  const { guard } = started([slow]);
+  await until(() => guard.connected);
+  for (const head of [null, {}, { withinMs: -1 }, { withinMs: '1' }]) {
+    await assert.rejects(guard.request('scan', head, hello), { code: 'IPC_FRAME' });
+  }
+  assert.deepEqual(await createScan(guard, ['one'])(hello, 30), [
+    { scanner: 'one', verdict: 'failed', failure: 'timeout' },
+  ]);
+  assert.ok(cut);
 });

@@ -31,14 +31,14 @@ export function clamdScanner(dial: Dial, now: () => number, options: ClamdOption
   const { databaseAgeMs = limits.scanDatabaseAgeMs } = options;
   return {
     name,
-    async scan(content) {
-      const fresh = await converse(dial, timeoutMs, async (stream) => {
+    async scan(content, signal) {
+      const fresh = await converse(dial, { timeoutMs, signal }, async (stream) => {
         await send(stream, 'zVERSION\0');
         expectFresh(await createReplies(stream).until('\0'), now(), databaseAgeMs);
         return { verdict: 'clean' };
       });
       if (fresh.verdict !== 'clean') return fresh;
-      return converse(dial, timeoutMs, async (stream) => {
+      return converse(dial, { timeoutMs, signal }, async (stream) => {
         const replies = createReplies(stream);
         // It may answer before the end, when its limit is reached, and hang up.
         const answer = replies.until('\0');

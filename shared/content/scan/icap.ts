@@ -33,8 +33,8 @@ export function icapScanner(
 ): Scanner {
   return {
     name,
-    scan: (content) =>
-      converse(dial, timeoutMs, async (stream) => {
+    scan: (content, signal) =>
+      converse(dial, { timeoutMs, signal }, async (stream) => {
         const replies = createReplies(stream);
         await send(stream, head('OPTIONS', service, ['Encapsulated: null-body=0']));
         const options = readHead(await replies.until('\r\n\r\n'));

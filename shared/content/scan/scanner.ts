@@ -19,7 +19,8 @@ export type Verdict =
 /** One scanner. Never rejects: what goes wrong is a verdict. */
 export interface Scanner {
   readonly name: string;
-  scan(content: AsyncIterable<Uint8Array>): Promise<Verdict>;
+  /** `signal`: it has failed by time-out when it fires. */
+  scan(content: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Verdict>;
 }
 
 /** Opens a connection to a scanner; fails by an error event. */
@@ -29,11 +30,15 @@ export type Dial = () => Duplex;
 export type Named = Verdict & { readonly scanner: string };
 
 /** Asks all at once; none is spared where another has found something. */
-export function verdictsOf(scanners: readonly Scanner[], content: Buffer): Promise<Named[]> {
+export function verdictsOf(
+  scanners: readonly Scanner[],
+  content: Buffer,
+  signal?: AbortSignal,
+): Promise<Named[]> {
   return Promise.all(
     scanners.map(async (scanner) => ({
       scanner: scanner.name,
-      ...(await scanner.scan(inPieces(content))),
+      ...(await scanner.scan(inPieces(content), signal)),
     })),
   );
 }
@@ -68,16 +73,19 @@ export class ScanFailed extends Error {
 /** One conversation on a connection of its own, at most `timeoutMs` long. Never rejects. */
 export async function converse(
   dial: Dial,
-  timeoutMs: number,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
   talk: (stream: Duplex) => Promise<Verdict>,
 ): Promise<Verdict> {
+  if (signal?.aborted) return { verdict: 'failed', failure: 'timeout' };
   const stream = dial();
   const failure = (thrown: unknown): Verdict => ({
     verdict: 'failed',
     failure: thrown instanceof ScanFailed ? thrown.failure : 'away',
   });
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new ScanFailed('timeout')), timeoutMs);
+  const giveUp = (): void => reject(new ScanFailed('timeout'));
+  const timer = setTimeout(giveUp, timeoutMs);
+  signal?.addEventListener('abort', giveUp);
   stream.on('error', reject);
   try {
     return await Promise.race([talk(stream), promise]);
@@ -85,6 +93,7 @@ export async function converse(
     return failure(thrown);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
     stream.destroy();
   }
 }

@@ -15,14 +15,14 @@ export function sighted(
   let seenAtMs = Number.NEGATIVE_INFINITY;
   return {
     name: scanner.name,
-    async scan(content) {
+    async scan(content, signal) {
       if (steady() - seenAtMs > everyMs) {
-        const verdict = await scanner.scan(eicar());
+        const verdict = await scanner.scan(eicar(), signal);
         if (verdict.verdict === 'failed') return verdict;
         if (verdict.verdict === 'clean') return { verdict: 'failed', failure: 'blind' };
         seenAtMs = steady();
       }
-      return scanner.scan(content);
+      return scanner.scan(content, signal);
     },
   };
 }

@@ -3,8 +3,8 @@
  *
  *   base64 ▶ size, type, documents, archives ▶ scan it and all that was packed in it ▶ it may cross
  *
- * The only step of a journey that waits for somebody else, so only bodies with files take it, a few at a
- * time, and a consumer that sends many waits behind itself.
+ * The only step of a journey that waits for somebody else, so only bodies with files take it, each in a
+ * place and a time of its own.
  */
 import { createHash } from 'node:crypto';
 import type { AuditLog } from '../../audit/log.ts';
@@ -12,10 +12,9 @@ import { inspectFile } from '../../content/file/inspect.ts';
 import type { FileText } from '../../content/place.ts';
 import { expectClean, type Named } from '../../content/scan/scanner.ts';
 import { asSallyportError, SallyportError } from '../../errors.ts';
-import { createShares } from '../../exchange/shares.ts';
-import { limits } from '../../limits.ts';
-import { type FileRules, ruleFor } from '../../policy/files.ts';
+import { type CompiledFileRule, type FileRules, ruleFor } from '../../policy/files.ts';
 import type { Scan } from '../scanner/client.ts';
+import { createPlaces, expectTime } from './places.ts';
 
 /** Whose body it is. */
 export interface Examined {
@@ -25,43 +24,36 @@ export interface Examined {
 }
 
 /**
- * Resolves when every file of a body may go on. Errors: OVERLOADED, those of inspectFile, SCAN_FOUND,
- * SCAN_FAILED.
+ * Resolves when every file of a body may go on. `dueMs`: when its time is over, on the steady clock of the
+ * node. Errors: OVERLOADED, DEADLINE_PASSED, those of inspectFile, SCAN_FOUND, SCAN_FAILED.
  */
 export type Examine = (
   about: Examined,
   rules: FileRules | undefined,
   files: readonly FileText[],
+  dueMs: number,
 ) => Promise<void>;
 
 export interface ExamineOptions {
   readonly audit: Pick<AuditLog, 'append'>;
   readonly flushAudit: () => void;
   readonly now: () => number;
+  readonly steady: () => number;
   /** Undefined where this node leaves it to the other. */
   readonly scan: Scan | undefined;
 }
 
-export function createExamine({ audit, flushAudit, now, scan }: ExamineOptions): Examine {
-  const places = createShares(limits.examinationsWaitingMax);
-  const waiting: (() => void)[] = [];
-  let under = 0;
+export function createExamine(options: ExamineOptions): Examine {
+  const { audit, flushAudit, now, steady, scan } = options;
+  const places = createPlaces(steady);
 
-  const enter = (): Promise<void> => {
-    if (under < limits.examinationsMax) {
-      under += 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => void waiting.push(resolve));
-  };
-  const leave = (): void => {
-    const next = waiting.shift();
-    if (next) next();
-    else under -= 1;
-  };
-  const look = async (about: Examined, rules: FileRules | undefined, file: FileText) => {
+  const look = async (
+    about: Examined,
+    rule: CompiledFileRule,
+    file: FileText,
+    dueMs: number,
+  ): Promise<void> => {
     const startedMs = performance.now();
-    const rule = ruleFor(rules, file);
     const bytes = Buffer.from(file.text, 'base64');
     const found: Record<string, number> = {};
     const count = (what: string, times = 1): void => {
@@ -85,8 +77,11 @@ export function createExamine({ audit, flushAudit, now, scan }: ExamineOptions):
       for (const [part, times] of Object.entries(inside)) count(`inside ${part}`, times);
       if (scan && rule.scanned) {
         for (const one of new Set([bytes, ...parts])) {
-          const verdicts = await scan(one);
+          expectTime(dueMs - steady());
+          const verdicts = await scan(one, dueMs - steady());
           for (const verdict of verdicts) count(wordsOf(verdict));
+          // A scanner that was cut short is not at fault.
+          if (verdicts.some(({ verdict }) => verdict === 'failed')) expectTime(dueMs - steady());
           expectClean(verdicts);
         }
       }
@@ -100,17 +95,12 @@ export function createExamine({ audit, flushAudit, now, scan }: ExamineOptions):
     }
   };
 
-  return async (about, rules, files) => {
-    if (!places.fits(about.consumer)) {
-      throw new SallyportError('OVERLOADED', `${about.consumer} has its share of examinations`);
-    }
-    places.take(about.consumer);
-    await enter();
+  return async (about, rules, files, dueMs) => {
+    const leave = await places.take(about.consumer, dueMs);
     try {
-      for (const file of files) await look(about, rules, file);
+      for (const file of files) await look(about, ruleFor(rules, file), file, dueMs);
     } finally {
       leave();
-      places.give(about.consumer);
       flushAudit();
     }
   };

@@ -184,7 +184,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     ...{ self, peer, store, audit, signer, log, sending, now, steady, flushAudit, refusals, obey },
     disk,
     stopping: stopping.signal,
-    examine: createExamine({ audit, flushAudit, now, scan }),
+    examine: createExamine({ audit, flushAudit, now, steady, scan }),
     maskKeys,
     askPlugins: plugins.ask,
     fourEyes: options.fourEyes ?? false,

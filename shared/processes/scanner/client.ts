@@ -4,18 +4,20 @@ import { asSallyportError, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 
-/** Has content scanned. Errors: SCAN_FAILED, OVERLOADED. */
-export type Scan = (content: Buffer) => Promise<readonly Named[]>;
+/** Has content scanned; scanners that need longer have failed. Errors: SCAN_FAILED, OVERLOADED. */
+export type Scan = (content: Buffer, withinMs: number) => Promise<readonly Named[]>;
 
 /** `names`: the scanners of the node; without any nothing is ever clean. */
 export function createScan(peer: Pick<IpcPeer, 'request'>, names: readonly string[]): Scan {
-  return async (content) => {
+  return async (content, withinMs) => {
     if (names.length === 0) throw failed('no scanner in the configuration');
     if (content.length > limits.scanBytesMax) {
       throw failed(`${content.length} bytes, more than may be scanned`);
     }
     try {
-      const { head } = await peer.request('scan', null, content, answerMs);
+      // A timer may fire a moment early.
+      const most = Math.min(Math.ceil(withinMs) + 1, longestMs);
+      const { head } = await peer.request('scan', { withinMs: most }, content, most + graceMs);
       return readVerdicts(head, names);
     } catch (thrown) {
       const error = asSallyportError(thrown);
@@ -26,7 +28,8 @@ export function createScan(peer: Pick<IpcPeer, 'request'>, names: readonly strin
 }
 
 /** A scanner may take its time for each of two conversations. */
-const answerMs = 2 * limits.scanTimeoutMs + 2_000;
+const longestMs = 2 * limits.scanTimeoutMs;
+const graceMs = 2_000;
 
 /** One verdict of each scanner, in their order. Errors: SCAN_FAILED. */
 function readVerdicts(head: unknown, names: readonly string[]): Named[] {

@@ -47,14 +47,14 @@ export function runScanner(options: ScannerOptions): { close(): Promise<void> } 
   let scans = 0;
   let inFlight = 0;
 
-  const ask = async (content: Buffer): Promise<Named[]> => {
+  const ask = async (content: Buffer, signal?: AbortSignal): Promise<Named[]> => {
     const startedMs = performance.now();
-    const verdicts = await verdictsOf(scanners, content);
+    const verdicts = await verdictsOf(scanners, content, signal);
     const tookMs = performance.now() - startedMs;
     for (const verdict of verdicts) metrics.done(verdict.scanner, outcomeOf(verdict), tookMs);
     return verdicts;
   };
-  const scan = async (content: Buffer): Promise<Named[]> => {
+  const scan = async (content: Buffer, withinMs: number): Promise<Named[]> => {
     if (content.length > limits.scanBytesMax) {
       throw new SallyportError('SCAN_FAILED', `expected at most ${limits.scanBytesMax} bytes`);
     }
@@ -63,7 +63,7 @@ export function runScanner(options: ScannerOptions): { close(): Promise<void> } 
     }
     inFlight += 1;
     try {
-      return await ask(content);
+      return await ask(content, AbortSignal.timeout(withinMs));
     } finally {
       inFlight -= 1;
       scans += 1;
@@ -104,7 +104,7 @@ export function runScanner(options: ScannerOptions): { close(): Promise<void> } 
     scanners: Object.fromEntries(states),
   });
   const forGuard: Handlers = {
-    scan: async (_head, body) => ({ head: { verdicts: await scan(body) } }),
+    scan: async (head, body) => ({ head: { verdicts: await scan(body, withinOf(head)) } }),
   };
   const forAdmin: Handlers = {
     health: () => ({ head: health() }),
@@ -120,6 +120,13 @@ export function runScanner(options: ScannerOptions): { close(): Promise<void> } 
       for (const link of links) link.close();
     },
   };
+}
+
+/** Errors: IPC_FRAME. */
+function withinOf(head: unknown): number {
+  const { withinMs } = (head ?? {}) as { withinMs?: unknown };
+  if (typeof withinMs === 'number' && Number.isInteger(withinMs) && withinMs >= 0) return withinMs;
+  throw new SallyportError('IPC_FRAME', 'expected the milliseconds that a scan may take');
 }
 
 /** A scanner that cannot call this clean calls nothing clean. */

@@ -1,0 +1,92 @@
+/**
+ * Where files are examined: a few places, and lines before them. Who asks must be done at some time, and who
+ * is not by then, or could not be as things go, has no use for a place.
+ *
+ *   take ▶ in line ─ its turn ▶ examined ▶ left
+ *     │        └ its time is over ▶ DEADLINE_PASSED
+ *     └ no room, or the line takes longer than its time ▶ OVERLOADED
+ */
+import { SallyportError } from '../../errors.ts';
+import { createLines } from '../../exchange/lines.ts';
+import { createShares } from '../../exchange/shares.ts';
+import { limits } from '../../limits.ts';
+
+export interface Places {
+  /**
+   * Resolves when it may begin, with what ends it. `dueMs`: when its time is over, on the clock that is
+   * never set. Errors: OVERLOADED, DEADLINE_PASSED.
+   */
+  take(consumer: string, dueMs: number): Promise<() => void>;
+}
+
+/** `steady`: milliseconds on a clock that is never set. */
+export function createPlaces(steady: () => number): Places {
+  const room = createShares(limits.examinationsWaitingMax);
+  const places = createShares(limits.examinationsMax);
+  const lines = createLines<() => void>();
+  let usualMs = 0;
+
+  const mayBegin = (consumer: string): boolean => places.fits(consumer);
+  const begin = (consumer: string): (() => void) => {
+    const startedMs = steady();
+    places.take(consumer);
+    return () => {
+      usualMs += (steady() - startedMs - usualMs) * learning;
+      places.give(consumer);
+      room.give(consumer);
+      goOn();
+    };
+  };
+  const goOn = (): void => {
+    for (let next = lines.next(mayBegin); next; next = lines.next(mayBegin)) next();
+  };
+  const expectRoom = (consumer: string, leftMs: number): void => {
+    const lineMs = (usualMs * (lines.before(consumer) + 1)) / limits.examinationsMax;
+    const fits = room.fits(consumer);
+    if (fits && (mayBegin(consumer) || lineMs <= leftMs)) return;
+    const message = fits
+      ? `${lines.waiting} bodies wait for an examination, of about ${Math.round(usualMs)} ms each`
+      : `${consumer} has its share of examinations`;
+    throw new SallyportError('OVERLOADED', message, { retryAfterMs: lineMs });
+  };
+
+  return {
+    async take(consumer, dueMs) {
+      expectTime(dueMs - steady());
+      expectRoom(consumer, dueMs - steady());
+      room.take(consumer);
+      if (mayBegin(consumer)) return begin(consumer);
+      return new Promise((resolve, reject) => {
+        const takeTurn = (): void => {
+          clearTimeout(timer);
+          resolve(begin(consumer));
+        };
+        const giveUp = (): void => {
+          const leftMs = dueMs - steady();
+          if (leftMs > 0) {
+            timer = setTimeout(giveUp, leftMs);
+            return;
+          }
+          lines.leave(consumer, takeTurn);
+          room.give(consumer);
+          reject(passed());
+        };
+        let timer = setTimeout(giveUp, dueMs - steady());
+        lines.join(consumer, takeTurn);
+      });
+    },
+  };
+}
+
+/** Errors: DEADLINE_PASSED. */
+export function expectTime(leftMs: number): void {
+  if (leftMs <= 0) throw passed();
+}
+
+const passed = (): SallyportError =>
+  new SallyportError('DEADLINE_PASSED', 'its files could not be examined in time', {
+    hint: 'see how long scanners take: docs/operating/scanners.md',
+  });
+
+/** So much of the last examination is in what one usually takes. */
+const learning = 0.2;
