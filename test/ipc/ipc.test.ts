@@ -96,6 +96,31 @@ test('a socket is for its owner alone and gives answers and coded errors', async
   await server.close();
 });
 
+test('a process that was held up reads what has come before it gives up', async () => {
+  const path = freshPath();
+  const timeoutMs = 20;
+  const server = await listen(path, {
+    async held() {
+      void afterAnswer().then(() => setImmediate(holdUp, 50 * timeoutMs));
+      return { head: 'in time' };
+    },
+  });
+  const peer = await connectOnce(path);
+  const { head } = await peer.request('held', null, undefined, timeoutMs);
+  assert.equal(head, 'in time');
+  peer.close();
+  await server.close();
+});
+
+/** When the answer of a handler has been put on its way. */
+async function afterAnswer(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await undefined;
+}
+
+function holdUp(ms: number): void {
+  for (const untilMs = performance.now() + ms; performance.now() < untilMs; );
+}
+
 test('garbage on a socket closes that connection and harms nobody else', async () => {
   const path = freshPath();
   const server = await listen(path, echo);

@@ -21,14 +21,17 @@ export function createDeadlines(): Deadlines {
     clearInterval(timer);
     timer = undefined;
   };
-  const sweep = (): void => {
-    if (open.size === 0) stop();
-    const nowMs = performance.now();
+  const expire = (nowMs: number): void => {
     for (const due of open) {
       if (due.dueMs > nowMs) continue;
       open.delete(due);
       due.expire();
     }
+  };
+  const sweep = (): void => {
+    if (open.size === 0) stop();
+    // Not before what has come is read: it may be this process that was held up.
+    else setImmediate(expire, performance.now());
   };
   return {
     add(due) {

@@ -28,6 +28,7 @@ export interface UpstreamResponse {
 }
 
 const unsent = { hint: 'nothing was sent: it is safe to send the request again' };
+const noConnection = 'expected a connection in time, got none';
 const maybeSent = { hint: 'the request may have reached the service' };
 
 /** What all dispatches share. */
@@ -64,7 +65,6 @@ export function dispatch(
     const pieces = startPieces();
     const bytesMax = bounds.upstreamBodyBytesMax;
     let controller: Dispatcher.DispatchController | undefined;
-    let expired = false;
     let status = 0;
     let headers: IncomingHttpHeaders = {};
 
@@ -72,10 +72,9 @@ export function dispatch(
     const due: Due = {
       dueMs: performance.now() + timeoutMs,
       expire() {
-        expired = true;
         if (controller) controller.abort(timeout('expected an answer in time, got none'));
         // Still queued for a connection: it is taken out when its turn comes, before a byte is written.
-        else reject(unreachable('expected a connection in time, got none'));
+        else reject(unreachable(noConnection));
       },
     };
     deadlines.add(due);
@@ -84,7 +83,7 @@ export function dispatch(
       { method: request.method, path: request.path, headers: request.headers, body: request.body },
       {
         onRequestStart(started) {
-          if (expired) throw unreachable('expected a connection in time, got none');
+          if (performance.now() >= due.dueMs) throw unreachable(noConnection);
           controller = started;
         },
         onResponseStart(started, code, fields) {

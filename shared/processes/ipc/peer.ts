@@ -89,14 +89,15 @@ export function createPeer(
     waiting.clear();
     onClose(error);
   };
-  const sweeper = setInterval(() => {
-    const nowMs = performance.now();
+  const giveUp = (nowMs: number): void => {
     for (const [id, one] of waiting) {
       if (one.dueMs > nowMs) continue;
       waiting.delete(id);
       one.reject(new SallyportError('IPC_TIMEOUT', 'expected an answer in time, got none'));
     }
-  }, sweepMs);
+  };
+  // Not before what has come is read: it may be this process that was held up.
+  const sweeper = setInterval(() => setImmediate(giveUp, performance.now()), sweepMs);
   sweeper.unref();
 
   const serve = async (frame: Frame): Promise<void> => {
