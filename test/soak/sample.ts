@@ -70,7 +70,7 @@ async function heapsOf(managementUrl: string): Promise<Map<string, number>> {
   return new Map([...lines].map(([, name = '', bytes]) => [name, Number(bytes)]));
 }
 
-function sampleFiles(home: string): FilesSample {
+export function sampleFiles(home: string): FilesSample {
   const store = filesIn(join(home, 'data'));
   const spool = filesIn(join(home, 'spool'));
   const everything = [...store, ...spool, ...filesIn(join(home, 'archive'))];

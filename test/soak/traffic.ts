@@ -4,23 +4,31 @@ import { randomFrom } from '../journey/rig.ts';
 import { callEvenly, createConsumer, type Told } from './consumer.ts';
 import type { SoakPair } from './pair.ts';
 
-export interface Traffic {
-  /** Kind of call ▶ status (and code) ▶ how often. */
-  readonly endings: Map<string, Map<string, number>>;
-  /** Endings that the kind of call does not allow. */
-  readonly wrong: string[];
+/** How one call ended. */
+export interface Ended {
+  readonly kind: Kind;
+  /** Status, and code where there is one. */
+  readonly what: string;
+  /** Of `performance.now()`. */
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** What its caller waited for the last answer. */
+  readonly tookMs: number;
 }
 
-interface Kind {
+export interface Kind {
   readonly name: string;
   readonly weight: number;
-  /** Status, and code where there is one. */
+  /** All that it may end with where the pair has the processor that it wants. */
   readonly allowed: RegExp;
+  /** And where it has not. Who is refused before admission is refused in any case. */
+  readonly starved?: RegExp;
   readonly make: (index: number) => Promise<Told>;
 }
 
-/** Answered; too late to wait for; or turned away, where the machine itself stood still for a moment. */
-const answered = /^200$|^202$|^503 OVERLOADED$/;
+/** Too late to wait for, or turned away. */
+const late = /^202$|^503 OVERLOADED$/;
+const turnedAway = /^503 OVERLOADED$/;
 
 /** Calls `perSecond` times a second, for `ms` or until `stopping`. */
 export async function runTraffic(
@@ -29,7 +37,7 @@ export async function runTraffic(
   ms: number,
   seed: number,
   stopping: AbortSignal,
-): Promise<Traffic> {
+): Promise<Ended[]> {
   const random = randomFrom(seed);
   const steady = createConsumer(soak, soak.keys.steady, 64);
   const quiet = createConsumer(soak, soak.keys.quiet, 4);
@@ -38,15 +46,15 @@ export async function runTraffic(
 
   const kinds: Kind[] = [
     {
-      ...{ name: 'record', weight: 40, allowed: answered },
+      ...{ name: 'record', weight: 40, allowed: /^200$/, starved: late },
       make: (index) => steady.call('GET', record(index)),
     },
     {
-      ...{ name: 'record of another', weight: 10, allowed: answered },
+      ...{ name: 'record of another', weight: 10, allowed: /^200$/, starved: late },
       make: (index) => quiet.call('GET', record(index)),
     },
     {
-      ...{ name: 'not waited, fetched', weight: 10, allowed: answered },
+      ...{ name: 'not waited, fetched', weight: 10, allowed: /^20[02]$/, starved: late },
       async make(index) {
         const headers = { prefer: 'respond-async' };
         const told = await steady.call('GET', record(index), { headers });
@@ -56,11 +64,11 @@ export async function runTraffic(
       },
     },
     {
-      ...{ name: 'not waited, left', weight: 10, allowed: /^202$|^503 OVERLOADED$/ },
+      ...{ name: 'not waited, left', weight: 10, allowed: /^202$/, starved: turnedAway },
       make: (index) => steady.call('GET', record(index), { headers: { prefer: 'respond-async' } }),
     },
     {
-      ...{ name: 'repeated under a key', weight: 5, allowed: answered },
+      ...{ name: 'repeated under a key', weight: 5, allowed: /^200$/, starved: late },
       async make(index) {
         const more = { headers: { 'idempotency-key': `soak-${seed}-${index}` } };
         await steady.call('GET', record(index), more);
@@ -68,12 +76,14 @@ export async function runTraffic(
       },
     },
     {
-      ...{ name: 'large document', weight: 3, allowed: answered },
+      ...{ name: 'large document', weight: 3, allowed: /^200$/, starved: late },
       make: () =>
         steady.call('POST', '/documents', { body: document(100_000 + random() * 600_000) }),
     },
     {
+      // Admission comes first: docs/spec/exchange.md.
       ...{ name: 'refused: content', weight: 5, allowed: /^422 SCHEMA_REFUSED$/ },
+      starved: turnedAway,
       make: () => steady.call('POST', '/documents', { body: '{"text":1}' }),
     },
     {
@@ -86,11 +96,11 @@ export async function runTraffic(
         steady.call('GET', record(index), { headers: { authorization: 'Bearer sp_unknown' } }),
     },
     {
-      ...{ name: 'too slow a service', weight: 4, allowed: /^202$|^504 |^503 OVERLOADED$/ },
+      ...{ name: 'too slow a service', weight: 4, allowed: /^202$|^504 /, starved: turnedAway },
       make: (index) => steady.call('GET', `/late${record(index).slice('/records'.length)}`),
     },
     {
-      ...{ name: 'new connection', weight: 3, allowed: answered },
+      ...{ name: 'new connection', weight: 3, allowed: /^200$/, starved: late },
       async make(index) {
         const passing = createConsumer(soak, soak.keys.steady, 1);
         const told = await passing.call('GET', record(index));
@@ -107,17 +117,15 @@ export async function runTraffic(
       return left < 0;
     });
   };
-  const traffic: Traffic = { endings: new Map(), wrong: [] };
-  const one = async (index: number): Promise<void> => {
+  const one = async (index: number): Promise<Ended | undefined> => {
     const kind = choose();
-    if (!kind) return;
-    const { status, code } = await kind.make(index);
+    if (!kind) return undefined;
+    const startedMs = performance.now();
+    const { status, code, tookMs } = await kind.make(index);
     const what = [status, code].filter((part) => part !== undefined).join(' ');
-    const endings = traffic.endings.get(kind.name) ?? new Map<string, number>();
-    traffic.endings.set(kind.name, endings.set(what, (endings.get(what) ?? 0) + 1));
-    if (!kind.allowed.test(what)) traffic.wrong.push(`${kind.name}: ${what}`);
+    return { kind, what, startedMs, endedMs: performance.now(), tookMs };
   };
-  await callEvenly(perSecond, ms, one, stopping);
+  const ended = await callEvenly(perSecond, ms, one, stopping);
   await Promise.all([steady.close(), quiet.close()]);
-  return traffic;
+  return ended.filter((call) => call !== undefined);
 }
