@@ -62,7 +62,9 @@ async function ask(
     ...(decision.sendsIdempotencyKey && { idempotencyKey: header.id }),
     timeoutMs,
   };
-  const answer = await node.askEdge('upstream', head, request.body, timeoutMs + edgeGraceMs);
+  // The edge keeps the time itself, and where it hangs the supervisor replaces it before this is over.
+  const patienceMs = timeoutMs + limits.upstreamGraceMs;
+  const answer = await node.askEdge('upstream', head, request.body, patienceMs);
   const { status, headers, contentType } = (answer.head ?? {}) as UpstreamAnswer;
   if (!Number.isInteger(status) || typeof headers !== 'object' || headers === null) {
     throw new SallyportError('UPSTREAM_REFUSED', 'expected an answer from the edge, got none');
@@ -72,6 +74,3 @@ async function ask(
 
 /** The call may have reached the service, and nobody can say any more. */
 const lost: ReadonlySet<string> = new Set(['IPC_LOST', 'IPC_TIMEOUT']);
-
-/** The edge enforces the timeout itself; this much later it counts as lost. */
-const edgeGraceMs = 2_000;

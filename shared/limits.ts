@@ -254,6 +254,7 @@ export const limits = {
   idempotencyKeyBytesMax: 255,
   deadlineGraceMs: 2_000,
   answerRetryMs: 250,
+  upstreamGraceMs: 15_000,
   answerRetentionMs: 24 * 3_600_000,
   answersKeptMax: 10_000_000,
   answersKeptBytesMax: 16 * 1024 * 1024 * 1024,

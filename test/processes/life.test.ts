@@ -46,6 +46,10 @@ test('a process that has not reported yet has the time to load its code on a bus
   assert.deepEqual([killed, life.hung], [['SIGKILL'], true]);
 });
 
+test('an edge that hangs is replaced before a guard gives up the calls that it has', () => {
+  assert.ok(limits.upstreamGraceMs > (livenessMissesMax + 2) * livenessPingMs);
+});
+
 test('any report is a sign of life', (t) => {
   const { life, killed, tick } = watched(t);
   for (let i = 0; i < 5; i += 1) {
