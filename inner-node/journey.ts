@@ -9,7 +9,6 @@
  */
 import { createLastUse } from '@sallyport/shared/accounts/last-use.ts';
 import { createReplays } from '@sallyport/shared/accounts/replays.ts';
-import type { FileText } from '@sallyport/shared/content/place.ts';
 import {
   asSallyportError,
   type ErrorCode,
@@ -22,7 +21,6 @@ import { createShares } from '@sallyport/shared/exchange/shares.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
-import type { Decision } from '@sallyport/shared/policy/decide.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import { createAllowance } from '@sallyport/shared/processes/guard/allowance.ts';
 import type {
@@ -31,7 +29,7 @@ import type {
   Journey,
   Taking,
 } from '@sallyport/shared/processes/guard/context.ts';
-import type { Examined } from '@sallyport/shared/processes/guard/examine.ts';
+import { examineAnswer } from '@sallyport/shared/processes/guard/examine-answer.ts';
 import type { FinishedState } from '@sallyport/shared/store/port.ts';
 import { type Admitted, expectNames, tryAdmit } from './admit.ts';
 import { needsPlugins, tryAdmitAsking } from './asked.ts';
@@ -173,7 +171,11 @@ async function serve(
         ? maskAnswer(node, about, admitted.decision, answer)
         : await maskAnswerAsking(node, about, admitted.decision, answer);
     const { body, files: left, ...rest } = masked;
-    if (left) await examineAnswer(node, about, admitted.decision, { files: left, dueMs });
+    if (left) {
+      const { idempotent: mayRepeat } = admitted.decision;
+      const rules = compiled.files.response;
+      await examineAnswer(node, about, { rules, files: left, dueMs, mayRepeat });
+    }
     const released = { ...rest, steps: { call: callMs } };
     await respond(node, arrived, { answer: released, body, state: 'DELIVERED' });
   } catch (thrown) {
@@ -216,34 +218,6 @@ const ofPlugins: ReadonlySet<ErrorCode> = new Set([
   'PLUGIN_REFUSED',
   'PLUGIN_FAILED',
   'PLUGIN_ANSWER',
-]);
-
-/**
- * A file of an answer that may not leave is the service's fault. Errors: RESPONSE_REFUSED, SCAN_FAILED where
- * the call may be repeated, IN_DOUBT where not.
- */
-async function examineAnswer(
-  node: GuardContext,
-  about: Examined,
-  { compiled, idempotent }: Decision,
-  { files, dueMs }: { readonly files: readonly FileText[]; readonly dueMs: number },
-): Promise<void> {
-  try {
-    await node.examine(about, compiled.files.response, files, dueMs);
-  } catch (thrown) {
-    const error = asSallyportError(thrown);
-    const passing = passingCodes.has(error.code);
-    if (passing && idempotent) throw new SallyportError('SCAN_FAILED', error.message);
-    const code = passing ? 'IN_DOUBT' : 'RESPONSE_REFUSED';
-    throw new SallyportError(code, error.message, { cause: error });
-  }
-}
-
-/** Of an examination that another time might end otherwise. */
-const passingCodes: ReadonlySet<ErrorCode> = new Set([
-  'SCAN_FAILED',
-  'OVERLOADED',
-  'DEADLINE_PASSED',
 ]);
 
 /** Which version refused, and which of its rules. */

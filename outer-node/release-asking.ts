@@ -1,13 +1,16 @@
 /**
- * check ▶ release of an answer in which plug-ins have a part. They are asked after the package is
- * recorded, so the message stays unfinished until the answer is durable: what a crash interrupts is taken
- * again.
+ * check ▶ examine ▶ release of an answer in which plug-ins have a part, or that has files. Others are asked
+ * after the package is recorded, so the message stays unfinished until the answer is durable: what a crash
+ * interrupts is taken again.
  */
+
+import type { FileText } from '@sallyport/shared/content/place.ts';
 import { asSallyportError } from '@sallyport/shared/errors.ts';
 import type { ResponseHeader } from '@sallyport/shared/exchange/message.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { checkReleaseAsking } from '@sallyport/shared/masking/response.ts';
 import type { Arrived, GuardContext, Taking } from '@sallyport/shared/processes/guard/context.ts';
+import { examineAnswer } from '@sallyport/shared/processes/guard/examine-answer.ts';
 import type { StoredAnswer } from '@sallyport/shared/store/port.ts';
 import type { Exchanges, Pending } from './exchanges.ts';
 import { answerOf, type Plans, refusedHere, releaseEvent } from './release.ts';
@@ -48,11 +51,14 @@ async function decide(node: GuardContext, exchanges: Exchanges, release: Release
   const answeredAtMs = node.now();
   let answer: StoredAnswer;
   try {
-    const json = await checkReleaseAsking(plans.now, received, node.askPlugins).catch((thrown) => {
-      if (plans.now === plans.before) throw thrown;
-      return checkReleaseAsking(plans.before, received, node.askPlugins);
-    });
-    answer = answerOf(plans.now, header, json, answeredAtMs);
+    const proven = await checkReleaseAsking(plans.now, received, node.askPlugins).catch(
+      (thrown) => {
+        if (plans.now === plans.before) throw thrown;
+        return checkReleaseAsking(plans.before, received, node.askPlugins);
+      },
+    );
+    if (proven.files) await examine(node, pending, plans, proven.files);
+    answer = answerOf(plans.now, header, proven.body, answeredAtMs);
   } catch (thrown) {
     answer = refusedHere(node, pending, thrown, answeredAtMs);
   }
@@ -61,6 +67,18 @@ async function decide(node: GuardContext, exchanges: Exchanges, release: Release
   const event = waits ? releaseEvent(node, arrived, { pending, answer, startedMs }) : undefined;
   const isDurable = await finish(node, arrived, event && { answer, event });
   if (waits && isDurable) exchanges.end(pending.id, answer);
+}
+
+/** Errors: those of examineAnswer. */
+async function examine(
+  node: GuardContext,
+  { id: exchangeId, consumer, flow, deadlineMs }: Pending,
+  { now }: Plans,
+  files: readonly FileText[],
+): Promise<void> {
+  const { files: rules, mayRepeat } = now;
+  const dueMs = node.steady() + deadlineMs - node.now();
+  await examineAnswer(node, { exchangeId, consumer, flow }, { rules, files, dueMs, mayRepeat });
 }
 
 /** Tries until it is durable; false where the node stops before. */

@@ -12,7 +12,7 @@ import {
 } from '@sallyport/shared/errors.ts';
 import { crossingCode } from '@sallyport/shared/exchange/crossing.ts';
 import type { ResponseHeader } from '@sallyport/shared/exchange/message.ts';
-import { checkRelease } from '@sallyport/shared/masking/response.ts';
+import { checkRelease, type Proven } from '@sallyport/shared/masking/response.ts';
 import type { GrantPlan } from '@sallyport/shared/policy/compile.ts';
 import { writeAnswer } from '@sallyport/shared/policy/content.ts';
 import { planFor } from '@sallyport/shared/policy/decide.ts';
@@ -52,7 +52,7 @@ export function takeResponse(
   let answer: StoredAnswer;
   try {
     const plans = header.error === undefined ? plansFor(node, pending, header) : undefined;
-    if (plans?.now.open || plans?.before.open) {
+    if (plans && isAsked(plans, body)) {
       return releasing(node, exchanges, { arrived, pending, plans, startedMs });
     }
     answer =
@@ -61,7 +61,7 @@ export function takeResponse(
         : answerOf(
             plans.now,
             header,
-            checkEither(plans, { status: header.status, body }),
+            checkEither(plans, { status: header.status, body }).body,
             answeredAtMs,
           );
   } catch (thrown) {
@@ -105,6 +105,12 @@ export interface Plans {
   readonly before: GrantPlan;
 }
 
+/** True where others have a part in the decision: plug-ins, and whoever looks into files. */
+function isAsked({ now, before }: Plans, body: Buffer): boolean {
+  if (now.open || before.open) return true;
+  return now.files !== undefined && body.length > 0;
+}
+
 /** Errors: POLICY_MISSING, GRANT_MISSING, RESPONSE_REFUSED. */
 function plansFor(node: GuardContext, pending: Pending, { headers }: ResponseHeader): Plans {
   const policy = node.policy();
@@ -145,11 +151,12 @@ export function refusedHere(
   const { code, message } = asSallyportError(thrown);
   node.log.warn({ id: exchangeId, code, detail: message }, 'answer refused on this side');
   node.audit.append({ event: 'refuse', atMs: answeredAtMs, exchangeId, consumer, flow, code });
-  return refusal('RESPONSE_REFUSED', answeredAtMs);
+  const isUnexamined = code === 'SCAN_FAILED' || code === 'IN_DOUBT';
+  return refusal(isUnexamined ? code : 'RESPONSE_REFUSED', answeredAtMs);
 }
 
 /** Errors: RESPONSE_REFUSED. */
-function checkEither({ now, before }: Plans, answer: Parameters<typeof checkRelease>[1]): Buffer {
+function checkEither({ now, before }: Plans, answer: Parameters<typeof checkRelease>[1]): Proven {
   try {
     return checkRelease(now, answer);
   } catch (thrown) {

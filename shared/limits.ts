@@ -93,6 +93,7 @@ export const limits = {
   fileRulesMax: 32,
   examinationsMax: 4,
   examinationsWaitingMax: 256,
+  examinationsBytesMax: 256 * 1024 * 1024,
   /** Packed objects of a PDF are unpacked at once, while others wait. */
   pdfObjectStreamsMax: 2000,
   pdfObjectsBytesMax: 8 * 1024 * 1024,

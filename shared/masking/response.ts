@@ -24,6 +24,13 @@ export interface ReleasePlan {
   readonly open?: OpenPlan | undefined;
 }
 
+/** A body that may be released, once its files were examined. */
+export interface Proven {
+  /** Regenerated JSON; empty where only the status is told. */
+  readonly body: Buffer;
+  readonly files?: readonly FileText[];
+}
+
 /** As in ReleasePlan, with places left open. */
 export interface OpenPlan {
   readonly release: OpenRewrite;
@@ -102,12 +109,11 @@ function released({ body, rules, dropped, files }: Rewritten): MaskedAnswer {
 
 /**
  * Proves from this node's own policy that a status may be told, and that a body holds only granted
- * fields, each fit for its schema or masked as its rule says. Returns the body regenerated. Errors:
- * RESPONSE_REFUSED.
+ * fields, each fit for its schema or masked as its rule says. Errors: RESPONSE_REFUSED.
  */
-export function checkRelease(plan: ReleasePlan, answer: Received): Buffer {
+export function checkRelease(plan: ReleasePlan, answer: Received): Proven {
   const verify = verifyOf(plan, answer, plan.verify);
-  if (verify === undefined) return Buffer.alloc(0);
+  if (verify === undefined) return { body: Buffer.alloc(0) };
   return proven(coded(() => verify(answer.body, limits.messageBodyBytesMax)));
 }
 
@@ -116,10 +122,10 @@ export async function checkReleaseAsking(
   plan: ReleasePlan,
   answer: Received,
   ask: AskPlugins,
-): Promise<Buffer> {
+): Promise<Proven> {
   if (plan.open === undefined) return checkRelease(plan, answer);
   const verify = verifyOf(plan, answer, plan.open.verify);
-  if (verify === undefined) return Buffer.alloc(0);
+  if (verify === undefined) return { body: Buffer.alloc(0) };
   const { asks, close } = coded(() => verify(answer.body, limits.messageBodyBytesMax));
   const given = await ask(asks);
   return proven(coded(() => close(given)));
@@ -142,9 +148,9 @@ function verifyOf<T>(
   return verify;
 }
 
-function proven({ body }: Rewritten): Buffer {
+function proven({ body, files }: Rewritten): Proven {
   if (body === undefined) throw refused('a document with a granted field, got none');
-  return body;
+  return { body, ...(files && { files }) };
 }
 
 function coded<T>(step: () => T): T {

@@ -24,7 +24,7 @@ import {
   verifyFrom,
 } from './content.ts';
 import { hashKeyObject } from './credentials.ts';
-import { compileFiles, type FileRules, withFileTypes, withOpenFileTypes } from './files.ts';
+import { compileFiles, type FileRules } from './files.ts';
 import type { Grant, KeyRecord, Policy, Route, Service } from './model.ts';
 import type { PluginEntry } from './plugins.ts';
 import { compileRoutes, type RouteTable } from './routes.ts';
@@ -84,6 +84,10 @@ export interface GrantPlan extends AnswerPlan {
 export interface AnswerPlan extends ReleasePlan {
   /** The format in which the consumer gets the answer; undefined where it has no body. */
   readonly answer: Translation | undefined;
+  /** What its files may be; undefined where no field holds one. */
+  readonly files: FileRules | undefined;
+  /** A call may be made again whatever it has done. */
+  readonly mayRepeat: boolean;
 }
 
 export interface CompiledKey {
@@ -276,7 +280,12 @@ function planOf(
   }
   const { statuses, headers, schema, masks, detect } = compiled.route.response;
   const answer = compiled.content.response;
-  const about = { statuses, responseHeaders: headers, answer };
+  const { idempotent, methods } = compiled.route;
+  const about = {
+    ...{ statuses, responseHeaders: headers, answer },
+    files: compiled.files.response,
+    mayRepeat: idempotent || methods.every((method) => method === 'GET'),
+  };
   if (schema === undefined || answer === undefined) {
     return { ...about, release: undefined, verify: undefined };
   }
@@ -289,7 +298,7 @@ function planOf(
     const options = { recipient, detect: net, plugged };
     const walks = compileOpenResponse(schema, grant.fields, kept, options);
     const release = openReleaseFrom(answer, walks.release);
-    const verify = withOpenFileTypes(compiled.files.response, openVerifyFrom(answer, walks.verify));
+    const verify = openVerifyFrom(answer, walks.verify);
     const uses = [...plugged.detectors, ...plugged.checks, ...transformsOf(kept, plugins)];
     return { ...about, release: unasked, verify: unasked, open: { release, verify, uses } };
   }
@@ -297,6 +306,6 @@ function planOf(
   return {
     ...about,
     release: releaseFrom(answer, walks.release),
-    verify: withFileTypes(compiled.files.response, verifyFrom(answer, walks.verify)),
+    verify: verifyFrom(answer, walks.verify),
   };
 }

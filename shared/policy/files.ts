@@ -4,15 +4,13 @@
  */
 import { z } from 'zod';
 import { formatField, parseField } from '../content/fields.ts';
-import { expectFile, type FileBounds } from '../content/file/inspect.ts';
+import type { FileBounds } from '../content/file/inspect.ts';
 import { fileTypeOfMedia, fileTypes } from '../content/file/media.ts';
 import type { FileType } from '../content/file/type.ts';
-import type { FileText, Rewritten } from '../content/place.ts';
-import type { Rewrite } from '../content/rewrite.ts';
+import type { FileText } from '../content/place.ts';
 import { fileFields, type Schema } from '../content/schema.ts';
-import { asSallyportError, SallyportError } from '../errors.ts';
+import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { OpenRewrite } from '../masking/open.ts';
 
 const bytesMax = z.int().min(1).max(limits.fileInCallBytesMax);
 const types = z.array(z.enum(fileTypes as [FileType, ...FileType[]])).min(1);
@@ -187,32 +185,4 @@ export function ruleFor(rules: FileRules | undefined, { at }: FileText): Compile
   const rule = rules?.get(at);
   if (rule !== undefined) return rule;
   throw new SallyportError('INTERNAL', `expected a rule for the file in ${at}, got none`);
-}
-
-/** The proof of an answer, with a look at size and type of its files. Errors: RESPONSE_REFUSED. */
-export function withFileTypes(rules: FileRules | undefined, verify: Rewrite): Rewrite {
-  if (rules === undefined) return verify;
-  return (document, bytesMax) => expectTypes(rules, verify(document, bytesMax));
-}
-
-/** The same for a proof with places left open for plug-ins. */
-export function withOpenFileTypes(rules: FileRules | undefined, verify: OpenRewrite): OpenRewrite {
-  if (rules === undefined) return verify;
-  return (document, bytesMax) => {
-    const { asks, close } = verify(document, bytesMax);
-    return { asks, close: (given) => expectTypes(rules, close(given)) };
-  };
-}
-
-function expectTypes(rules: FileRules, rewritten: Rewritten): Rewritten {
-  for (const file of rewritten.files ?? []) {
-    const { allowed, bounds } = ruleFor(rules, file);
-    try {
-      expectFile(Buffer.from(file.text, 'base64'), allowed, bounds);
-    } catch (cause) {
-      const { message } = asSallyportError(cause);
-      throw new SallyportError('RESPONSE_REFUSED', `${file.at}: ${message}`, { cause });
-    }
-  }
-  return rewritten;
 }

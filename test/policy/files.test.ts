@@ -1,14 +1,10 @@
 /** `files` of a route: its faults, its normal form, its way through the bundle and its refusal there. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { everyField } from '@sallyport/shared/content/fields.ts';
-import { compileRewrite } from '@sallyport/shared/content/rewrite.ts';
-import { readSchema, type Schema } from '@sallyport/shared/content/schema.ts';
 import { decodeBundle, encodeBundle } from '@sallyport/shared/policy/bundle.ts';
 import { checkPolicy } from '@sallyport/shared/policy/check.ts';
 import { compilePolicy } from '@sallyport/shared/policy/compile.ts';
 import { diffPolicy, formatChange } from '@sallyport/shared/policy/diff.ts';
-import { compileFiles, withFileTypes } from '@sallyport/shared/policy/files.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
 import { policyWarnings } from '@sallyport/shared/policy/warnings.ts';
 
@@ -227,25 +223,3 @@ test('that a file goes to no scanner is a warning that nobody overlooks', () => 
     },
   ]);
 });
-
-test('the outer guard looks at size and type of the files of an answer', () => {
-  const text = schemaOf('one.json');
-  const rules = compileFiles(
-    [{ field: '$.content', types: ['text'], bytesMax: 4, scan: 'required' }],
-    text,
-  );
-  const proof = { schema: text, fields: everyField, masks: undefined, mode: 'verify' } as const;
-  const verify = withFileTypes(rules, compileRewrite({ ...proof, code: 'RESPONSE_REFUSED' }));
-  const documentOf = (content: string) =>
-    Buffer.from(JSON.stringify({ content: Buffer.from(content).toString('base64') }));
-  assert.equal(verify(documentOf('text'), 1000).files?.length, 1);
-  for (const content of ['more than four', 'MZ', '\0']) {
-    assert.throws(() => verify(documentOf(content), 1000), { code: 'RESPONSE_REFUSED' }, content);
-  }
-});
-
-function schemaOf(name: string): Schema {
-  const { schema } = readSchema(schemas[name]);
-  assert.ok(schema);
-  return schema;
-}

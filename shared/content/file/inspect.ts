@@ -54,16 +54,6 @@ export async function inspectFile(
   return { type, inside: looking.inside, parts: looking.parts };
 }
 
-/** What can be told of a file without looking into it. Errors: FILE_TOO_LARGE, FILE_TYPE_REFUSED. */
-export function expectFile(
-  bytes: Buffer,
-  allowed: ReadonlySet<FileType>,
-  { bytesMax }: Pick<FileBounds, 'bytesMax'>,
-): void {
-  expectSize(bytes, bytesMax);
-  expectAllowed(fileTypeOf(bytes), allowed);
-}
-
 interface Looking {
   readonly budget: Budget;
   readonly depthMax: number;

@@ -96,7 +96,8 @@ export function createExamine(options: ExamineOptions): Examine {
   };
 
   return async (about, rules, files, dueMs) => {
-    const leave = await places.take(about.consumer, dueMs);
+    const bytes = files.reduce((total, { text }) => total + text.length, 0);
+    const leave = await places.take(about.consumer, bytes, dueMs);
     try {
       for (const file of files) await look(about, ruleFor(rules, file), file, dueMs);
     } finally {

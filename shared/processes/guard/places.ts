@@ -13,36 +13,41 @@ import { limits } from '../../limits.ts';
 
 export interface Places {
   /**
-   * Resolves when it may begin, with what ends it. `dueMs`: when its time is over, on the clock that is
-   * never set. Errors: OVERLOADED, DEADLINE_PASSED.
+   * Resolves when it may begin, with what ends it. `bytes`: what is in memory until then. `dueMs`: when its
+   * time is over, on the clock that is never set. Errors: OVERLOADED, DEADLINE_PASSED.
    */
-  take(consumer: string, dueMs: number): Promise<() => void>;
+  take(consumer: string, bytes: number, dueMs: number): Promise<() => void>;
 }
 
 /** `steady`: milliseconds on a clock that is never set. */
 export function createPlaces(steady: () => number): Places {
   const room = createShares(limits.examinationsWaitingMax);
+  const memory = createShares(limits.examinationsBytesMax);
   const places = createShares(limits.examinationsMax);
   const lines = createLines<() => void>();
   let usualMs = 0;
 
   const mayBegin = (consumer: string): boolean => places.fits(consumer);
-  const begin = (consumer: string): (() => void) => {
+  const leave = (consumer: string, bytes: number): void => {
+    room.give(consumer);
+    memory.give(consumer, bytes);
+  };
+  const begin = (consumer: string, bytes: number): (() => void) => {
     const startedMs = steady();
     places.take(consumer);
     return () => {
       usualMs += (steady() - startedMs - usualMs) * learning;
       places.give(consumer);
-      room.give(consumer);
+      leave(consumer, bytes);
       goOn();
     };
   };
   const goOn = (): void => {
     for (let next = lines.next(mayBegin); next; next = lines.next(mayBegin)) next();
   };
-  const expectRoom = (consumer: string, leftMs: number): void => {
+  const expectRoom = (consumer: string, bytes: number, leftMs: number): void => {
     const lineMs = (usualMs * (lines.before(consumer) + 1)) / limits.examinationsMax;
-    const fits = room.fits(consumer);
+    const fits = room.fits(consumer) && memory.fits(consumer, bytes);
     if (fits && (mayBegin(consumer) || lineMs <= leftMs)) return;
     const message = fits
       ? `${lines.waiting} bodies wait for an examination, of about ${Math.round(usualMs)} ms each`
@@ -51,15 +56,16 @@ export function createPlaces(steady: () => number): Places {
   };
 
   return {
-    async take(consumer, dueMs) {
+    async take(consumer, bytes, dueMs) {
       expectTime(dueMs - steady());
-      expectRoom(consumer, dueMs - steady());
+      expectRoom(consumer, bytes, dueMs - steady());
       room.take(consumer);
-      if (mayBegin(consumer)) return begin(consumer);
+      memory.take(consumer, bytes);
+      if (mayBegin(consumer)) return begin(consumer, bytes);
       return new Promise((resolve, reject) => {
         const takeTurn = (): void => {
           clearTimeout(timer);
-          resolve(begin(consumer));
+          resolve(begin(consumer, bytes));
         };
         const giveUp = (): void => {
           const leftMs = dueMs - steady();
@@ -68,7 +74,7 @@ export function createPlaces(steady: () => number): Places {
             return;
           }
           lines.leave(consumer, takeTurn);
-          room.give(consumer);
+          leave(consumer, bytes);
           reject(passed());
         };
         let timer = setTimeout(giveUp, dueMs - steady());
