@@ -37,6 +37,7 @@ export function statusText(status: NodeStatus, nowMs: number): string {
     row('policy', policyText(guard, peer, nowMs)),
     row('queues', queuesText(record(guard.queues))),
     row('audit', `block ${numberText(record(guard.audit).sequence)}`),
+    row('disk', diskText(record(guard.disk))),
     row('keys', keysText(status, told('signer'))),
     row('expiry', expiryText(status, nowMs)),
     '',
@@ -127,6 +128,11 @@ function policyText(guard: Told, peer: string, nowMs: number): string {
 function queuesText(queues: Told): string {
   const parts = Object.entries(queues).map(([name, count]) => `${name} ${numberText(count)}`);
   return parts.length === 0 ? bad('?') : parts.join('  ');
+}
+
+function diskText({ freeBytes, sizeBytes, low }: Told): string {
+  const text = `${bytesText(freeBytes)} free of ${bytesText(sizeBytes)}`;
+  return low === true ? bad(`${text}: will be full`) : text;
 }
 
 function keysText({ hsm }: NodeStatus, signer: Told): string {

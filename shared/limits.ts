@@ -351,6 +351,9 @@ export const limits = {
   storeRoomLookCommits: 16,
   /** Room on the disk that is kept for what was taken already, and how often it is looked at. */
   diskReserveBytes: 16 * 1024 * 1024,
+  /** Below this, or a twentieth of the disk, it is said that room gets scarce. */
+  diskLowBytes: 1024 * 1024 * 1024,
+  diskLowShare: 0.05,
   diskLookMs: 100,
   sampleFilesMax: 64,
   sampleFileBytesMax: 8 * 1024 * 1024,
@@ -367,6 +370,7 @@ export const limits = {
   auditEventsPerBlockMax: 32_768,
   /** In the store; what is above goes into files of about so many bytes. */
   auditStoreEventsMax: 200_000,
+  auditStoreEventsMin: 1_000,
   auditFileBytesMax: 16 * 1024 * 1024,
   auditCheckpointMs: 60_000,
   /** Refusals of one kind that are recorded one by one; further ones are counted, one report at a time. */

@@ -98,6 +98,15 @@ const base = z.strictObject({
       messagesMax: z.int().min(1).max(limits.batchMessagesMax).default(limits.batchMessagesMax),
     })
     .prefault({}),
+  audit: z
+    .strictObject({
+      storeEventsMax: z
+        .int()
+        .min(limits.auditStoreEventsMin)
+        .max(limits.auditStoreEventsMax)
+        .default(limits.auditStoreEventsMax),
+    })
+    .prefault({}),
   policy: z.strictObject({ fourEyes: z.boolean().default(false) }).prefault({}),
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })

@@ -56,6 +56,11 @@ for (const role of ['outer', 'inner'] as const) {
     const home = world.pair[role];
     const random = randomFrom(seed);
     const restarts = restartsOf(home);
+    // So small a disk is never far from full; that it is said leaves the node ready.
+    await until(async () => {
+      const { ready, warnings } = await statusOf(home);
+      return warnings.includes('disk') && Object.values(ready).every(Boolean);
+    });
     for (const [round, bytesLeft] of levels.entries()) {
       const load = startLoad(t, world, 8, seed + 1000 * round + (role === 'inner' ? 500 : 0));
       await sleep(300 + random() * 400);

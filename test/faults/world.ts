@@ -47,14 +47,22 @@ export interface WorldOptions {
   readonly hsm?: 'soft' | 'softhsm';
   /** How long an answer is of use; long, so that no storm outlasts it. */
   readonly deadlineMs?: number;
+  /** Changes the config.yaml of both nodes. */
+  readonly configure?: (text: string) => string;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { channel = 'link', hsm = 'soft', deadlineMs = 120_000 } = options;
+  const { channel = 'link', hsm = 'soft', deadlineMs = 120_000, configure } = options;
   const dir = temporaryFolder();
   const registry = await startRegistry({ count: 200, seed: 1 });
   const door = await openDoor(registry.url);
-  const pair = await startPair({ dir, channel, hsm, say: () => {} });
+  const pair = await startPair({
+    dir,
+    channel,
+    hsm,
+    say: () => {},
+    ...(configure && { configure }),
+  });
   const started = new Map<Role, Started>();
   const close = async (): Promise<void> => {
     await Promise.all([stop('outer'), stop('inner')]);

@@ -274,6 +274,7 @@ test('a status of which nothing is known is shown as unknown, never as good', ()
         ...{ clock: false, edge: false },
       },
       reasons: { clock: 'CLOCK_APART' },
+      warnings: [],
       certificates: [],
       processes: [{ name: 'guard' }],
     },

@@ -41,9 +41,9 @@ function createApp({ ready, metrics }: HttpSources): Express {
   });
   app.get('/healthz', (_request, response) => void response.json({ alive: true }));
   app.get('/readyz', async (_request, response) => {
-    const { ready: checks, reasons } = await ready();
+    const { ready: checks, reasons, warnings } = await ready();
     const isWell = isReady(checks);
-    response.status(isWell ? 200 : 503).json({ ready: isWell, checks, reasons });
+    response.status(isWell ? 200 : 503).json({ ready: isWell, checks, reasons, warnings });
   });
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.contentType).send(await metrics.text());

@@ -27,10 +27,17 @@ export interface Readiness {
 /** Why a check does not hold, where its process gave a code. */
 export type Reasons = Readonly<Partial<Record<keyof Readiness, ErrorCode>>>;
 
-export async function checkReady(
-  peer: boolean,
-  asking: Asking,
-): Promise<{ readonly ready: Readiness; readonly reasons: Reasons }> {
+export interface Checked {
+  readonly ready: Readiness;
+  readonly reasons: Reasons;
+  /** What will end readiness if nobody cares for it. */
+  readonly warnings: readonly Warning[];
+}
+
+/** `disk`: a volume of the node will be full. */
+export type Warning = 'disk';
+
+export async function checkReady(peer: boolean, asking: Asking): Promise<Checked> {
   const hasScanners = asking.names.includes('scanner');
   const [guard, store, signer, mover, edge, scanner] = await Promise.all([
     asking.try('guard', 'status'),
@@ -57,7 +64,8 @@ export async function checkReady(
     ...(isClockApart && { clock: 'CLOCK_APART' as const }),
     ...(ready.scanner === false && { scanner: 'SCAN_FAILED' as const }),
   };
-  return { ready, reasons };
+  const disk = member(guard, 'disk') as { low?: unknown } | null | undefined;
+  return { ready, reasons, warnings: disk?.low === true ? ['disk'] : [] };
 }
 
 export function isReady(readiness: Readiness): boolean {

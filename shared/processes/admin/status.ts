@@ -8,7 +8,7 @@ import type { Role } from '../../ports.ts';
 import type { ProcessesFile } from '../supervise.ts';
 import type { ProcessState } from '../supervise-child.ts';
 import type { Asking } from './ask.ts';
-import { checkReady, type Readiness, type Reasons } from './ready.ts';
+import { checkReady, type Readiness, type Reasons, type Warning } from './ready.ts';
 
 export interface AdminOptions {
   /** The node's home: '.' in a process of its own. */
@@ -30,6 +30,7 @@ export interface NodeStatus {
   readonly role: Role;
   readonly ready: Readiness;
   readonly reasons: Reasons;
+  readonly warnings: readonly Warning[];
   readonly peer: {
     readonly node: string;
     readonly role: Role;
@@ -44,7 +45,7 @@ export interface NodeStatus {
 export async function gatherStatus(options: AdminOptions, asking: Asking): Promise<NodeStatus> {
   const { config, dir, peer } = options;
   const states = readStates(dir);
-  const [{ ready, reasons }, processes] = await Promise.all([
+  const [{ ready, reasons, warnings }, processes] = await Promise.all([
     checkReady(peer !== undefined, asking),
     Promise.all(processesOf(config).map((name) => statusOf(name, states[name], asking))),
   ]);
@@ -53,6 +54,7 @@ export async function gatherStatus(options: AdminOptions, asking: Asking): Promi
     role: config.role,
     ready,
     reasons,
+    warnings,
     peer: peer ? { node: peer.nodeId, role: peer.role, fingerprint: peer.fingerprint } : null,
     hsm: config.hsm.kind,
     channel: config.channel,

@@ -40,6 +40,11 @@ const gauges: Readonly<Record<string, { path: readonly string[]; gauge: Gauge }>
   ),
   contiguous: at('sallyport_guard_lane_in_contiguous', 'all came up to', 'lanes.in.0.contiguous'),
   audit: at('sallyport_guard_audit_blocks', 'blocks in the audit chain', 'audit.sequence'),
+  disk: at(
+    'sallyport_guard_disk_free_bytes',
+    'room on the volume of the node that has the least',
+    'disk.freeBytes',
+  ),
 };
 
 export function metricsOf(status: Readonly<Record<string, unknown>>): Promise<unknown> {

@@ -45,8 +45,9 @@ export interface GuardOptions {
   readonly spool: SpoolPaths;
   /** A folder on each volume that the node writes to. */
   readonly disks: readonly string[];
-  /** Folder for files of the audit log. */
+  /** Folder for files of the audit log, and how many events the store keeps beside them. */
   readonly auditFiles: string;
+  readonly auditEventsMax?: number;
   readonly wires: Wires;
   /** How long a package sealed here stays acceptable. */
   readonly expiresMs: number;
@@ -108,7 +109,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     log.info({ version: policy.version }, 'policy in force');
     plugins.watch(policy.compiled.policy);
   };
-  const disk = createDisk(options.disks, steady);
+  const disk = createDisk({ dirs: options.disks, steady, log });
   const scanners = options.scanners ?? [];
   // The inner node decides; an outer one without scanners leaves it to that.
   const scans = self.role === 'inner' || scanners.length > 0;
@@ -242,6 +243,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       clock: clock.status(),
       counts: store.counts(),
       audit: store.auditHead(),
+      disk: disk.status() ?? null,
     }),
   });
   journey.announce();
@@ -264,7 +266,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       log.warn({ code: asSallyportError(thrown).code }, 'put off');
     }
   };
-  const rotate = createRotation({ store, dir: options.auditFiles, log });
+  const { auditFiles: dir, auditEventsMax: eventsMax } = options;
+  const rotate = createRotation({ store, dir, log, ...(eventsMax && { eventsMax }) });
   const pruners = [options.spool.archiveOutDir, options.spool.archiveInDir].map(createPruner);
   const timers = [
     setInterval(tick, tickMs),

@@ -40,6 +40,7 @@ export const start: Start = async ({ home: { paths, config }, parts, wires, log 
     ...parties,
     store,
     auditFiles: paths.auditFiles,
+    auditEventsMax: config.audit.storeEventsMax,
     disks: [dirname(paths.database), paths.spoolOut, paths.spoolIn],
     wires,
     expiresMs: config.package.expiresMs,
