@@ -22,7 +22,9 @@ const seed = Number(process.env.SALLYPORT_SEED ?? 20261123);
 const samples = Math.max(24, Math.ceil(seconds / 60));
 
 /** What a process may take more in the last third than in the second, whatever it did meanwhile. */
-const growthMax = { rssBytes: 48 * 1024 * 1024, fds: 8, threads: 2 };
+const growthMax = { rssBytes: 48 * 1024 * 1024, threads: 2 };
+/** Descriptors that a process may hold more when all is over than before anything came. */
+const fdsMoreMax = 8;
 
 /** The last receipts and heartbeats, for which nobody sends a receipt. */
 const restMax = 4;
@@ -42,26 +44,33 @@ test(`a pair takes no more after ${seconds} s of traffic than after its warm-up`
   t.diagnostic(`seed ${seed}, ${perSecond} calls/s, keys in ${pair.hsm}`);
   const roles = ['outer', 'inner'] as const;
   const taken: Record<(typeof roles)[number], NodeSample[]> = { outer: [], inner: [] };
+  const sample = (at: 0 | 1): Promise<NodeSample> =>
+    sampleNode(pair[roles[at]], pair.managementUrls[at] ?? '');
   const look = async (): Promise<void> => {
-    for (const [at, role] of roles.entries()) {
-      taken[role].push(await sampleNode(pair[role], pair.managementUrls[at] ?? ''));
-    }
+    taken.outer.push(await sample(0));
+    taken.inner.push(await sample(1));
   };
+  const resting = [await sample(0), await sample(1)] as const;
   const ending = new AbortController();
   t.after(() => ending.abort());
   const watch = watchProcessor(pair);
   t.after(() => watch.stop());
   const traffic = runTraffic(soak, perSecond, seconds * 1000, seed, ending.signal);
-  for (let sample = 0; sample < samples; sample += 1) {
+  for (let looks = 0; looks < samples; looks += 1) {
     await sleep((seconds * 1000) / samples);
     await look();
-    process.stdout.write(`${lineOf(sample, taken.outer.at(-1), taken.inner.at(-1))}\n`);
+    process.stdout.write(`${lineOf(looks, taken.outer.at(-1), taken.inner.at(-1))}\n`);
   }
   const calls = await traffic;
   watch.stop();
   await until(() => isSettled(pair));
   // The last receipts and heartbeats are still to be carried.
   await until(() => roles.every((role) => isAtRest(sampleFiles(pair[role]))));
+  let left: string[] = [];
+  await until(async () => {
+    left = [...fdsLeft(resting[0], await sample(0)), ...fdsLeft(resting[1], await sample(1))];
+    return left.length === 0;
+  }).catch(() => {});
   await look();
   for (const line of linesOf(calls)) t.diagnostic(line);
   const { all, starved } = watch.seconds;
@@ -72,6 +81,7 @@ test(`a pair takes no more after ${seconds} s of traffic than after its warm-up`
   }
   const rows = { outer: rowsOf('outer', taken.outer), inner: rowsOf('inner', taken.inner) };
   for (const line of tableOf([...rows.outer, ...rows.inner])) t.diagnostic(line);
+  assert.deepEqual(left, [], 'what calls opened is closed after them');
   assertEndings(calls, watch);
   assertEven(thirds);
   for (const role of roles) {
@@ -85,6 +95,14 @@ test(`a pair takes no more after ${seconds} s of traffic than after its warm-up`
 const isAtRest = ({ spoolFiles, temporaryFiles }: FilesSample): boolean =>
   spoolFiles <= restMax && temporaryFiles === 0;
 
+/** Who holds more than before. While calls come they hold connections, as many as the machine makes wait. */
+function fdsLeft(before: NodeSample, now: NodeSample): string[] {
+  return processNames.flatMap((name) => {
+    const [had, has] = [before.processes[name].fds, now.processes[name].fds];
+    return has > had + fdsMoreMax ? [`${name}: ${had} before, ${has} after`] : [];
+  });
+}
+
 function assertBounded(rows: readonly Row[]): void {
   for (const { name, what, middle, last } of rows) {
     if (what === 'pid') assert.equal(last, middle, `${name} was not started again`);
@@ -94,10 +112,10 @@ function assertBounded(rows: readonly Row[]): void {
   }
 }
 
-function lineOf(sample: number, ...nodes: readonly (NodeSample | undefined)[]): string {
+function lineOf(looks: number, ...nodes: readonly (NodeSample | undefined)[]): string {
   const sizes = nodes.map((node) =>
     processNames.map((name) => Math.round((node?.processes[name].rssBytes ?? 0) / 1024 / 1024)),
   );
-  const at = Math.round(((sample + 1) * seconds) / samples);
+  const at = Math.round(((looks + 1) * seconds) / samples);
   return `${String(at).padStart(5)} s  RSS MiB  ${sizes.map((of) => of.join(' ')).join('  |  ')}`;
 }
