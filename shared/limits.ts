@@ -316,7 +316,7 @@ export const limits = {
   // channels
   linkHandshakeTimeoutMs: 5_000,
   linkReconnectFirstMs: 50,
-  linkReconnectMaxMs: 2_000,
+  linkReconnectMaxMs: 500,
   linkIdleMs: 60_000,
   /** A fresh handshake is all the proof that a one-way sender gets that its peer is alive. */
   linkConnectionMs: 30_000,

@@ -34,7 +34,7 @@ interface Guard {
 function openGuard(board: Board): Guard {
   const heard: Guard['heard'] = [];
   const hear = (verb: string) => (head: unknown) => void heard.push({ verb, head });
-  const verbs = ['sent', 'collected', 'refused'];
+  const verbs = ['sent', 'collected', 'refused', 'channel'];
   const handlers = Object.fromEntries(verbs.map((verb) => [verb, hear(verb)]));
   const { wires, leave } = board.join('guard');
   const mover = wires('mover')(handlers);
@@ -137,6 +137,10 @@ function prepare(t: TestContext): Open {
       return stop;
     },
   };
+}
+
+interface Told {
+  readonly detail: string;
 }
 
 function lost(): SallyportError {
@@ -307,6 +311,29 @@ describe('mover', { concurrency: true }, () => {
     await until(() => fake.sink !== undefined);
     assert.equal(((await ask('status')) as MoverStatus).in.state, 'up');
     assert.deepEqual(troubles, ['ADDRESS_IN_USE', undefined]);
+  });
+
+  test('that the way is down is said once, and again when it was up between', async (t) => {
+    const { fake, guard, start, wired } = prepare(t);
+    const { heard } = await guard();
+    const warned: string[] = [];
+    start({ log: { info() {}, warn: (about: Told) => void warned.push(about.detail) } });
+    await wired();
+    const down = (message: string) =>
+      fake.events?.down(new SallyportError('CHANNEL_LOST', message));
+    for (const message of ['refused', 'refused', 'silent', 'silent']) down(message);
+    fake.events?.up(false);
+    down('refused');
+    await until(() => heard.length === 3);
+    assert.deepEqual(
+      heard.map(({ verb, head }) => [verb, (head as { up: boolean }).up]),
+      [
+        ['channel', false],
+        ['channel', true],
+        ['channel', false],
+      ],
+    );
+    assert.deepEqual(warned, ['refused', 'silent', 'refused']);
   });
 
   test('status and metrics are answered on its own socket', async (t) => {

@@ -10,7 +10,7 @@ import type { EdgeLimits } from './limits.ts';
 import { type AcceptOptions, createEdgeServer, type EdgeAddress, listenAt } from './listen.ts';
 import { createEdgeMetrics } from './metrics.ts';
 import { createNotes } from './notes.ts';
-import { createUpstream, type Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 
 export interface EdgeOptions {
   readonly guard: Wire;
@@ -50,8 +50,10 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
     upstreamHeldBytes: upstream?.heldBytes ?? 0,
   }));
   const notes = createNotes(log, bounds);
+  // The outer edge has none, and does not load what it takes.
   const upstream: Upstream | undefined =
-    options.upstream && createUpstream(bounds, options.upstream.ca, metrics, notes);
+    options.upstream &&
+    (await import('./upstream.ts')).createUpstream(bounds, options.upstream.ca, metrics, notes);
   const server = accept && createEdgeServer(accept, bounds);
   const connections =
     server &&

@@ -65,17 +65,21 @@ export function runMover(options: MoverOptions): { close(): Promise<void> } {
   );
   const notices = createNotices(guard);
   const { refused } = notices;
+  /** What was last said of the way out: of tries that fail as the one before nothing is said. */
+  let said: string | undefined;
   const sender = options.out({
     up(clean) {
       if (!clean) {
         log.info({ channel: 'out' }, 'channel up');
         guard.notify('channel', { up: true });
       }
+      said = undefined;
       outbox.wayUp(clean);
     },
     down({ code, message }) {
-      log.warn({ channel: 'out', code, detail: message }, 'channel down');
-      guard.notify('channel', { up: false });
+      if (said === undefined) guard.notify('channel', { up: false });
+      if (said !== message) log.warn({ channel: 'out', code, detail: message }, 'channel down');
+      said = message;
       if (code === 'CHANNEL_PEER') refused(code, message);
     },
   });
