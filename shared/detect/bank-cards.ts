@@ -4,7 +4,7 @@
  */
 import { passesLuhn } from './checks.ts';
 
-interface Range {
+export interface CardRange {
   readonly prefixes: readonly string[];
   readonly lengths: readonly number[];
 }
@@ -30,7 +30,7 @@ const unionPayDebit = `620058 620060 621081 621082 621098 621226 621281 621282 6
 625950 625951 625952 625953 625955 625957 625958 625966 625967 625968 625969 625970 625971 628201
 628202 628288 628388 603367 690755 955880 955881 955882 955888 955550 940034 436742 427020 438088`;
 
-const ranges: readonly Range[] = [
+const ranges: readonly CardRange[] = [
   { prefixes: unionPayDebit.split(/\s+/), lengths: [16, 17, 18, 19] },
   // Visa, Mastercard, American Express, JCB: the ranges of the schemes.
   { prefixes: ['4'], lengths: [16] },
@@ -45,10 +45,13 @@ const ranges: readonly Range[] = [
 /** Digits only, with a beginning that is known, the length of its range, and a Luhn digit that fits. */
 export type CardCheck = (digits: string) => boolean;
 
-/** `own`: prefixes of a policy, 3 to 8 digits each, for numbers of 13 to 19. */
-export function compileCards(own: readonly string[] = []): CardCheck {
+/** The public ranges and `own`, prefixes of a policy, 3 to 8 digits each, for numbers of 13 to 19. */
+export function cardRanges(own: readonly string[] = []): CardRange[] {
+  return [...ranges, { prefixes: own, lengths: [13, 14, 15, 16, 17, 18, 19] }];
+}
+
+export function compileCards(all: readonly CardRange[]): CardCheck {
   const lengthsOf = new Map<string, Set<number>>();
-  const all = [...ranges, { prefixes: own, lengths: [13, 14, 15, 16, 17, 18, 19] }];
   for (const { prefixes, lengths } of all) {
     for (const prefix of prefixes) {
       const known = lengthsOf.get(prefix) ?? new Set<number>();

@@ -20,9 +20,11 @@ const lookAlikes: Readonly<Record<string, string>> = {
   '。': '.',
 };
 
+/** The two words that NFKC writes as 18 and 8 characters are a space: all else becomes at most 6. */
 export function spacedText(text: string): string {
   if (/^[\x20-\x7e]*$/.test(text)) return text;
   return text
+    .replace(/[\ufdfa\ufdfb]/g, ' ')
     .normalize('NFKC')
     .replace(
       /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Variation_Selector}\p{Mn}\u115f\u1160\u3164\uffa0]/gu,

@@ -1,57 +1,64 @@
 /**
- * Numbers in a text, however they are spaced: `138 0013 8000`, `1-3-8-…`, `(010) 8888-8888`. Each token
- * of digits begins runs of itself and its neighbours, as long as nothing but a little space, dashes
- * and brackets stand between them.
+ * Numbers in a text, however they are spaced: `138 0013 8000`, `1-3-8-…`, `(010) 8888-8888`. Each token of a
+ * chain of digits begins runs of itself and those after it.
+ *
+ * What a text costs is bounded by how it is looked at: a token begins no more runs than there are lengths,
+ * and of these only those are looked into that something with its first two digits may have.
  */
-interface Token {
-  readonly digits: string;
-  readonly start: number;
-  readonly end: number;
-  /** Little enough stands between it and the one before. */
-  readonly joins: boolean;
-}
+import { alphabet, type Chain, someChain } from './chains.ts';
 
-const token = /[0-9]+/g;
-const gap = /^[ \-_/()+]{1,4}$/;
-const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
-const shortest = 10;
+/** By the first two digits of a number, 0 to 99, a set bit for each length that it may have. */
+export type Lengths = Uint32Array;
+
 const longest = 19;
+const digits = alphabet('0123456789', ' -_/()+', 4, 11);
+const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
 /** In a longer string of hexadecimal digits, such as a digest, a number is there by chance. */
 const digestMax = 20;
 
-/** Calls `found` with every run of 10 to 19 digits, `X` behind 17 of them included. */
-export function someRun(spaced: string, found: (digits: string) => boolean): boolean {
+/**
+ * True as soon as `found` is, which is called with every run of digits that `lengths` lets be something, `X`
+ * behind 17 of them included.
+ */
+export function someRun(
+  spaced: string,
+  lengths: Lengths,
+  found: (digits: string) => boolean,
+): boolean {
   const text = spaced.includes('.') ? spaced.replace(dotted, '$1-$2-$3') : spaced;
-  const tokens: Token[] = [];
-  token.lastIndex = 0;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const start = match.index;
-    const before = tokens.at(-1);
-    const joins = before !== undefined && gap.test(text.slice(before.end, start));
-    tokens.push({ digits: match[0], start, end: start + match[0].length, joins });
-  }
-  for (let from = 0; from < tokens.length; from += 1) {
-    const first = tokens[from];
-    if (first === undefined || isInWord(text, first.start, first.end)) continue;
-    let run = '';
-    for (let to = from; to < tokens.length; to += 1) {
-      const next = tokens[to];
-      if (next === undefined || run.length + next.digits.length > longest) break;
-      if (to > from && !next.joins) break;
-      run += next.digits;
-      if (run.length < shortest) continue;
+  return someChain(text, digits, (chain) => someOf(text, chain, lengths, found));
+}
+
+function someOf(
+  text: string,
+  { signs, starts, ends, offsets }: Chain,
+  lengths: Lengths,
+  found: (digits: string) => boolean,
+): boolean {
+  for (let from = 0; from < starts.length; from += 1) {
+    const [start = 0, offset = 0] = [starts[from], offsets[from]];
+    const two = (signs.charCodeAt(offset) - 48) * 10 + signs.charCodeAt(offset + 1) - 48;
+    const may = lengths[two] ?? 0;
+    if (may === 0 || isInWord(text, start, ends[from] ?? 0)) continue;
+    for (let to = from; to < starts.length; to += 1) {
+      const end = ends[to] ?? 0;
+      const size = (offsets[to + 1] ?? signs.length) - offset;
+      if (size > longest) break;
+      const isWhole = (may & (1 << size)) !== 0;
+      const endsInX = size === 17 && (may & (1 << 18)) !== 0 && isX(text, end);
+      if (!isWhole && !endsInX) continue;
       // In pieces beside letters: a part of an id such as a UUID.
-      if (to > from && (isLetter(text, first.start - 1) || isHex(text, next.end))) continue;
-      if (found(run)) return true;
-      if (
-        run.length === 17 &&
-        /^[ -]{0,2}[Xx](?![0-9A-Za-z])/.test(text.slice(next.end, next.end + 4))
-      )
-        if (found(`${run}X`)) return true;
+      if (to > from && (isLetter(text, start - 1) || isHex(text, end))) continue;
+      const run = signs.slice(offset, offset + size);
+      if (isWhole && found(run)) return true;
+      if (endsInX && found(`${run}X`)) return true;
     }
   }
   return false;
 }
+
+const isX = (text: string, at: number): boolean =>
+  /^[ -]{0,2}[Xx](?![0-9A-Za-z])/.test(text.slice(at, at + 4));
 
 function isInWord(text: string, start: number, end: number): boolean {
   if (!isLetter(text, start - 1) && !isLetter(text, end)) return false;

@@ -5,8 +5,10 @@
  *   value ▶ what is it made of? ─ nothing personal can be ─▶ undefined
  *                └▶ one spelling ▶ secret, numbers, e-mail, plate, … ▶ the first kind that fits
  */
-import { type CardCheck, compileCards } from './bank-cards.ts';
+import { type CardCheck, cardRanges, compileCards } from './bank-cards.ts';
+import { lengthsOf } from './beginnings.ts';
 import { isCreditCode, isLandline, isMobile, isOldResidentId, isResidentId } from './checks.ts';
+import { someCode } from './codes.ts';
 import {
   type Around,
   isAroundPerson,
@@ -27,7 +29,7 @@ import {
 } from './patterns.ts';
 import { isPersonName } from './person-names.ts';
 import { spacedText } from './plain.ts';
-import { lookAlikeRuns, someRun } from './runs.ts';
+import { type Lengths, lookAlikeRuns, someRun } from './runs.ts';
 
 /** The kind of personal data that a value holds; undefined where none is known. */
 export type Scan = (value: string | number) => Kind | undefined;
@@ -42,7 +44,7 @@ export interface ScanOptions {
 /** Compiles for the values of one field, whose name tells what some of them are. */
 export function compileScan(fieldName: string, options: ScanOptions = {}): Scan {
   const named = (kind: Kind): boolean => isNamed(kind, fieldName);
-  const isCard = cardsOf(options.bankCardPrefixes);
+  const { isCard, lengths } = numbersOf(options.bankCardPrefixes);
   const is = {
     secret: named('secret'),
     id: named('resident-id'),
@@ -55,12 +57,11 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
   const isOther = isOtherNumber(fieldName);
   const anyNamed = Object.values(is).includes(true);
 
-  const ofNumber = (digits: string, text: string, isAlone: boolean): Kind | undefined => {
-    if (digits.length < 10) return undefined;
+  const ofNumber = (digits: string, saysId: boolean, isAlone: boolean): Kind | undefined => {
     if (digits.length === 18 && isResidentId(digits)) return 'resident-id';
-    if (digits.length === 15 && isOldResidentId(digits) && (is.id || /身份证/.test(text)))
-      return 'resident-id';
+    if (digits.length === 15 && saysId && isOldResidentId(digits)) return 'resident-id';
     if (isCard(digits)) return 'bank-card';
+    if (digits.length > 15) return undefined;
     if (isMobile(digits) && !(isAlone && isOther)) return 'mobile';
     return isLandline(digits) ? 'landline' : undefined;
   };
@@ -70,7 +71,7 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
       // Its sign and fraction hide nothing.
       const whole = Math.trunc(Math.abs(value));
       return whole >= numberMin && Number.isSafeInteger(whole)
-        ? ofNumber(String(whole), '', true)
+        ? ofNumber(String(whole), is.id, true)
         : undefined;
     }
     const seen = look(value);
@@ -80,12 +81,13 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
       return 'secret';
     let kind: Kind | undefined;
     if (seen & marks.digits) {
+      const saysId = is.id || text.includes('身份证');
       const found = (digits: string): boolean => {
-        kind = ofNumber(digits, text, digits === value);
+        kind = ofNumber(digits, saysId, digits === value);
         return kind !== undefined;
       };
-      if (someRun(text, found) || lookAlikeRuns(text).some(found)) return kind;
-      if (hasCreditCode(text)) return 'credit-code';
+      if (someRun(text, lengths, found) || lookAlikeRuns(text).some(found)) return kind;
+      if (someCode(text, isCreditCode)) return 'credit-code';
     }
     if (seen & marks.at && hasEmail(text)) return 'email';
     if (seen & marks.plate && hasPlate(text)) return 'plate';
@@ -102,28 +104,23 @@ export const numberMin = 10 ** 10;
 
 const nowhere: Around = { beside: [], above: [] };
 
-const code = /[0-9A-Za-z](?:[ -]{0,3}[0-9A-Za-z]){17,35}/g;
-
-/** Eighteen letters and digits together, or in groups of at least four. */
-function hasCreditCode(text: string): boolean {
-  for (const [run] of text.matchAll(code)) {
-    const groups = run.split(/[ -]+/);
-    for (let from = 0; from < groups.length; from += 1) {
-      let joined = '';
-      for (let to = from; to < groups.length && joined.length < 18; to += 1) joined += groups[to];
-      if (joined.length === 18 && isCreditCode(joined.toUpperCase())) return true;
-    }
-  }
-  return false;
+interface Numbers {
+  readonly isCard: CardCheck;
+  readonly lengths: Lengths;
 }
 
-const publicCards = compileCards();
-/** Every field of a route asks with the same list. */
-const ownCards = new WeakMap<readonly string[], CardCheck>();
+function compileNumbers(own: readonly string[]): Numbers {
+  const ranges = cardRanges(own);
+  return { isCard: compileCards(ranges), lengths: lengthsOf(ranges) };
+}
 
-function cardsOf(own: readonly string[] = []): CardCheck {
-  if (own.length === 0) return publicCards;
-  const known = ownCards.get(own) ?? compileCards(own);
-  ownCards.set(own, known);
+const publicNumbers = compileNumbers([]);
+/** Every field of a route asks with the same list. */
+const ownNumbers = new WeakMap<readonly string[], Numbers>();
+
+function numbersOf(own: readonly string[] = []): Numbers {
+  if (own.length === 0) return publicNumbers;
+  const known = ownNumbers.get(own) ?? compileNumbers(own);
+  ownNumbers.set(own, known);
   return known;
 }

@@ -1,0 +1,64 @@
+/**
+ * Pieces of a text that belong together: tokens of signs with nothing but a little space, dashes and the like
+ * between them.
+ *
+ *   (010) 8888-8888, 5 ▶ chains 010·8888·8888 and 5
+ */
+
+/** What tokens are made of, and what may stand between them. */
+export interface Alphabet {
+  /** By code below 128: 1 for a sign, 2 for what parts signs of one chain. */
+  readonly classes: Uint8Array;
+  /** More than that between two tokens parts two chains. */
+  readonly gapMax: number;
+  /** Chains of fewer signs are left out. */
+  readonly signsMin: number;
+}
+
+export function alphabet(signs: string, gaps: string, gapMax: number, signsMin: number): Alphabet {
+  const classes = new Uint8Array(128);
+  for (const one of signs) classes[one.charCodeAt(0)] = sign;
+  for (const one of gaps) classes[one.charCodeAt(0)] = gap;
+  return { classes, gapMax, signsMin };
+}
+
+const sign = 1;
+const gap = 2;
+
+export interface Chain {
+  /** Of all tokens, one after the other. */
+  readonly signs: string;
+  /** By token: where it begins in the text, where it ends there, and where it begins among the signs. */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly offsets: readonly number[];
+}
+
+/** True as soon as `found` is for a chain; each sign of the text is gone through once. */
+export function someChain(
+  text: string,
+  { classes, gapMax, signsMin }: Alphabet,
+  found: (chain: Chain) => boolean,
+): boolean {
+  const isSign = (at: number): boolean => classes[text.charCodeAt(at)] === sign;
+  let at = 0;
+  while (at < text.length) {
+    while (at < text.length && !isSign(at)) at += 1;
+    const [starts, ends, offsets]: [number[], number[], number[]] = [[], [], []];
+    let signs = '';
+    let size = 0;
+    for (let next = at; isSign(next); ) {
+      const start = next;
+      while (isSign(next)) next += 1;
+      starts.push(start);
+      ends.push(next);
+      offsets.push(size);
+      size += next - start;
+      signs += text.slice(start, next);
+      at = next;
+      while (next - at < gapMax && classes[text.charCodeAt(next)] === gap) next += 1;
+    }
+    if (size >= signsMin && found({ signs, starts, ends, offsets })) return true;
+  }
+  return false;
+}
