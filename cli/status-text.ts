@@ -42,6 +42,7 @@ export function statusText(status: NodeStatus, nowMs: number): string {
     row('expiry', expiryText(status, nowMs)),
     '',
     ...status.processes.map((one, i) => processLine(one, i === 0, nowMs)),
+    ...pluginLines(list(told('plugins').plugins), nowMs),
   ].join('\n');
 }
 
@@ -164,6 +165,21 @@ function processLine(one: ProcessStatus, first: boolean, nowMs: number): string 
     restarts === undefined || restarts === 0 ? '' : paint('yellow', `${restarts} restarts`),
   ];
   return row(first ? 'processes' : '', parts.join('  ').trimEnd());
+}
+
+function pluginLines(plugins: readonly Told[], nowMs: number): string[] {
+  return plugins.map(({ digest, name, kind, state, calls, refusals, timeouts, lastFault }, i) => {
+    const { code, atMs } = record(lastFault);
+    const counts = `calls ${numberText(calls)}  refusals ${numberText(refusals)}`;
+    const ago = typeof atMs === 'number' ? ` ${spanText(nowMs - atMs)} ago` : '';
+    const parts = [
+      ...[String(name ?? '?'), String(kind ?? '?')],
+      state === 'running' || state === 'idle' ? state : bad(String(state ?? '?')),
+      ...[String(digest ?? '?').slice(0, 12), counts, `timeouts ${numberText(timeouts)}`],
+      code === undefined ? '' : bad(`last ${String(code)}${ago}`),
+    ];
+    return row(i === 0 ? 'plug-ins' : '', parts.filter(Boolean).join('  '));
+  });
 }
 
 const row = (title: string, text: string): string => `${paint('dim', title.padEnd(10))} ${text}`;

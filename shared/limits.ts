@@ -163,6 +163,9 @@ export const limits = {
   pluginAnswerBytesMax: 8 * 1024 * 1024,
   pluginTextMax: 4096,
   pluginSpansMax: 64,
+  pluginToolTextMax: 64 * 1024,
+  /** What is not ended by then cannot be: its process ends. */
+  pluginEndMs: 5_000,
   pluginQueueMax: 256,
   pluginFailuresMax: 3,
   pluginRestMs: 5_000,

@@ -4,6 +4,7 @@ import { checkTexts, strictText } from '../content/text.ts';
 import { asSallyportError, type ErrorCode, isErrorCode, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Json } from './api.ts';
+import { shownText } from './shown.ts';
 
 export const pluginKinds = [
   'authenticator',
@@ -93,18 +94,27 @@ function givenOf(ask: PluginAsk, told: Json | undefined): readonly Json[] {
   const { gives, code, message } = (told ?? {}) as Readonly<Record<string, Json>>;
   if (isErrorCode(code)) {
     // Where no value was told, none can come back.
-    const detail = ask.items.length === 0 ? String(message).replace(/^expected /, '') : 'an answer';
+    const said = shownText(String(message)).replace(/^expected /, '');
+    if (code === 'PLUGIN_ANSWER') throw noAnswer(ask);
+    const detail = ask.items.length === 0 ? said : 'an answer';
     throw of(ask, pluginCodes.has(code) ? code : 'PLUGIN_FAILED', detail);
   }
   if (!Array.isArray(gives) || gives.length !== ask.items.length) {
     throw of(ask, 'PLUGIN_ANSWER', 'an answer for each item, got another number');
   }
-  gives.forEach((given: Json, index) => {
-    if (!fits[ask.verb](given, ask.items[index] ?? null)) {
-      throw of(ask, 'PLUGIN_ANSWER', `what a plug-in for ${ask.use.kind} may give, got another`);
-    }
-  });
+  if (!areAnswers(ask, gives)) throw noAnswer(ask);
   return gives;
+}
+
+const noAnswer = (ask: PluginAsk): SallyportError =>
+  of(ask, 'PLUGIN_ANSWER', `what a plug-in for ${ask.use.kind} may give, got another`);
+
+/** Whether each of `gives` is what may be given for its item. */
+export function areAnswers(
+  { verb, items }: Pick<PluginAsk, 'verb' | 'items'>,
+  gives: readonly Json[],
+): boolean {
+  return gives.every((given, index) => fits[verb](given, items[index] ?? null));
 }
 
 /** What each may give; the second is what it was asked. */

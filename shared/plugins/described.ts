@@ -7,6 +7,7 @@ import { compileWalk } from '../content/walk.ts';
 import { asSallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type PluginKind, pluginKinds } from './ask.ts';
+import { shownText } from './shown.ts';
 
 export interface Described {
   readonly kind: PluginKind;
@@ -21,7 +22,7 @@ const saidShape = z.object({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
   version: z.string().regex(/^[\w.+-]{1,32}$/),
   schema: z.unknown().optional(),
-  missing: z.array(z.string()),
+  missing: z.array(z.string()).max(limits.pluginExamplesShownMax),
   examples: z.int().min(0),
   faults: z.array(z.string()),
 });
@@ -36,9 +37,9 @@ export function readDescribed(text: string): Described | { readonly faults: read
   }
   const { schema, missing, faults, ...described } = read.data;
   const found = [
-    ...missing.map((name) => `expected a function ${name}, got none`),
+    ...missing.map((name) => `expected a function ${shownText(name)}, got none`),
     ...(described.examples === 0 ? ['expected at least one example, got none'] : []),
-    ...faults.slice(0, limits.pluginExamplesShownMax),
+    ...faults.slice(0, limits.pluginExamplesShownMax).map(shownText),
   ];
   if (schema === undefined) return found.length > 0 ? { faults: found } : described;
   const options = readSchema(schema);

@@ -5,9 +5,11 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { asSallyportError, SallyportError } from '../errors.ts';
+import { parseJson } from '../content/json.ts';
+import { asSallyportError, type ErrorCode, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { WireAsk, WireGiven } from './ask.ts';
+import type { Json } from './api.ts';
+import { areAnswers, type PluginKind, type WireAsk, type WireGiven } from './ask.ts';
 import { type Described, optionsFault, readDescribed } from './described.ts';
 import {
   type PluginFile,
@@ -15,7 +17,7 @@ import {
   readPluginFolder,
   readPluginSecrets,
 } from './folder.ts';
-import { createPluginWorker, type PluginWorker } from './worker.ts';
+import { createPluginWorker, type PluginWorker, type WorkerState } from './worker.ts';
 
 /** One file of the folder, as `plugin list` and `plugin check` show it. */
 export interface Listed {
@@ -26,6 +28,24 @@ export interface Listed {
   readonly faults: readonly string[];
 }
 
+interface Tally {
+  /** Questions: all values of one document are one. */
+  readonly calls: number;
+  /** Those that got no answer, late ones among them. */
+  readonly refusals: number;
+  readonly lastFault?: { readonly code: ErrorCode; readonly atMs: number };
+}
+
+/** What became of one file so far, as `status` shows it. */
+export interface PluginState extends Tally {
+  readonly digest: string;
+  /** Absent until it was asked what it is. */
+  readonly name?: string;
+  readonly kind?: PluginKind;
+  readonly state: WorkerState | 'refused';
+  readonly timeouts: number;
+}
+
 export interface PluginHost {
   /** Answers asks in the form of the wire. Never rejects for what one plug-in does. */
   answer(body: Uint8Array): Promise<Buffer>;
@@ -33,6 +53,8 @@ export interface PluginHost {
   folder(): PluginFolder;
   /** All of the folder. Errors: PLUGIN_MISSING, PLUGIN_REFUSED. */
   list(): Promise<Listed[]>;
+  /** Those that were asked for since they came into the folder. */
+  states(): PluginState[];
   close(): Promise<void>;
 }
 
@@ -41,8 +63,10 @@ interface Loaded {
   readonly worker: PluginWorker;
   /** Once it said what it is, and gave what its examples want. */
   described?: Promise<Described | { readonly faults: readonly string[] }>;
+  known?: Described;
   /** Options that were found to fit. */
   readonly fitting: Set<string>;
+  tally: Tally;
 }
 
 export function createPluginHost(dir: string, secretsDir: string | undefined): PluginHost {
@@ -63,7 +87,9 @@ export function createPluginHost(dir: string, secretsDir: string | undefined): P
     for (const [digest, file] of there) {
       if (loaded.has(digest)) continue;
       const secrets = secretsDir === undefined ? new Map() : readPluginSecrets(secretsDir);
-      loaded.set(digest, { file, worker: createPluginWorker(file, secrets), fitting: new Set() });
+      const worker = createPluginWorker(file, secrets);
+      const tally = { calls: 0, refusals: 0 };
+      loaded.set(digest, { file, worker, fitting: new Set(), tally });
     }
     return folder;
   };
@@ -105,33 +131,43 @@ export function createPluginHost(dir: string, secretsDir: string | undefined): P
     if ('faults' in described) {
       throw new SallyportError('PLUGIN_REFUSED', `expected a sound plug-in, got faults`);
     }
+    one.known = described;
     if (described.kind !== kind) {
       throw new SallyportError('PLUGIN_REFUSED', `expected a ${kind}, got a ${described.kind}`);
     }
-    const text = JSON.stringify(options);
-    if (!one.fitting.has(text)) {
-      const fault = optionsFault(described, options);
-      if (fault !== undefined) throw new SallyportError('PLUGIN_REFUSED', fault);
-      if (one.fitting.size >= limits.pluginOptionsKept) one.fitting.clear();
-      one.fitting.add(text);
-    }
+    expectFitting(one, described, options);
     if (items.length === 0) return { gives: [] };
-    const given = await one.worker.run(JSON.stringify({ verb: 'ask', kind: verb, options, items }));
-    return JSON.parse(given) as WireGiven;
+    const text = JSON.stringify({ verb: 'ask', kind: verb, options, items });
+    return readGiven(await one.worker.run(text), { verb, items });
+  };
+  const counted = async (ask: WireAsk): Promise<WireGiven> => {
+    const one = loaded.get(ask.digest);
+    if (one && ask.items.length > 0) one.tally = { ...one.tally, calls: one.tally.calls + 1 };
+    try {
+      return await gives(ask);
+    } catch (thrown) {
+      const { code, message } = asSallyportError(thrown, 'PLUGIN_FAILED');
+      if (one) {
+        const { tally } = one;
+        const lastFault = { code, atMs: Date.now() };
+        one.tally = { ...tally, refusals: tally.refusals + 1, lastFault };
+      }
+      return { code, message };
+    }
   };
   return {
     async answer(body) {
       const asks = JSON.parse(Buffer.from(body).toString()) as readonly WireAsk[];
-      const given = await Promise.all(
-        asks.map((ask) =>
-          gives(ask).catch((thrown): WireGiven => {
-            const { code, message } = asSallyportError(thrown, 'PLUGIN_FAILED');
-            return { code, message };
-          }),
-        ),
-      );
-      return Buffer.from(JSON.stringify(given));
+      return Buffer.from(JSON.stringify(await Promise.all(asks.map(counted))));
     },
+    states: () =>
+      [...loaded.values()].map(({ file: { digest }, worker, known, tally }) => ({
+        digest,
+        ...(known && { name: known.name, kind: known.kind }),
+        state: known || tally.refusals === 0 ? worker.state : 'refused',
+        ...tally,
+        timeouts: worker.timeouts,
+      })),
     folder: () => readPluginFolder(dir),
     async list() {
       const { files, faults } = look();
@@ -152,6 +188,35 @@ export function createPluginHost(dir: string, secretsDir: string | undefined): P
     },
     close: dismiss,
   };
+}
+
+/** Options are looked at once. Errors: PLUGIN_REFUSED. */
+function expectFitting({ fitting }: Loaded, described: Described, options: Json): void {
+  const text = JSON.stringify(options);
+  if (fitting.has(text)) return;
+  const fault = optionsFault(described, options);
+  if (fault !== undefined) throw new SallyportError('PLUGIN_REFUSED', fault);
+  if (fitting.size >= limits.pluginOptionsKept) fitting.clear();
+  fitting.add(text);
+}
+
+/**
+ * What a plug-in gave, read as strictly as the guard will: what is no answer must not spoil those of others
+ * in the same message. Errors: PLUGIN_ANSWER.
+ */
+function readGiven(text: string, ask: Pick<WireAsk, 'verb' | 'items'>): WireGiven {
+  const read = (): Json => {
+    try {
+      return parseJson(Buffer.from(text), limits.pluginAnswerBytesMax);
+    } catch {
+      return null;
+    }
+  };
+  const { gives } = (read() ?? {}) as Readonly<Record<string, Json>>;
+  if (Array.isArray(gives) && gives.length === ask.items.length && areAnswers(ask, gives)) {
+    return { gives };
+  }
+  throw new SallyportError('PLUGIN_ANSWER', 'expected what its kind may give, got another');
 }
 
 /** Differs where anything of the folder may: names, owners, modes, sizes, times. */

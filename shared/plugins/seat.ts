@@ -33,6 +33,9 @@ type Door = (text: string) => string;
 if (parentPort !== null) await serve(workerData as SeatData);
 
 async function serve(data: SeatData): Promise<void> {
+  // Node would look at what a plug-in throws or leaves rejected, and call it with functions of this realm.
+  process.on('unhandledRejection', () => process.exit());
+  process.setUncaughtExceptionCaptureCallback(() => process.exit());
   const say = (what: SeatSays): void => parentPort?.postMessage(what);
   let door: Door;
   try {
@@ -75,13 +78,17 @@ async function openDoor(plain: string, secrets: SeatData['secrets']): Promise<Do
 
 const nobody = randomBytes(32);
 
-/** Texts in, a text out: an object of this realm must not get into the other. */
+/**
+ * Texts in, a text out: an object of this realm must not get into the other. Undefined where it is refused;
+ * a long text costs memory here, where the limits of the realm do not reach.
+ */
 function toolOf(
   name: string,
   one: string,
   other: string,
   secrets: ReadonlyMap<string, Uint8Array> = new Map(),
 ): string | undefined {
+  if (one.length + other.length > limits.pluginToolTextMax) return undefined;
   switch (name) {
     case 'sha256':
       return createHash('sha256').update(one).digest('hex');

@@ -5,6 +5,10 @@
  *   run ──▶ wait in line ──▶ start, where there is no worker ──▶ ask ──▶ answer
  *                              └─ late ──┐                       └─ late, dead, threw
  *                                        └──▶ end the worker ──▶ PLUGIN_FAILED, and the next in line
+ *                                               └─ it cannot be ended ──▶ the process ends
+ *
+ * Some functions of the language run on for hours where nothing can end their thread: then all of the
+ * process ends, and is started anew.
  */
 import { Worker } from 'node:worker_threads';
 import { asSallyportError, SallyportError } from '../errors.ts';
@@ -15,8 +19,14 @@ import type { Broken, SeatData, SeatSays } from './seat.ts';
 export interface PluginWorker {
   /** A JSON text in, a JSON text out. Errors: PLUGIN_FAILED, PLUGIN_REFUSED where the file is no plug-in. */
   run(text: string): Promise<string>;
+  readonly state: WorkerState;
+  /** How often it took too long. */
+  readonly timeouts: number;
   close(): Promise<void>;
 }
+
+/** `resting`: it failed too often; `idle`: it is started when it is needed. */
+export type WorkerState = 'idle' | 'running' | 'resting';
 
 export function createPluginWorker(
   { source, isTypeScript, digest }: PluginFile,
@@ -27,6 +37,7 @@ export function createPluginWorker(
   let waiting = 0;
   let failures = 0;
   let restUntilMs = 0;
+  let timeouts = 0;
   /** Who waits for what the worker says next. */
   let settle: ((said: SeatSays | SallyportError) => void) | undefined;
 
@@ -63,7 +74,10 @@ export function createPluginWorker(
   };
   const next = (timeoutMs: number, begin: () => void): Promise<SeatSays> =>
     new Promise((resolve, reject) => {
-      const timer = setTimeout(() => settle?.(failed('took too long')), timeoutMs);
+      const timer = setTimeout(() => {
+        timeouts += 1;
+        settle?.(failed('took too long'));
+      }, timeoutMs);
       settle = (said) => {
         settle = undefined;
         clearTimeout(timer);
@@ -76,7 +90,10 @@ export function createPluginWorker(
   const end = async (): Promise<void> => {
     const old = worker;
     worker = undefined;
-    await old?.terminate();
+    if (old === undefined) return;
+    const stuck = setTimeout(() => process.kill(process.pid, 'SIGKILL'), limits.pluginEndMs);
+    await old.terminate();
+    clearTimeout(stuck);
   };
   const ask = async (text: string): Promise<string> => {
     if (performance.now() < restUntilMs) throw failed('failed too often and rests');
@@ -109,6 +126,13 @@ export function createPluginWorker(
       const turn = line.then(() => ask(text));
       line = turn.catch(() => {}).finally(() => (waiting -= 1));
       return turn;
+    },
+    get state() {
+      if (performance.now() < restUntilMs) return 'resting';
+      return worker === undefined ? 'idle' : 'running';
+    },
+    get timeouts() {
+      return timeouts;
     },
     async close() {
       restUntilMs = Number.POSITIVE_INFINITY;

@@ -134,6 +134,28 @@ test('one that fails costs its own call alone: 502, an event, and others go on',
   }
 });
 
+test('status tells of each plug-in what it is and how it did', async () => {
+  const { pair, digests } = world;
+  const status = JSON.parse(await pair.sallyport('status', '--dir', pair.inner, '--json'));
+  const { told } = status.processes.find((one: { name: string }) => one.name === 'plugins');
+  const of = (digest: string) =>
+    told.plugins.find((one: { digest: string }) => one.digest === digest);
+  const moody = of(digests.moody);
+  assert.deepEqual([moody.name, moody.kind], ['under-test', 'transform']);
+  assert.ok(
+    moody.calls >= 8 && moody.refusals >= 4 && moody.timeouts >= 1,
+    JSON.stringify(moody),
+  );
+  assert.equal(moody.lastFault.code, 'PLUGIN_FAILED');
+  const { name, kind, state, refusals, lastFault } = of(digests.vin);
+  assert.deepEqual([name, kind, state, refusals], ['vin', 'detector', 'running', 0]);
+  assert.equal(lastFault, undefined);
+  const text = await pair.sallyport('status', '--dir', pair.inner);
+  assert.match(text, /^plug-ins +\S/m);
+  assert.match(text, /vin {2}detector {2}running {2}[0-9a-f]{12} {2}calls \d+ {2}refusals 0/);
+  assert.match(text, /under-test .* timeouts \d+ {2}last PLUGIN_FAILED/);
+});
+
 test('a file that was changed is another: refused before the service is called', async () => {
   const file = join(world.folder('inner'), 'postal-area.ts');
   copyFileSync(file, join(world.dir, 'kept.ts'));

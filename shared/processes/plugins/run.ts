@@ -43,7 +43,7 @@ export async function runPlugins(options: PluginsOptions): Promise<Running> {
     }
   };
   const forAdmin: Handlers = {
-    status: () => ({ head: check() }),
+    status: () => ({ head: { ...check(), plugins: host.states() } }),
     metrics: async () => ({ head: await registry.getMetricsAsJSON() }),
   };
   const links = [options.guard(pluginVerbs(host)), options.admin(forAdmin)];

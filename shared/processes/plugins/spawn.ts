@@ -9,6 +9,7 @@ import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { type AskPlugins, createAskPlugins } from '../../plugins/ask.ts';
 import type { Listed } from '../../plugins/host.ts';
+import { shownText } from '../../plugins/shown.ts';
 import { pluginFlags } from '../confinement.ts';
 import { createPeer } from '../ipc/peer.ts';
 
@@ -35,7 +36,10 @@ export function spawnPlugins(dir: string): SpawnedPlugins {
   return {
     ask: createAskPlugins((body) => request('ask', body)),
     async list() {
-      const told: unknown = JSON.parse((await request('list')).toString());
+      const text = (await request('list')).toString();
+      const told: unknown = JSON.parse(text, (_, value) =>
+        typeof value === 'string' ? shownText(value) : value,
+      );
       if (Array.isArray(told)) return told as Listed[];
       throw new SallyportError('PLUGIN_FAILED', 'expected a list of plug-ins, got another');
     },
