@@ -142,10 +142,7 @@ test('status tells of each plug-in what it is and how it did', async () => {
     told.plugins.find((one: { digest: string }) => one.digest === digest);
   const moody = of(digests.moody);
   assert.deepEqual([moody.name, moody.kind], ['under-test', 'transform']);
-  assert.ok(
-    moody.calls >= 8 && moody.refusals >= 4 && moody.timeouts >= 1,
-    JSON.stringify(moody),
-  );
+  assert.ok(moody.calls >= 8 && moody.refusals >= 4 && moody.timeouts >= 1, JSON.stringify(moody));
   assert.equal(moody.lastFault.code, 'PLUGIN_FAILED');
   const { name, kind, state, refusals, lastFault } = of(digests.vin);
   assert.deepEqual([name, kind, state, refusals], ['vin', 'detector', 'running', 0]);
