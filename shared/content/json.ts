@@ -43,9 +43,11 @@ export function parseJson(
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
     throw refused('byte-order-mark', 0);
   if (!isUtf8(bytes)) throw refused('utf-8', 0);
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   // The runtime is faster, but takes what must be refused, and does not tell.
-  return isSure(bytes) ? JSON.parse(text) : readJson(text, stringMax);
+  const sure = look(bytes);
+  if (sure !== undefined) return JSON.parse(sure);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  return readJson(text, stringMax);
 }
 
 /** The same for well-formed text within the size: the norm for all that parseJson gives. */
@@ -56,7 +58,7 @@ export function readJson(text: string, stringMax: number = stringBytesMax): Json
   return value;
 }
 
-const isSure = createLook();
+const look = createLook();
 
 // Read once: an object as large as `limits` is a hash table to the runtime.
 const depthMax = limits.jsonDepthMax;

@@ -40,6 +40,17 @@ const taken: readonly (readonly [string, string, string])[] = [
   ['a negative zero', '{"sum":-0}', '{"sum":0}'],
   ['a small number', '{"sum":0.0000001}', '{"sum":1e-7}'],
   ['escapes', '{"note":"\\u00e9\\/\\n"}', '{"note":"é/\\n"}'],
+  [
+    'escapes of all beyond ASCII',
+    '{"kind":"\\u540D","note":"\\ud83d\\ude00"}',
+    '{"kind":"名","note":"😀"}',
+  ],
+  ['an escaped backslash before a u', '{"note":"\\\\u00e9"}', '{"note":"\\\\u00e9"}'],
+  [
+    'escapes in a name that does not cross',
+    '{"\\u540d\\/":{"\\ud83d\\ude00":1},"sum":1}',
+    '{"sum":1}',
+  ],
   ['a line separator', '{"note":"\u2028"}', '{"note":"\u2028"}'],
   ['a delete character', '{"note":"\u007f"}', '{"note":"\u007f"}'],
   ['unknown members', '{"x":{"y":[1,{"z":null}]},"sum":1}', '{"sum":1}'],
@@ -58,6 +69,15 @@ const left: readonly (readonly [string, string])[] = [
   ['an unknown name twice', '{"x":1,"sum":1,"x":2}'],
   ['a name with an escape', '{"\\u0073um":1}'],
   ['a lone surrogate', '{"x":"\\ud800"}'],
+  ['surrogates in the wrong order', '{"x":"\\ude00\\ud83d"}'],
+  ['half of a pair and another letter', '{"x":"\\ud83d\\u00e9"}'],
+  ['a name twice, once with escapes', '{"x":{"\\u540d":1,"名":2}}'],
+  ['a name twice, each with escapes', '{"x\\/":1,"x\\u00e9":1,"x/":2}'],
+  ['an escape outside of strings', '{"sum":1\\/}'],
+  ['an escape that begins a document', '\\ufeff{"sum":1}'],
+  ['an escaped digit outside of strings', '{"sum":\\u0031}'],
+  ['an escape that ends too early', '{"note":"\\u00e"}'],
+  ['an escape at its end', '{"note":"\\'],
   ['a control character', '{"note":"\u0001"}'],
   ['a NUL', '{"note":"\0"}'],
   ['no end', '{"note":"xx'],
@@ -83,6 +103,14 @@ for (const [name, text] of left) {
     assert.equal(straightOf(text), undefined);
   });
 }
+
+test('escapes count for the length of a string as they are written', () => {
+  const most = limits.jsonStringBytesMax;
+  const note = `{"note":"${'\\u00e9'.repeat(most / 6 + 1)}"}`;
+  assert.equal(straightOf(note), undefined);
+  assert.throws(() => slow(Buffer.from(note), bytesMax), /string-length/);
+  assert.ok(straightOf(`{"note":"${'\\u00e9'.repeat(most / 12)}"}`));
+});
 
 test('bytes that are no UTF-8 are left to the slow path', () => {
   const bytes = Buffer.from('{"note":"\xff"}', 'latin1');

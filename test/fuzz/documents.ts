@@ -161,7 +161,7 @@ function textFor(random: Random, { pattern, format, enum: listed }: Schema): str
 
 const texts = [
   ...['a', 'abc', '', '名字', 'ü1', '\u{1f512}', '\u2028', '\u007f', '张三*', 'x'.repeat(130)],
-  ...['a"b', 'tab\t', '\\', 'nul\0', '名'.repeat(40)],
+  ...['a"b', 'tab\t', '\\', 'nul\0', '名'.repeat(40), '/a//b', 'x\u{1f600}é/', '\\u00e9\\/'],
   ...[
     '张三',
     '欧阳娜娜',
@@ -244,6 +244,49 @@ const plainTexts = [
     '0.50',
   ],
   ...['9007199254740993', 'true', 'null', '[]', '{}', '{"a":1}', '[1,2]', 'nul', '"', '""'],
+];
+
+/** The text with escapes where none is needed, all of them or some; now and then one where none may be. */
+export function escaped(random: Random, text: string): string {
+  const all = one(random, 2);
+  const spelt = text.replace(/[\u0080-\uffff/]/g, (unit) =>
+    all || one(random, 2) ? escapeOf(random, unit) : unit,
+  );
+  if (!one(random, 3)) return spelt;
+  const at = random.below(spelt.length + 1);
+  return spelt.slice(0, at) + random.pick(oddEscapes) + spelt.slice(at);
+}
+
+function escapeOf(random: Random, unit: string): string {
+  if (unit === '/') return '\\/';
+  const digits = unit.charCodeAt(0).toString(16).padStart(4, '0');
+  return `\\u${one(random, 2) ? digits.toUpperCase() : digits}`;
+}
+
+const oddEscapes = [
+  ...['\\/', '\\u00e9', '\\ud83d\\ude00', '\\ud83d', '\\ude00', '\\ude00\\ud83d', '\\ud83d\\u0061'],
+  ...[
+    '\\u0022',
+    '\\u005c',
+    '\\u002f',
+    '\\u0031',
+    '\\u00g9',
+    '\\u00',
+    '\\u',
+    '\\U00e9',
+    '\\',
+    '\\\\',
+  ],
+  ...[
+    '\\ud83d\\ude0',
+    '\\ud83d\\\\ude00',
+    '\\u0080',
+    '\\u007f',
+    '\\ufeff',
+    '\\uffff',
+    '\\u07ff',
+    '\\u0800',
+  ],
 ];
 
 function space(random: Random): string {

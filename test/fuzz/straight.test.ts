@@ -12,7 +12,7 @@ import { readSchema, type Schema, typesOf } from '@sallyport/shared/content/sche
 import { compileStraight } from '@sallyport/shared/content/straight/compile.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { again, seedsOf } from './campaign.ts';
-import { maskTreeOf, pathsOf, revalued, schemaOf, writtenOf } from './documents.ts';
+import { escaped, maskTreeOf, pathsOf, revalued, schemaOf, writtenOf } from './documents.ts';
 import { countEntries } from './entered.ts';
 import { createRandom, mutateBytes, type Random } from './mutate.ts';
 
@@ -58,7 +58,7 @@ function compare(random: Random, count: Record<WalkRules['mode'], Count>): void 
   let text = '';
   for (let left = documentsOfRules; left > 0; left -= 1) {
     text = left % 4 === 0 ? writtenOf(random, schema) : revalued(random, text);
-    const document = Buffer.from(text);
+    const document = Buffer.from(random.below(3) === 0 ? escaped(random, text) : text);
     const bytes = random.below(3) === 0 ? mutateBytes(random, [document]) : document;
     const released = agree(release, bytes, count.release);
     agree(verify, bytes, count.verify);

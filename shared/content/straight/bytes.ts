@@ -4,6 +4,7 @@ export const quote = 0x22;
 export const comma = 0x2c;
 export const minus = 0x2d;
 export const dot = 0x2e;
+export const slash = 0x2f;
 export const zero = 0x30;
 export const colon = 0x3a;
 export const openArray = 0x5b;

@@ -20,6 +20,7 @@ export function compileFit(schema: Schema): Fit {
   const isListed = schema.enum !== undefined;
   const boolean = types.includes('boolean') && !isListed;
   const nothing = types.includes('null') && !isListed;
+  if (types.length === 1 && types[0] === 'string') return string;
   return (tape, at, last) => {
     switch (tape.input[at]) {
       case quote:
@@ -56,6 +57,7 @@ function stringFit(schema: Schema): Fit {
 
 function lengthFit(least = 0, most = Number.POSITIVE_INFINITY): Fit {
   return (tape, at, last) => {
+    if (tape.input[at] !== quote) return false;
     const bytes = last - at - 1;
     // A character takes one to four bytes: only between these bounds must they be counted.
     if (bytes <= most && bytes >= 4 * least) return true;

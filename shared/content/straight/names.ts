@@ -3,28 +3,32 @@ import { colon } from './bytes.ts';
 import { pastSpace } from './scan.ts';
 import { detour, nameBytesMax, type Tape } from './tape.ts';
 
-/** Bytes to compare with, as words of four. */
+/** Bytes to compare with. */
 export interface Literal {
   readonly text: string;
   readonly bytes: Buffer;
   readonly length: number;
+  /**
+   * From eight bytes on: they eight by eight, and the last eight, as doubles. No NUL is in them, and they
+   * are UTF-8: so none is a NaN or a zero, and what equals one as a number is it bit by bit.
+   */
+  readonly doubles: Float64Array;
+  /** Below: they as words of four, and the bits of the last one that count. */
   readonly words: Int32Array;
-  /** The bits of the last word that count. */
   readonly mask: number;
 }
 
 export function literalOfText(text: string): Literal {
   const bytes = Buffer.from(text);
-  const words = new Int32Array(Math.ceil(bytes.length / 4));
-  new Uint8Array(words.buffer).set(bytes);
-  const rest = bytes.length % 4;
-  return {
-    text,
-    bytes,
-    length: bytes.length,
-    words,
-    mask: rest === 0 ? -1 : (1 << (8 * rest)) - 1,
-  };
+  const { length } = bytes;
+  const doubles = new Float64Array(length < 8 ? 0 : Math.ceil(length / 8));
+  for (let index = 0; index < doubles.length; index += 1) {
+    doubles[index] = bytes.readDoubleLE(Math.min(8 * index, length - 8));
+  }
+  const words = new Int32Array(length < 8 ? Math.ceil(length / 4) : 0);
+  if (length < 8) new Uint8Array(words.buffer).set(bytes);
+  const rest = length % 4;
+  return { text, bytes, length, doubles, words, mask: rest === 0 ? -1 : (1 << (8 * rest)) - 1 };
 }
 
 /** `"name":`, as it stands in a document that has no space there. */
@@ -38,12 +42,20 @@ export function literalOf(name: string): Literal {
 }
 
 /** True where the input has the literal at `at`. */
-export function begins({ inputView }: Tape, at: number, { words, mask }: Literal): boolean {
-  const last = words.length - 1;
-  for (let word = 0; word < last; word += 1) {
-    if (inputView.getInt32(at + 4 * word, true) !== words[word]) return false;
+export function begins({ inputView }: Tape, at: number, literal: Literal): boolean {
+  const { doubles, length } = literal;
+  const last = doubles.length - 1;
+  if (last < 0) return beginsShort(inputView, at, literal);
+  for (let index = 0; index < last; index += 1) {
+    if (inputView.getFloat64(at + 8 * index, true) !== doubles[index]) return false;
   }
-  return ((inputView.getInt32(at + 4 * last, true) ^ (words[last] ?? 0)) & mask) === 0;
+  return inputView.getFloat64(at + length - 8, true) === doubles[last];
+}
+
+function beginsShort(view: DataView, at: number, { words, mask }: Literal): boolean {
+  const last = words.length - 1;
+  if (last > 0 && view.getInt32(at, true) !== words[0]) return false;
+  return ((view.getInt32(at + 4 * last, true) ^ (words[last] ?? 0)) & mask) === 0;
 }
 
 /** Which of the literals is the name from quote to quote; -1 where none is. */

@@ -1,5 +1,5 @@
 /** Strings of a list, and of patterns that are one set of characters after the other: `^c-[0-9]{6}$`. */
-import { quote } from './bytes.ts';
+import { quote, zero } from './bytes.ts';
 import type { Fit } from './fit.ts';
 import { begins, type Literal, literalOfText } from './names.ts';
 
@@ -37,7 +37,10 @@ interface Times {
 export function patternFits(pattern: string): Fit | undefined {
   const sets = setsOf(pattern);
   if (sets === undefined) return undefined;
+  const template = templateOf(sets);
+  if (template !== undefined) return template;
   return ({ input }, start, end) => {
+    if (input[start] !== quote) return false;
     let at = start + 1;
     for (let index = 0; index < sets.length; index += 1) {
       const one = sets[index];
@@ -52,6 +55,54 @@ export function patternFits(pattern: string): Fit | undefined {
       if (most - left < least) return false;
     }
     return at === end;
+  };
+}
+
+const digits = setOf('0-9', false);
+const wordBytes = 4;
+/**
+ * What may be added to the difference of a byte from the expected one before the sum has more than four
+ * bits: nothing but 0 to 9 becomes a digit, nothing but the byte itself another character. A difference of
+ * more than four bits shows by itself, whatever it carries into the next byte.
+ */
+const slacks = { digit: 6, exact: 15 } as const;
+
+/**
+ * Fits digits at some places and one certain character at each other, such as dates and numbers of files,
+ * four bytes at a time. Undefined where the sets are others.
+ */
+function templateOf(sets: readonly Times[]): Fit | undefined {
+  const expected: number[] = [quote];
+  const slack: number[] = [slacks.exact];
+  for (const { set, least, most } of sets) {
+    const isDigit = set.every((is, byte) => is === digits[byte]);
+    const isExact = set.indexOf(1) === set.lastIndexOf(1);
+    if (least !== most || !(isDigit || isExact)) return undefined;
+    for (let count = 0; count < least; count += 1) {
+      expected.push(isDigit ? zero : set.indexOf(1));
+      slack.push(isDigit ? slacks.digit : slacks.exact);
+    }
+  }
+  expected.push(quote);
+  slack.push(slacks.exact);
+  const { length } = expected;
+  if (length < wordBytes) return undefined;
+  // The last word ends with the closing quote.
+  const wordsOf = (bytes: readonly number[]): Int32Array =>
+    Int32Array.from({ length: Math.ceil(length / wordBytes) }, (_, word) =>
+      Buffer.from(bytes).readInt32LE(Math.min(wordBytes * word, length - wordBytes)),
+    );
+  const [expectedWords, slackWords] = [wordsOf(expected), wordsOf(slack)];
+  const last = expectedWords.length - 1;
+  return ({ inputView }, start, end) => {
+    if (end - start !== length - 1) return false;
+    let odd = 0;
+    for (let word = 0; word <= last; word += 1) {
+      const at = word === last ? end - wordBytes + 1 : start + wordBytes * word;
+      const difference = inputView.getInt32(at, true) ^ (expectedWords[word] ?? 0);
+      odd |= difference | (difference + (slackWords[word] ?? 0));
+    }
+    return (odd & 0xf0f0f0f0) === 0;
   };
 }
 

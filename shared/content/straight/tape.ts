@@ -1,15 +1,17 @@
 /**
- * What the straight path reads from and writes to: a copy of the document that ends in a NUL, so that
+ * What the straight path reads from and writes to: a copy of the document that ends in NULs, so that
  * no loop needs to ask where the end is, and an output that grows. Both are kept from one document to
  * the next. Everything here is synchronous.
  */
 import { limits } from '../../limits.ts';
+import { backslash } from './bytes.ts';
 import type { Layouts } from './layout.ts';
+import { unescapeBytes } from './unescape.ts';
 
 export interface Tape {
   readonly input: Buffer;
   readonly inputView: DataView;
-  /** Bytes of the document; a NUL follows them. */
+  /** Bytes of the document, without the escapes that it need not have; eight NULs follow them. */
   readonly end: number;
   /** The document with one character for each byte: right for pieces that are ASCII. */
   text(start: number, end: number): string;
@@ -52,10 +54,9 @@ const windowBytes = 1024;
 
 /** A tape over a copy of the document, to be closed. `masks`: how many masks there are. */
 export function openTape(document: Uint8Array, masks: number, layouts?: Layouts): Tape {
-  const end = document.length;
-  const { input, inputView, out, outView } = roomsFor(end + slackBytes);
-  input.set(document);
-  input[end] = 0;
+  const rooms = roomsFor(document.length + slackBytes);
+  const end = fill(rooms, document);
+  const { input, inputView, out, outView } = rooms;
   let window = '';
   let from = 0;
   return {
@@ -78,6 +79,20 @@ export function openTape(document: Uint8Array, masks: number, layouts?: Layouts)
     masked: masks === 0 ? [] : new Array<number>(masks).fill(0),
     layouts,
   };
+}
+
+/** Copies the document and returns where it ends. */
+function fill({ input, inputView }: Rooms, document: Uint8Array): number {
+  const { length } = document;
+  input.set(document);
+  inputView.setFloat64(length, 0);
+  input[length + 8] = backslash;
+  const first = input.indexOf(backslash);
+  // With escapes a string may be longer than without: in a document of that length none is too long.
+  if (first >= length || length > limits.jsonStringBytesMax) return length;
+  const end = unescapeBytes(input, inputView, first, length);
+  inputView.setFloat64(end, 0);
+  return end;
 }
 
 function roomsFor(inputBytes: number): Rooms {
@@ -141,10 +156,22 @@ function grow(tape: Tape, bytes: number): void {
 /** Fewer are copied four at a time here; more by the runtime. */
 const copyByWordsMax = 256;
 
-/** Writes input bytes as they are. */
+/**
+ * Writes input bytes as they are, eight at a time: UTF-8 with NULs behind it holds no NaN, of which not
+ * every bit might be kept.
+ */
 export function copyIn(tape: Tape, start: number, end: number): void {
   reserve(tape, end - start);
-  copy(tape, tape.input, tape.inputView, start, end);
+  const { input, inputView, out, outView, size } = tape;
+  const length = end - start;
+  tape.size = size + length;
+  if (length > copyByWordsMax) {
+    out.set(input.subarray(start, end), size);
+    return;
+  }
+  for (let done = 0; done < length; done += 8) {
+    outView.setFloat64(size + done, inputView.getFloat64(start + done, true), true);
+  }
 }
 
 /** Writes bytes of the output again, at its end. */
