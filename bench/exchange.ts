@@ -185,20 +185,23 @@ async function onStage<T>(most: number, work: (stage: Stage) => Promise<T>): Pro
 
 /**
  * Calls until the code of all processes is compiled: a node runs for months, so what is measured is how it
- * runs then. Steady is a window that costs no less CPU than the one before, but for noise.
+ * runs then. Steady is when several windows in a row cost hardly less CPU than the cheapest before them: one
+ * alone may only have met a busy machine.
  */
 async function warmUp(bed: Bed, target: Target, connections: number): Promise<void> {
-  let before = Number.POSITIVE_INFINITY;
-  for (let window = 0; window < warmUpWindowsMax; window += 1) {
+  let cheapest = Number.POSITIVE_INFINITY;
+  let since = 0;
+  for (let window = 0; window < warmUpWindowsMax && since < steadyWindows; window += 1) {
     const round = await measure(bed, target, { connections, seconds: warmUpSeconds });
     const { cpuUsPerExchange } = pairFigures(connections, [round]);
-    if (cpuUsPerExchange > before * steady) return;
-    before = cpuUsPerExchange;
+    since = cpuUsPerExchange < cheapest * steady ? 0 : since + 1;
+    cheapest = Math.min(cheapest, cpuUsPerExchange);
   }
 }
 
 const warmUpSeconds = 5;
-const warmUpWindowsMax = 8;
+const warmUpWindowsMax = 16;
+const steadyWindows = 3;
 const steady = 0.97;
 
 function lineOf(figure: Omit<ExchangeFigures, 'baseline' | 'ratio'>): string {
