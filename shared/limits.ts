@@ -114,6 +114,8 @@ export const limits = {
   /** Signatures older than that find too little to call anything clean. */
   scanDatabaseAgeMs: 48 * 3_600_000,
   scanDatabaseAgeHoursMax: 31 * 24,
+  /** Clocks differ a little, zones by a quarter of an hour at least. */
+  scanDatabaseAheadMs: 600_000,
   // policy
   policyFileBytesMax: 1024 * 1024,
   policyBundleBytesMax: 4 * 1024 * 1024,

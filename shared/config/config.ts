@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { limits } from '../limits.ts';
+import { isZone } from '../zones.ts';
 import { nodeIdPattern } from './node-id.ts';
 import { readYaml } from './yaml.ts';
 
@@ -44,6 +45,10 @@ const scanner = z.discriminatedUnion('kind', [
         .min(1)
         .max(limits.scanDatabaseAgeHoursMax)
         .default(limits.scanDatabaseAgeMs / 3_600_000),
+      timeZone: z
+        .string()
+        .refine(isZone, 'expected a time zone such as Asia/Shanghai or UTC')
+        .optional(),
     })
     .refine(({ socket, address: at }) => (socket === undefined) !== (at === undefined), {
       message: 'expected either socket or address of the clamd',

@@ -7,9 +7,9 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { isZone, localDate } from '../zones.ts';
 import { type DataLevel, namePattern } from './model.ts';
 import { type Address, isWithin, parseAddress, parseNetwork } from './network.ts';
-import { isZone, localDate } from './zones.ts';
 
 /** What a condition may ask about. A fact that is not there makes a condition that reads it fail. */
 export interface Facts {

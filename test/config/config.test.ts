@@ -52,7 +52,11 @@ test('scanners have an address, a name of their own and defaults; without any th
   assert.deepEqual(parseConfig(outer, 'c').scanners, []);
   assert.deepEqual(processesOf(parseConfig(outer, 'c')), processNames);
   const config = parse(`  - { kind: clamd, socket: /run/clamd.sock }
-  - { kind: clamd, name: second, address: { host: 127.0.0.1, port: 3310 }, databaseAgeHoursMax: 240 }
+  - kind: clamd
+    name: second
+    address: { host: 127.0.0.1, port: 3310 }
+    databaseAgeHoursMax: 240
+    timeZone: Asia/Shanghai
   - { kind: icap, url: "icap://[::1]:1344/avscan", timeoutMs: 500 }
 `);
   assert.deepEqual(config.scanners[0], {
@@ -68,6 +72,8 @@ test('scanners have an address, a name of their own and defaults; without any th
     '  - { kind: clamd }',
     '  - { kind: clamd, socket: a, address: { host: 127.0.0.1, port: 1 } }',
     '  - { kind: clamd, socket: a, databaseAgeHoursMax: 10000 }',
+    '  - { kind: clamd, socket: a, timeZone: Mars/Olympus }',
+    '  - { kind: clamd, socket: a, timeZone: "+08:00" }',
     '  - { kind: icap, url: "http://127.0.0.1/scan" }',
     '  - { kind: icap, url: "icap://127.0.0.1" }',
     '  - { kind: icap, url: "icap://user@127.0.0.1/scan" }',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Facts, readCondition } from '@sallyport/shared/policy/conditions.ts';
 import { isWithin, parseAddress, parseNetwork } from '@sallyport/shared/policy/network.ts';
-import { localDate } from '@sallyport/shared/policy/zones.ts';
+import { localDate } from '@sallyport/shared/zones.ts';
 import fc from 'fast-check';
 
 const facts: Facts = {

@@ -14,8 +14,10 @@ import {
   verdictsOf,
 } from '@sallyport/shared/content/scan/scanner.ts';
 import { limits } from '@sallyport/shared/limits.ts';
+import { momentOf } from '@sallyport/shared/zones.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
+import { startClamd } from './daemons.ts';
 
 const clamd = '/usr/sbin/clamd';
 const missing = existsSync(clamd) ? false : 'clamd is not installed';
@@ -99,13 +101,49 @@ test('what clamd does not look at to its end is not clean', { skip: missing }, a
 test('signatures older than the limit, or from the future, are as good as none', {
   skip: missing,
 }, async () => {
-  for (const ageMs of [limits.scanDatabaseAgeMs + 120_000, -limits.scanDatabaseAgeMs - 120_000]) {
+  for (const ageMs of [limits.scanDatabaseAgeMs + 120_000, -limits.scanDatabaseAheadMs - 1000]) {
     const late = clamdScanner(dialTo({ path: dated }), () => madeMs + ageMs);
     assert.deepEqual(await late.scan(of('hello')), { verdict: 'failed', failure: 'stale' });
     await assert.rejects(scanned([late], 'hello'), { code: 'SCAN_FAILED' });
   }
   const undated = clamdScanner(dialTo({ path }), () => madeMs);
   assert.deepEqual(await undated.scan(of('hello')), { verdict: 'failed', failure: 'stale' });
+});
+
+test('clamd tells its date by its own clock, which is read in its zone', {
+  skip: missing,
+}, async () => {
+  const nowMs = Date.now();
+  const hourMs = 3_600_000;
+  const old = join(temporaryFolder(), 'shanghai');
+  mkdirSync(old);
+  // Read as UTC they would be eight hours younger, and fresh.
+  const shanghai = await startClamd(old, {
+    madeMs: nowMs - 10 * hourMs,
+    timeZone: 'Asia/Shanghai',
+  });
+  const scan = (timeZone: string, hours: number) =>
+    clamdScanner(dialTo({ path: shanghai.socket }), () => nowMs, {
+      databaseAgeMs: hours * hourMs,
+      timeZone,
+    }).scan(of('hello'));
+  const stale = { verdict: 'failed', failure: 'stale' };
+  try {
+    assert.deepEqual(await scan('Asia/Shanghai', 11), { verdict: 'clean' });
+    assert.deepEqual(await scan('Asia/Shanghai', 9), stale);
+    assert.deepEqual(await scan('UTC', 9), { verdict: 'clean' }, 'its zone has to be told');
+    assert.deepEqual(await scan('America/New_York', 48), stale, 'of the future');
+  } finally {
+    await shanghai.stop();
+  }
+});
+
+test('of two moments that a clock put back makes one time the earlier counts', () => {
+  const at = (text: string, zone: string) => momentOf(Date.parse(`${text} UTC`), zone);
+  assert.equal(at('2026-11-23 09:26:11', 'Asia/Shanghai'), Date.parse('2026-11-23 01:26:11 UTC'));
+  assert.equal(at('2026-10-25 02:30:00', 'Europe/Berlin'), Date.parse('2026-10-25 00:30:00 UTC'));
+  assert.equal(at('2026-03-29 02:30:00', 'Europe/Berlin'), undefined, 'there was no such time');
+  assert.equal(at('2026-07-01 12:00:00', 'Mars/Olympus'), undefined);
 });
 
 type Script = (socket: Socket, command: string) => void;

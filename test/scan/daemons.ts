@@ -26,11 +26,15 @@ export interface Daemon {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** `madeMs`: how old its signatures say they are. `bytesMax`: larger files it does not look at. */
+/**
+ * `madeMs`: how old its signatures say they are. `bytesMax`: larger files it does not look at. `timeZone`: in
+ * which it runs, other than that of this machine.
+ */
 export async function startClamd(
   dir: string,
-  { madeMs = Date.now(), bytesMax = '4M' }: { madeMs?: number; bytesMax?: string } = {},
+  options: { madeMs?: number; bytesMax?: string; timeZone?: string } = {},
 ): Promise<Daemon & { readonly socket: string }> {
+  const { madeMs = Date.now(), bytesMax = '4M', timeZone } = options;
   const database = join(dir, 'db');
   mkdirSync(database, { recursive: true });
   writeFileSync(join(database, 'daily.cud'), signatures(madeMs));
@@ -48,7 +52,7 @@ export async function startClamd(
   rmSync(socket, { force: true });
   const child = spawn(clamd, ['-c', join(dir, 'clamd.conf')], {
     stdio: 'ignore',
-    env: { ...process.env, TZ: 'UTC' },
+    env: { ...process.env, ...(timeZone !== undefined && { TZ: timeZone }) },
   });
   await until(() => existsSync(socket) || child.exitCode !== null, 30_000);
   return { socket, ...daemon(child) };

@@ -5,6 +5,7 @@
  *   zINSTREAM\0 length piece length piece … 0 ─▶ stream: OK
  */
 import { limits } from '../../limits.ts';
+import { momentOf } from '../../zones.ts';
 import {
   bounded,
   converse,
@@ -23,18 +24,21 @@ export interface ClamdOptions {
   readonly timeoutMs?: number;
   /** Older signatures are stale. */
   readonly databaseAgeMs?: number;
+  /** In which clamd runs: it tells the date of its signatures by its own clock. */
+  readonly timeZone?: string;
 }
 
 /** A clamd behind `dial`. `now`: the clock against which the age of its signatures is measured. */
 export function clamdScanner(dial: Dial, now: () => number, options: ClamdOptions = {}): Scanner {
   const { name = 'clamd', timeoutMs = limits.scanTimeoutMs } = options;
-  const { databaseAgeMs = limits.scanDatabaseAgeMs } = options;
+  const { databaseAgeMs = limits.scanDatabaseAgeMs, timeZone = 'UTC' } = options;
   return {
     name,
     async scan(content, signal) {
       const fresh = await converse(dial, { timeoutMs, signal }, async (stream) => {
         await send(stream, 'zVERSION\0');
-        expectFresh(await createReplies(stream).until('\0'), now(), databaseAgeMs);
+        const madeMs = dateOf(await createReplies(stream).until('\0'), timeZone);
+        expectFresh(now() - madeMs, databaseAgeMs);
         return { verdict: 'clean' };
       });
       if (fresh.verdict !== 'clean') return fresh;
@@ -70,15 +74,19 @@ function lengthOf(bytes: number): Buffer {
   return field;
 }
 
-/** A version without a date is that of a clamd without a database worth the name. */
-function expectFresh(version: string, nowMs: number, mostMs: number): void {
+/**
+ * When its signatures were made. NaN for a version without a date: that of a clamd without a database worth
+ * the name.
+ */
+function dateOf(version: string, timeZone: string): number {
   const date = /^ClamAV [^/]+\/\d+\/(.+)$/.exec(version)?.[1];
-  const madeMs = date === undefined ? Number.NaN : Date.parse(`${date} UTC`);
-  const ageMs = nowMs - madeMs;
-  // A date far in the future says as little as one far in the past.
-  if (!(ageMs <= mostMs && ageMs >= -mostMs)) {
-    throw new ScanFailed('stale');
-  }
+  const localMs = date === undefined ? Number.NaN : Date.parse(`${date} UTC`);
+  return (Number.isNaN(localMs) ? undefined : momentOf(localMs, timeZone)) ?? Number.NaN;
+}
+
+/** Signatures of the future are those of a wrong zone or a wrong clock, whose age nobody knows. */
+function expectFresh(ageMs: number, mostMs: number): void {
+  if (!(ageMs <= mostMs && ageMs >= -limits.scanDatabaseAheadMs)) throw new ScanFailed('stale');
 }
 
 function verdictOf(answer: string): Verdict {

@@ -22,12 +22,15 @@ function scannerOf(config: NodeConfig['scanners'][number]): Scanner {
   if (config.kind === 'icap') {
     return icapScanner(dialTo(placeOf(config.url)), config.url, { name, timeoutMs });
   }
-  const { socket, address, databaseAgeHoursMax } = config;
+  const { socket, address, databaseAgeHoursMax, timeZone = ownZone() } = config;
   // The configuration has one of the two.
   const at: ScannerAddress = address ?? { path: socket ?? '' };
   const databaseAgeMs = databaseAgeHoursMax * 3_600_000;
-  return clamdScanner(dialTo(at), Date.now, { name, timeoutMs, databaseAgeMs });
+  return clamdScanner(dialTo(at), Date.now, { name, timeoutMs, databaseAgeMs, timeZone });
 }
+
+/** A clamd on this machine runs in its zone. */
+const ownZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 function placeOf(url: string): ScannerAddress {
   const { hostname, port } = new URL(url);

@@ -30,6 +30,21 @@ export function localDate(ms: number, name: string): Date | undefined {
   return new Date(ms + zone.offsetMs);
 }
 
+/**
+ * When it was that time in the zone: of two moments the earlier, where clocks were put back. Undefined where
+ * there is none, or no such zone. `localMs`: what the UTC fields would be.
+ */
+export function momentOf(localMs: number, name: string): number | undefined {
+  const moments = [localMs - dayMs, localMs + dayMs].flatMap((nearMs) => {
+    const local = localDate(nearMs, name);
+    return local === undefined ? [] : [localMs - (local.getTime() - nearMs)];
+  });
+  const fitting = moments.filter((ms) => localDate(ms, name)?.getTime() === localMs);
+  return fitting.length === 0 ? undefined : Math.min(...fitting);
+}
+
+const dayMs = 86_400_000;
+
 /** Only names that Intl knows are kept, so the map is as small as its list. */
 function zoneOf(name: string): Zone | undefined {
   const known = zones.get(name);
