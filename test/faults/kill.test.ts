@@ -23,7 +23,8 @@ import {
   waitExactly,
 } from './blows.ts';
 import { createCaller, startLoad } from './load.ts';
-import { assertSound, summary } from './sound.ts';
+import { watchProcessor } from './processor.ts';
+import { assertSound, type Blow, summary } from './sound.ts';
 import {
   isAlive,
   isSettled,
@@ -50,9 +51,11 @@ test('each process killed at every step of a call comes back; no call is lost or
   const caller = createCaller(world);
   const spanMs = (await volleyMs(load)) * 1.2;
   t.diagnostic(`seed ${seed}; ${rounds} kills of each, over the ${spanMs.toFixed(1)} ms of a call`);
-  const edgeGone: number[] = [];
+  const watch = watchProcessor(world.pair);
+  t.after(() => watch.stop());
+  const blows: Blow[] = [];
   const recoveries = new Map<string, number[]>();
-  const blows: Promise<Struck>[] = [];
+  const struck: Promise<Struck>[] = [];
   // The same order in each round: so each process has lived a while when it is killed again.
   const order = shuffled(everyProcess, random);
   for (let round = 0; round < rounds; round += 1) {
@@ -64,13 +67,14 @@ test('each process killed at every step of a call comes back; no call is lost or
       const flying = load.volley();
       await waitExactly(offsetOf(round, rounds, spanMs, random));
       process.kill(pid, 'SIGKILL');
-      const atMs = Date.now();
-      if (role === 'outer' && name === 'edge') edgeGone.push(atMs);
-      blows.push(flying.then((exchanges) => ({ atMs, exchanges })));
+      const [atMs, fromMs] = [Date.now(), performance.now()];
+      struck.push(flying.then((exchanges) => ({ atMs, exchanges })));
       const [tookMs] = await Promise.all([
         nextAnswer(world, caller, which),
         untilReplaced(world.pair[role], name, pid),
       ]);
+      const edge = role === 'outer' && name === 'edge';
+      blows.push({ fromMs, toMs: performance.now(), edge });
       const label = `${role} ${name}`;
       recoveries.set(label, [...(recoveries.get(label) ?? []), tookMs]);
       await sleep(random() * 200);
@@ -79,16 +83,15 @@ test('each process killed at every step of a call comes back; no call is lost or
   await Promise.all([untilReady(world.pair.outer), untilReady(world.pair.inner)]);
   const ledger = await load.stop();
   caller.close();
+  watch.stop();
   t.diagnostic('from the kill to the next answer of a call that began after it:');
   for (const [label, times] of [...recoveries].sort())
     t.diagnostic(`${label}: ${distribution(times)}`);
   t.diagnostic(`all: ${distribution([...recoveries.values()].flat())}`);
   t.diagnostic(summary(ledger));
-  const struck = await stepsStruck(world, await Promise.all(blows));
-  t.diagnostic(
-    `last step before the kill: ${[...struck].map((pair) => pair.join(' ')).join(', ')}`,
-  );
-  assertSound(world, ledger, { edgeGone, answered: 0.5 });
+  const steps = await stepsStruck(world, await Promise.all(struck));
+  t.diagnostic(`last step before the kill: ${[...steps].map((pair) => pair.join(' ')).join(', ')}`);
+  assertSound(world, ledger, { blows, watch });
   await until(() => isSettled(world.pair));
 });
 
@@ -96,27 +99,31 @@ test('a whole node killed at once comes back with all that it had accepted', asy
   for (const role of ['inner', 'outer'] as const) {
     const home = world.pair[role];
     const load = startLoad(t, world, 20, seed + (role === 'inner' ? 1 : 2));
+    const watch = watchProcessor(world.pair);
+    t.after(() => watch.stop());
     await sleep(800);
     const { supervisor, processes } = processesOf(home);
-    const killedMs = Date.now();
+    const fromMs = performance.now();
     process.kill(supervisor, 'SIGKILL');
     const pids = Object.values(processes).flatMap(({ pid }) => pid ?? []);
     assert.equal(pids.length, processNames.length);
     // At once, as a service manager would: its children may still be about to end.
-    const startedMs = Date.now();
+    const startedMs = performance.now();
     world.start(role);
     await until(() => !pids.some(isAlive));
-    t.diagnostic(`${role}: children ended ${Date.now() - killedMs} ms after their supervisor`);
+    t.diagnostic(`${role}: children ended ${msSince(fromMs)} ms after their supervisor`);
     await untilReady(home);
     const sockets = readdirSync(join(home, 'run')).filter((name) => name.endsWith('.sock'));
     assert.deepEqual(sockets, ['admin.sock']);
-    t.diagnostic(`${role}: ready again ${Date.now() - startedMs} ms after its start`);
+    const blow = { fromMs, toMs: performance.now(), edge: role === 'outer' };
+    t.diagnostic(`${role}: ready again ${msSince(startedMs)} ms after its start`);
     await sleep(500);
     const ledger = await load.stop();
     t.diagnostic(summary(ledger));
-    // While a node starts calls are refused, and how long it takes depends on the machine.
-    const edgeGone = role === 'outer' ? [killedMs] : [];
-    assertSound(world, ledger, { edgeGone, answered: 0.2 });
+    watch.stop();
+    assertSound(world, ledger, { blows: [blow], watch });
     await until(() => isSettled(world.pair));
   }
 });
+
+const msSince = (startedMs: number): number => Math.round(performance.now() - startedMs);

@@ -72,13 +72,22 @@ export interface Ledger {
   readonly changes: Change[];
   /** Status (and code) → how many calls ended with it. */
   readonly endings: Map<string, number>;
-  /** Calls whose connection broke, and when (Unix ms). */
+  /** When connections of calls broke, of `performance.now()`. */
   readonly losses: number[];
+  /** Calls that were not answered by the service. */
+  readonly misses: Miss[];
   /** Answers with status 2xx that were not what they should have been. */
   readonly wrong: string[];
   calls: number;
   /** How long the slowest call took until it ended, ms. */
   slowestMs: number;
+}
+
+/** A call that ended with a refusal, in doubt or with its connection; times of `performance.now()`. */
+export interface Miss {
+  readonly what: string;
+  readonly startedMs: number;
+  readonly endedMs: number;
 }
 
 export interface Load {
@@ -91,6 +100,8 @@ export interface Load {
   /** No new calls; resolves when every call has ended, those that were accepted included. */
   stop(): Promise<Ledger>;
 }
+
+const isAnswer = (what: string): boolean => what === '200' || what === '201';
 
 const address = { province: '示例省', city: '示例市', district: '示例区' };
 const people = makePeople(200, 1);
@@ -115,6 +126,7 @@ export function startLoad(
     changes,
     endings: new Map(),
     losses: [],
+    misses: [],
     wrong: [],
     calls: 0,
     slowestMs: 0,
@@ -137,7 +149,7 @@ export function startLoad(
       } catch (thrown) {
         const { code } = thrown as NodeJS.ErrnoException;
         // Nobody listened: certainly nothing was sent.
-        if (code !== 'ECONNREFUSED') ledger.losses.push(Date.now());
+        if (code !== 'ECONNREFUSED') ledger.losses.push(performance.now());
         if (abandoned || (code !== 'ECONNREFUSED' && !again)) return undefined;
         await sleep(50);
       }
@@ -154,8 +166,9 @@ export function startLoad(
     }
     return last;
   };
-  const end = (reply: Reply | undefined): string => {
+  const end = (reply: Reply | undefined, startedMs: number): string => {
     const what = reply ? [reply.status, reply.body.code].filter(Boolean).join(' ') : 'lost';
+    if (!isAnswer(what)) ledger.misses.push({ what, startedMs, endedMs: performance.now() });
     ledger.endings.set(what, (ledger.endings.get(what) ?? 0) + 1);
     return what;
   };
@@ -166,9 +179,10 @@ export function startLoad(
   const readOne = async (): Promise<string> => {
     const citizen = people[Math.floor(random() * people.length)];
     if (!citizen) return '';
+    const startedMs = performance.now();
     const first = await ask(true, 'GET', `/citizens/${citizen.id}`, { headers: headers() });
     const reply = first && (await follow(first));
-    end(reply);
+    end(reply, startedMs);
     if (reply?.status !== 200) return exchangeOf(first);
     const { id, idNumber } = reply.body;
     const masked = `${citizen.idNumber.slice(0, 3)}${'*'.repeat(11)}${citizen.idNumber.slice(-4)}`;
@@ -180,12 +194,13 @@ export function startLoad(
     const street = `storm-${seed}-${changes.length}`;
     const made: Change = { street, keyed, ending: undefined, what: '' };
     changes.push(made);
+    const startedMs = performance.now();
     const first = await ask(keyed, 'POST', `/citizens/${citizen?.id}/address-changes`, {
       headers: headers(keyed ? { 'idempotency-key': street } : {}),
       body: { ...address, street },
     });
     const reply = first && (await follow(first));
-    made.what = end(reply);
+    made.what = end(reply, startedMs);
     const code = String(reply?.body.code ?? '');
     if (!reply || doubtful.has(code)) made.ending = 'unknown';
     else made.ending = reply.status === 201 ? 'acknowledged' : 'refused';
@@ -196,9 +211,9 @@ export function startLoad(
   };
   const timed = async (work: () => Promise<string>): Promise<string> => {
     ledger.calls += 1;
-    const startedMs = Date.now();
+    const startedMs = performance.now();
     const exchange = await work();
-    ledger.slowestMs = Math.max(ledger.slowestMs, Date.now() - startedMs);
+    ledger.slowestMs = Math.max(ledger.slowestMs, Math.round(performance.now() - startedMs));
     return exchange;
   };
   const working = Array.from({ length: callers }, async () => {

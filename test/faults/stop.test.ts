@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ProcessName } from '@sallyport/shared/config/home.ts';
-import { limits } from '@sallyport/shared/limits.ts';
 import type { Role } from '@sallyport/shared/ports.ts';
 import { randomFrom } from '../journey/rig.ts';
 import { until } from '../until.ts';
@@ -21,7 +20,8 @@ import {
   waitExactly,
 } from './blows.ts';
 import { createCaller, startLoad } from './load.ts';
-import { assertSound, summary } from './sound.ts';
+import { watchProcessor } from './processor.ts';
+import { assertSound, type Blow, summary } from './sound.ts';
 import {
   isSettled,
   pidOf,
@@ -48,7 +48,10 @@ test('each process stopped at any step of a call goes on where it was', async (t
   const caller = createCaller(world);
   const spanMs = (await volleyMs(load)) * 1.2;
   t.diagnostic(`seed ${seed}; each ${rounds} times, over the ${spanMs.toFixed(1)} ms of a call`);
+  const watch = watchProcessor(world.pair);
+  t.after(() => watch.stop());
   const times = new Map<string, number[]>();
+  const blows: Blow[] = [];
   for (let round = 0; round < rounds; round += 1) {
     // A long run shows that it goes on: what is silent for minutes is taken for a hang.
     if (rounds > 1) process.stderr.write(`round ${round + 1} of ${rounds}\n`);
@@ -57,20 +60,24 @@ test('each process stopped at any step of a call goes on where it was', async (t
       const pid = pidOf(world.pair[role], name);
       void load.volley();
       await waitExactly(offsetOf(round, rounds, spanMs, random));
+      const fromMs = performance.now();
       process.kill(pid, 'SIGSTOP');
       await sleep(100 + random() * stopMsMax);
       process.kill(pid, 'SIGCONT');
       const tookMs = await nextAnswer(world, caller, which);
+      // A stop breaks no connection.
+      blows.push({ fromMs, toMs: performance.now(), edge: false });
       times.set(`${role} ${name}`, [...(times.get(`${role} ${name}`) ?? []), tookMs]);
       assert.equal(pidOf(world.pair[role], name), pid, `${name} was not replaced`);
     }
   }
   const ledger = await load.stop();
   caller.close();
+  watch.stop();
   t.diagnostic('from SIGCONT to the next answer of a call that began after it:');
   for (const [label, all] of [...times].sort()) t.diagnostic(`${label}: ${distribution(all)}`);
   t.diagnostic(summary(ledger));
-  assertSound(world, ledger, { answered: 0.5 });
+  assertSound(world, ledger, { blows, watch });
   await until(() => isSettled(world.pair));
 });
 
@@ -97,36 +104,36 @@ for (const [index, stopped] of halves.slice(0, rounds).entries()) {
     const pids = (['outer', 'inner'] as const).flatMap((role) =>
       stopped[role].map((name) => ({ role, name, pid: pidOf(world.pair[role], name) })),
     );
-    const edgeGone: number[] = [];
+    const watch = watchProcessor(world.pair);
+    t.after(() => watch.stop());
     // Admin last: with it stopped, nobody says anything.
+    const fromMs = performance.now();
     for (const { pid, name } of pids) if (name !== 'admin') process.kill(pid, 'SIGSTOP');
-    const stoppedMs = Date.now();
     await Promise.all(
       (['outer', 'inner'] as const).map(async (role) => {
         const expected = stopped[role].flatMap((name) => shownBy[name]);
         assert.deepEqual((await missingAt(role)).sort(), expected.sort(), `${role} says it`);
       }),
     );
-    const seenMs = Date.now() - stoppedMs;
-    t.diagnostic(`both nodes red within ${seenMs} ms`);
+    t.diagnostic(`both nodes red within ${msSince(fromMs)} ms`);
     for (const { pid, name } of pids) if (name === 'admin') process.kill(pid, 'SIGSTOP');
     await Promise.all(
-      pids.map(async ({ role, name, pid }) => {
-        await untilReplaced(world.pair[role], name, pid);
-        if (role === 'outer' && name === 'edge') edgeGone.push(Date.now() - limits.livenessPingMs);
-      }),
+      pids.map(({ role, name, pid }) => untilReplaced(world.pair[role], name, pid)),
     );
-    t.diagnostic(`all replaced ${Date.now() - stoppedMs} ms after they were stopped`);
+    t.diagnostic(`all replaced ${msSince(fromMs)} ms after they were stopped`);
     await Promise.all([untilReady(world.pair.outer), untilReady(world.pair.inner)]);
-    t.diagnostic(`both nodes ready ${Date.now() - stoppedMs} ms after`);
+    t.diagnostic(`both nodes ready ${msSince(fromMs)} ms after`);
+    const edge = stopped.outer.includes('edge');
+    const blow = { fromMs, toMs: performance.now(), edge };
     const ledger = await load.stop();
+    watch.stop();
     t.diagnostic(summary(ledger));
     for (const { role, name } of pids) {
       assert.ok(processesOf(world.pair[role]).processes[name].restarts > 0, `${role} ${name}`);
     }
     // What waits for a process longer than anybody waits for an answer of it is told so.
     const endings = ['503 IPC_TIMEOUT', '504 UPSTREAM_TIMEOUT'];
-    assertSound(world, ledger, { edgeGone, endings, answered: 0.5 });
+    assertSound(world, ledger, { blows: [blow], watch, endings });
     await until(() => isSettled(world.pair));
   });
 }
@@ -139,3 +146,5 @@ async function missingAt(role: Role): Promise<string[]> {
   const { checks } = (await response.json()) as { checks: Record<string, boolean> };
   return Object.entries(checks).flatMap(([name, holds]) => (holds ? [] : [name]));
 }
+
+const msSince = (startedMs: number): number => Math.round(performance.now() - startedMs);

@@ -1,6 +1,6 @@
 /** What may be said of the calls of a soak, by what the machine gave the pair while they were made. */
 import assert from 'node:assert/strict';
-import type { ProcessorWatch } from './processor.ts';
+import type { ProcessorWatch } from '../faults/processor.ts';
 import type { Ended } from './traffic.ts';
 
 /** Every call ended as its kind may, and only a pair that was starved turned anybody away or was late. */

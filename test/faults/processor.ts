@@ -1,7 +1,7 @@
 /** Whether a pair got the processor that it wanted, second by second, as the kernel counts it. */
 import type { DemoPair } from '@sallyport/cli/demo/pair.ts';
 import { processorTimeOf } from '@sallyport/shared/processes/processor-time.ts';
-import { processesOf } from '../faults/world.ts';
+import { processesOf } from './world.ts';
 
 export interface ProcessorWatch {
   /**
@@ -9,6 +9,7 @@ export interface ProcessorWatch {
    * for a processor than it ran: the machine is no excuse.
    */
   wasCalm(fromMs: number, toMs: number): boolean;
+  /** Looks once more, at what was since the last whole second. */
   stop(): void;
   /** How many seconds were watched, and how many of them were not calm. */
   readonly seconds: { readonly all: number; readonly starved: number };
@@ -46,7 +47,10 @@ export function watchProcessor({ outer, inner }: DemoPair): ProcessorWatch {
   return {
     wasCalm: (fromMs, toMs) =>
       !starvedEnds.some((endMs) => endMs >= fromMs - reachMs && endMs <= toMs + 2 * lookMs),
-    stop: () => clearInterval(timer),
+    stop() {
+      clearInterval(timer);
+      look();
+    },
     get seconds() {
       return { all: ends.length, starved: starvedEnds.length };
     },
