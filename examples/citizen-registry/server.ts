@@ -76,7 +76,7 @@ export function startRegistry(options: RegistryOptions = {}): Promise<Registry> 
     return { status: 201, body: { reference, citizen: id, address } };
   };
 
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeoutBuffer }, (request, response) => {
     answer(request)
       .catch(() => problem(500, 'the registry failed'))
       .then((result) => send(response, result));
@@ -98,6 +98,9 @@ export function startRegistry(options: RegistryOptions = {}): Promise<Registry> 
     });
   });
 }
+
+/** So much longer than it says it leaves an idle connection open: whoever calls lets go first, ms. */
+const keepAliveTimeoutBuffer = 60_000;
 
 function list(all: readonly Citizen[], query: URLSearchParams): Answer {
   const page = wholeNumber(query.get('page') ?? '1', 1, 1_000_000);
