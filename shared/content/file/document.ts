@@ -7,7 +7,7 @@ import { checkPdf } from './pdf.ts';
 import { active, encrypted } from './refusals.ts';
 import { reachesOut } from './relationships.ts';
 import type { FileType } from './type.ts';
-import type { Unpacked } from './unpack.ts';
+import type { Unpacked } from './unpacked.ts';
 
 /** Errors: FILE_ENCRYPTED, FILE_ACTIVE. */
 export function checkDocument(type: FileType, bytes: Buffer): void {
@@ -109,4 +109,5 @@ function isEncryptedBinary(bytes: Buffer, has: (name: string) => boolean): boole
   return false;
 }
 
-const blockBytes = 512;
+/** Of small streams, which lie in one of their own; blocks of large ones are multiples of it. */
+const blockBytes = 64;

@@ -5,9 +5,11 @@
  */
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
+import type { Budget } from './budget.ts';
 import { checkDocument, checkParts, documentTypeOf, partTypes } from './document.ts';
+import { archiveRefused } from './refusals.ts';
 import { type FileType, fileTypeOf, typeRefused } from './type.ts';
-import { archiveRefused, type Budget, isArchive, unpack } from './unpack.ts';
+import { isArchive, unpack } from './unpack.ts';
 
 /** What was found; evidence without names and content. */
 export interface Inspected {

@@ -1,4 +1,4 @@
-/** Documents that may not go on. */
+/** Documents and archives that may not go on. */
 import { SallyportError } from '../../errors.ts';
 
 export function encrypted(): SallyportError {
@@ -14,5 +14,24 @@ export function encrypted(): SallyportError {
 export function active(): SallyportError {
   return new SallyportError('FILE_ACTIVE', 'expected a document without active content, got some', {
     hint: 'send a version without macros, scripts, embedded files and external templates',
+  });
+}
+
+/** Why an archive is refused; in the message of the error, never with a name of it. */
+type ArchiveRule =
+  | 'entries'
+  | 'bytes'
+  | 'ratio'
+  | 'name'
+  | 'duplicate'
+  | 'link'
+  | 'headers'
+  | 'damaged'
+  | 'depth';
+
+export function archiveRefused(rule: ArchiveRule, cause?: unknown): SallyportError {
+  return new SallyportError('ARCHIVE_REFUSED', `expected a plain archive, got a break of ${rule}`, {
+    hint: 'pack regular files with relative names, within the limits, not deep in each other',
+    cause,
   });
 }

@@ -118,7 +118,8 @@ function endsAsItMust(type: FileType, bytes: Buffer): boolean {
     case 'png':
       return tail.endsWith('IEND\xae\x42\x60\x82');
     case 'jpeg':
-      return tail.endsWith('\xff\xd9');
+      // Cameras and libraries fill up the last block.
+      return /\xff\xd9\0*$/.test(tail);
     case 'gif':
       return tail.endsWith('\x3b');
     case 'pdf':

@@ -1,9 +1,9 @@
 /** The part of yauzl that we use; the package brings no types. */
 declare module 'yauzl' {
-  import type { Readable } from 'node:stream';
-
   export interface Entry {
     readonly fileName: string;
+    readonly fileNameRaw: Buffer;
+    readonly generalPurposeBitFlag: number;
     readonly compressedSize: number;
     readonly uncompressedSize: number;
     readonly compressionMethod: number;
@@ -17,7 +17,6 @@ declare module 'yauzl' {
   }
   export interface ZipFile {
     eachEntry(): AsyncIterable<Entry>;
-    openReadStreamPromise(entry: Entry): Promise<Readable>;
   }
   export function fromBufferPromise(
     buffer: Buffer,
