@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DemoChannel, DemoHsm } from '@sallyport/cli/demo/pair.ts';
 import { findSoftHsm } from '@sallyport/cli/demo/softhsm.ts';
+import { type ChainFigures, measureChain } from './chain.ts';
 import { ask, type Child, startChild, told } from './child.ts';
 import {
   type Comparison,
@@ -38,6 +39,8 @@ export interface ExchangeReport extends Machine, ExchangeFigures {
   readonly seconds: number;
   readonly rounds: number;
   readonly figures: readonly ExchangeFigures[];
+  /** What one call alone must cost; absent where none was measured. */
+  readonly chain?: ChainFigures;
   /** Measured with one connection and with the most. */
   readonly comparisons: readonly Comparison[];
 }
@@ -66,10 +69,13 @@ export async function benchExchange(options: ExchangeOptions): Promise<ExchangeR
       const theirs = proxyTarget(ours, url, proxy.pid);
       await warmUp(stage.bed, theirs, most);
       const figures = await besideProxy(stage, options, ours, theirs);
+      const chain = options.connections.includes(1)
+        ? await measureChain(mkdtempSync(join(stage.dir, 'chain-')), kept, rounds, stage.child)
+        : undefined;
       const comparisons = options.compare ? await compare(stage, options, ours, kept) : [];
       const busiest = figures.reduce((a, b) => (b.connections > a.connections ? b : a));
       const about = { ...machine(), hsm: kept, channel, seconds, rounds };
-      return { ...about, ...busiest, figures, comparisons };
+      return { ...about, ...busiest, figures, ...(chain && { chain }), comparisons };
     }),
   );
 }
