@@ -58,7 +58,7 @@ export async function runFile(
     counts.passed = all.passed;
     counts.failed = all.tests - all.passed - all.skipped - all.todo;
   });
-  for await (const text of stream.compose(new spec())) told(text);
+  for await (const text of stream.compose(new spec())) told(String(text));
   clearTimeout(silence);
   clearTimeout(limit);
   const tookMs = Math.round(performance.now() - startedMs);

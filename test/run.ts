@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { installTools } from './needed.ts';
 import { type FileOutcome, runFile } from './run-file.ts';
+import { startWholeRun } from './whole-run.ts';
 
 const root = join(import.meta.dirname, '..');
 const minutes = Number(process.env.SALLYPORT_TEST_MINUTES ?? 8);
@@ -21,8 +22,12 @@ const longFirst = ['soak', 'faults', 'docs', 'attack', 'overload', 'demo', 'fuzz
 
 installTools(say);
 const files = inOrder(chooseFiles(process.argv.slice(2)));
+const search = startWholeRun();
+Object.assign(process.env, search.env);
 const outcomes = await runAll(files);
-process.exitCode = report(outcomes) ? 0 : 1;
+const places = search.faults();
+search.close();
+process.exitCode = report(outcomes) && places.length === 0 ? 0 : 1;
 
 function chooseFiles(parts: readonly string[]): string[] {
   const all = globSync('test/**/*.test.ts', { cwd: root }).sort();
@@ -51,6 +56,7 @@ async function runAll(files: readonly string[]): Promise<FileOutcome[]> {
     for (const file of waiting) {
       let text = '';
       const outcome = await runFile(root, file, limits, (part) => {
+        search.printed(file, part);
         if (files.length === 1) process.stdout.write(part);
         else text += part;
       });
@@ -87,6 +93,7 @@ function report(outcomes: readonly FileOutcome[]): boolean {
   sayAll('skipped', skipped);
   sayAll('skipped for want of a tool: with CI=true that is a failure', wanting);
   sayAll('failed', faults);
+  sayAll('a secret or a value is where it may not be', places);
   say(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped`);
   return failed === 0 && passed > 0 && wanting.length === 0;
 }

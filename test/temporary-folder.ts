@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { leftBehind } from './left-behind.ts';
+import { declare } from './declared.ts';
+import { leftBehind, ownSecrets } from './left-behind.ts';
 
 const made: string[] = [];
 process.once('exit', () => {
+  declare(made.flatMap(ownSecrets));
   const found = made.flatMap(leftBehind);
   for (const dir of made) rmSync(dir, { recursive: true, force: true });
   if (found.length === 0) return;

@@ -19,6 +19,8 @@ import { filesBelow, found, foundBelow, known, type Sentinel, sentinel } from '.
 import { openVault, type Vault, writeVaultPolicy } from './vault.ts';
 
 const dir = temporaryFolder();
+/** Files of an operator, which hold values as they are. */
+const elsewhere = temporaryFolder();
 /** Answers are kept for their time at the node whose consumer fetches them. */
 const answerStore = (place: string): boolean => place.startsWith('outer/data/sallyport.db');
 const asked = {
@@ -252,6 +254,16 @@ test('no argument, no environment and nothing that is told holds a secret', asyn
       assert.ok(said.length > 0, verb.join(' '));
       told.set(`${verb.join(' ')} of ${basename(home)}`, said);
     }
+    const shown = told.get(`audit show of ${basename(home)}`) ?? '';
+    const [, exchange = ''] = /(?:decide|accept) .*exchangeId=([0-9a-f]{32})/.exec(shown) ?? [];
+    for (const about of [
+      ['--exchange', exchange],
+      ['--consumer', 'reader', '--path', '/records/good'],
+    ]) {
+      const said = await pair.sallyport('policy', 'explain', ...about, '--dir', home);
+      assert.match(said, /by policy version/);
+      told.set(`explain ${about[0]} of ${basename(home)}`, said);
+    }
     const { body: exchanges } = await control(home, 'exchanges');
     told.set(`exchanges of ${basename(home)}`, String(exchanges));
     for (const [name, pid] of pidsOf(home)) {
@@ -268,6 +280,21 @@ test('no argument, no environment and nothing that is told holds a secret', asyn
   const places = [...told].flatMap(([name, text]) => found(name, Buffer.from(text), sentinels));
   assert.deepEqual(places, []);
   assert.ok(told.size > 40, `${told.size} texts were searched`);
+});
+
+test('a preview of masks shows nothing of them, and a masked file holds nothing of them', async () => {
+  const record = JSON.stringify({ masked: answered.masked.value, dropped: answered.dropped.value });
+  const files = ['in.json', 'in.ndjson', 'out.ndjson'].map((name) => join(elsewhere, name));
+  const [one = '', many = '', out = ''] = files;
+  writeFileSync(one, record);
+  writeFileSync(many, `${record}\n`);
+  const by = ['--policy', join(dir, 'policy'), '--consumer', 'reader', '--route', 'vault/read'];
+  const previewed = JSON.parse(await pair.sallyport('mask', 'try', ...by, '--json', one));
+  const counts = await pair.sallyport('mask', 'run', ...by, many, out);
+  const texts = [JSON.stringify(previewed.after), counts, readFileSync(out, 'utf8')];
+  assert.ok(texts.every((text) => text.length > 2));
+  const places = texts.flatMap((text, at) => found(`text ${at}`, Buffer.from(text), sentinels));
+  assert.deepEqual(places, []);
 });
 
 test('no file holds a secret, but the few of the design', async () => {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { declare } from '../declared.ts';
 
 export interface Sentinel {
   readonly name: string;
@@ -15,6 +16,7 @@ const nowhere = (): boolean => false;
 /** New in each run, so that no file of an earlier one counts. */
 export function sentinel(name: string, allowed: Sentinel['allowed'] = nowhere): Sentinel {
   const value = `${name.replaceAll(/[^a-z]/g, '')}Q${randomBytes(12).toString('hex')}`;
+  declare([{ name, value }]);
   return { name, value, allowed };
 }
 
@@ -25,6 +27,7 @@ export function known(
   allowed: Sentinel['allowed'] = nowhere,
 ): Sentinel {
   if (value.length < 6) throw new Error(`expected a ${name} that no chance finds`);
+  if (value.length >= 12) declare([{ name, value }]);
   return { name, value, allowed };
 }
 

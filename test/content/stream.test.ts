@@ -49,6 +49,36 @@ async function written(format: RecordFormat, records: readonly Json[]): Promise<
   return Buffer.concat(parts).toString();
 }
 
+test('texts of records are cut out and joined as records are read and written', async () => {
+  const space = fc.constantFrom('', ' ', '\t ');
+  const item = fc.tuple(space, fc.json(), space).map((parts) => parts.join(''));
+  const joinedTexts = async (format: RecordFormat, text: string): Promise<string> => {
+    const { texts = assert.fail() } = format;
+    async function* trimmed(): AsyncGenerator<Buffer[]> {
+      for await (const group of texts.cut(inPieces(text, cut(text)))) {
+        yield group.map((one) => Buffer.from(JSON.stringify(JSON.parse(one.toString()))));
+      }
+    }
+    const parts: Buffer[] = [];
+    for await (const part of texts.join(trimmed())) parts.push(part);
+    return Buffer.concat(parts).toString();
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.array(item, { maxLength: 12 }), fc.boolean(), async (items, ended) => {
+      const values = items.map((one) => JSON.parse(one) as Json);
+      const lines = items.map((one) => `${one.replaceAll('\n', '')}\n`).join('');
+      const texts = [
+        [ndjson, ended ? lines : lines.replace(/\n$/, '')],
+        [jsonArray, ` [${items.join(',')}] \n`],
+      ] as const;
+      for (const [format, text] of texts) {
+        assert.equal(await joinedTexts(format, text), await written(format, values), text);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('records of every format come out as they were written, however they are cut', async () => {
   const text = fc
     .string({ unit: fc.constantFrom('a', '"', ',', '\n', '\r\n', ' ', '张', '😀') })

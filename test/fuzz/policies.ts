@@ -153,6 +153,24 @@ deny:
     until: 2026-11-10
     when: 'consumer.name == "d" && size(route.flow) > 2 ? true : "x" in ["x"]'
 `,
+  `${service(`      - name: c
+        match: { methods: [POST], path: /c }
+        request: { body: r.json, checks: [ births ] }
+        response:
+          schema: r.json
+          masks: [ { field: $.n, transform: plugin:area } ]
+          detect: { plugins: [ vin ], open: [ '$.l[*].k' ] }
+          checks: [ births ]`)}
+plugins:
+  - { name: area, kind: transform, digest: ${'a'.repeat(64)}, options: { digits: 3 } }
+  - { name: vin, kind: detector, digest: ${'b'.repeat(64)} }
+  - { name: workday, kind: condition, digest: ${'c'.repeat(64)}, options: { holidays: [ 2026-10-01 ] } }
+  - { name: births, kind: check, digest: ${'d'.repeat(64)}, options: { a: null, b: [ 1.5, true ] } }
+  - { name: legacy, kind: authenticator, digest: ${'e'.repeat(64)}, headers: [ x-sign, x-app ] }
+consumers: [ { name: d, credentials: [ { type: plugin, plugin: legacy, id: tax-1, until: 2027-06-30 } ] } ]
+grants:
+  - { consumer: d, routes: [ a/c ], fields: [ $ ], when: 'request.plugin("workday") && true' }
+`,
 ];
 
 /** A policy that needs this one schema file. */
