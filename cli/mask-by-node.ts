@@ -3,6 +3,7 @@ import { type Json, parseJson } from '@sallyport/shared/content/json.ts';
 import type { Tally } from '@sallyport/shared/content/place.ts';
 import type { Schema } from '@sallyport/shared/content/schema.ts';
 import { limits } from '@sallyport/shared/limits.ts';
+import { addTally } from '@sallyport/shared/policy/file-records.ts';
 import { actor } from './actor.ts';
 import { openControl } from './control.ts';
 import type { RecordMasker } from './mask-by-policy.ts';
@@ -56,11 +57,4 @@ function* ordersOf(records: readonly Json[]): Generator<string[]> {
     bytes += more;
   }
   if (texts.length > 0) yield texts;
-}
-
-function addTally(tally: Tally, { dropped, rules }: Tally): void {
-  tally.dropped += dropped;
-  for (const [rule, count] of Object.entries(rules)) {
-    tally.rules[rule] = (tally.rules[rule] ?? 0) + count;
-  }
 }

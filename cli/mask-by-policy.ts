@@ -2,6 +2,7 @@
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import type { Json } from '@sallyport/shared/content/json.ts';
 import type { Tally } from '@sallyport/shared/content/place.ts';
+import type { Rewrite } from '@sallyport/shared/content/rewrite.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { isKeyed } from '@sallyport/shared/masking/mask.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
@@ -16,6 +17,8 @@ import { openPlugins } from './plugin-folder.ts';
 
 /** Who masks the records of one file. */
 export interface RecordMasker extends Pick<FileMasking, 'recordSchema' | 'columns'> {
+  /** From text to text, where nobody has to be asked. */
+  readonly rewrite?: Rewrite | undefined;
   /** Records that are masked together. */
   readonly groupMax: number;
   /** What is left of each, without those of which nothing is; adds to the tally. */
@@ -42,6 +45,7 @@ export async function maskerOfPolicy(flags: {
   return {
     recordSchema,
     columns,
+    rewrite: record.rewrite,
     groupMax: record.open === undefined ? 1 : askedMax,
     mask: (records, tally) => maskAll(record, records, tally, plugins.ask),
     close: plugins.close,

@@ -5,13 +5,14 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Json } from '@sallyport/shared/content/json.ts';
 import type { Tally } from '@sallyport/shared/content/place.ts';
+import type { Rewrite } from '@sallyport/shared/content/rewrite.ts';
 import { csvFault, csvOf } from '@sallyport/shared/content/stream/csv.ts';
 import { jsonArray } from '@sallyport/shared/content/stream/json-array.ts';
 import { ndjson } from '@sallyport/shared/content/stream/ndjson.ts';
-import type { RecordFormat } from '@sallyport/shared/content/stream/record.ts';
+import type { RecordFormat, RecordTexts } from '@sallyport/shared/content/stream/record.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
-import { groupsOf } from '@sallyport/shared/policy/file-records.ts';
+import { groupsOf, rewriteAll } from '@sallyport/shared/policy/file-records.ts';
 import { bytesText, spanText } from './amounts.ts';
 import { maskerOfNode } from './mask-by-node.ts';
 import { maskerOfPolicy, type RecordMasker } from './mask-by-policy.ts';
@@ -39,17 +40,29 @@ export async function runMask(from: string, to: string, flags: Flags): Promise<v
   const masker = await maskerFor(flags);
   const progress = showProgress('masking', size);
   const source = createReadStream(from, { highWaterMark: limits.recordPieceBytes });
+  const count = (more: number): void => {
+    const before = records;
+    records += more;
+    if (before >> 8 !== records >> 8) progress.at(source.bytesRead);
+  };
   async function* masked(format: RecordFormat): AsyncGenerator<Json> {
     for await (const group of groupsOf(format.records(source), masker.groupMax)) {
       yield* await masker.mask(group, tally);
-      const before = records;
-      records += group.length;
-      if (before >> 8 !== records >> 8) progress.at(source.bytesRead);
+      count(group.length);
+    }
+  }
+  async function* rewritten(texts: RecordTexts, rewrite: Rewrite): AsyncGenerator<Uint8Array[]> {
+    for await (const group of texts.cut(source)) {
+      yield rewriteAll(rewrite, group, tally);
+      count(group.length);
     }
   }
   try {
     const format = formatOf(from, masker);
-    await writeWhole(to, format.write(masked(format)));
+    const { texts } = format;
+    const { rewrite } = masker;
+    const straight = texts && rewrite && texts.join(rewritten(texts, rewrite));
+    await writeWhole(to, straight ?? format.write(masked(format)));
   } finally {
     progress.end();
     source.destroy();

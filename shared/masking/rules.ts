@@ -42,16 +42,23 @@ export function compileResponse(
   };
 }
 
-/** The release of one parsed document after the other, for records of a stream. Errors: POLICY_INVALID. */
+/**
+ * The release of one document after the other, for records of a stream: parsed ones, and those that are
+ * bytes. Errors: POLICY_INVALID.
+ */
 export function compileRecords(
   schema: Schema,
   fields: readonly string[],
   masks: readonly Mask[],
   options: ResponseOptions = {},
-): Walk {
+): { readonly walk: Walk; readonly rewrite: Rewrite } {
   const rules = responseRules(schema, fields, masks, options.recipient);
   const net = castNet(rules, options.detect);
-  return net.countedWalk(compileWalk({ ...rules, masks: net.release, mode: 'release' }));
+  const release = { ...rules, masks: net.release, mode: 'release' } as const;
+  return {
+    walk: net.countedWalk(compileWalk(release)),
+    rewrite: net.counted(compileRewrite(release)),
+  };
 }
 
 /** Both with places left open for plug-ins. Errors: POLICY_INVALID, PLUGIN_MISSING. */

@@ -1,6 +1,8 @@
 /** Records of a file through their walk: one by one, or in groups where plug-ins are asked. */
 import type { Json } from '../content/json.ts';
 import type { Tally } from '../content/place.ts';
+import type { Rewrite } from '../content/rewrite.ts';
+import { limits } from '../limits.ts';
 import type { AskPlugins } from '../plugins/ask.ts';
 import { askTogether } from '../plugins/together.ts';
 import type { FileWalk } from './masking.ts';
@@ -18,6 +20,20 @@ export async function* groupsOf(
     group = [];
   }
   if (group.length > 0) yield group;
+}
+
+/** Texts of records through their rewrite, as maskAll does. Errors: JSON_REFUSED, RESPONSE_REFUSED. */
+export function rewriteAll(rewrite: Rewrite, texts: readonly Buffer[], tally: Tally): Uint8Array[] {
+  return texts.flatMap((text) => {
+    const { body, ...counts } = rewrite(text, limits.recordBytesMax);
+    addTally(tally, counts);
+    return body ?? [];
+  });
+}
+
+export function addTally(tally: Tally, { dropped, rules }: Readonly<Tally>): void {
+  tally.dropped += dropped;
+  for (const rule in rules) tally.rules[rule] = (tally.rules[rule] ?? 0) + (rules[rule] ?? 0);
 }
 
 /**
@@ -39,11 +55,8 @@ export async function maskAll(
     ask,
   );
   return opened.flatMap(({ close }, index) => {
-    const { left, dropped, rules } = close(given[index] ?? []);
-    tally.dropped += dropped;
-    for (const [rule, count] of Object.entries(rules)) {
-      tally.rules[rule] = (tally.rules[rule] ?? 0) + count;
-    }
+    const { left, ...counts } = close(given[index] ?? []);
+    addTally(tally, counts);
     // Written once, so that nothing of an open place remains.
     return left === undefined ? [] : [JSON.parse(JSON.stringify(left)) as Json];
   });

@@ -1,5 +1,6 @@
 /** What one consumer gets of one route, ready to mask documents that are no answers: files. */
 import { formatField, parseField } from '../content/fields.ts';
+import type { Rewrite } from '../content/rewrite.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
 import type { Walk } from '../content/walk.ts';
 import { SallyportError } from '../errors.ts';
@@ -32,10 +33,10 @@ export interface FileMasking {
   readonly columns: readonly string[];
 }
 
-/** A walk, or one with places left open where plug-ins have a part in it. */
+/** A walk, also from bytes to bytes, or one with places left open where plug-ins have a part in it. */
 export type FileWalk =
-  | { readonly walk: Walk; readonly open?: undefined }
-  | { readonly walk?: undefined; readonly open: OpenWalk };
+  | { readonly walk: Walk; readonly rewrite: Rewrite; readonly open?: undefined }
+  | { readonly walk?: undefined; readonly rewrite?: undefined; readonly open: OpenWalk };
 
 type Walks = (
   schema: Schema,
@@ -80,7 +81,7 @@ export function maskingFor(
   const plugged = route === undefined ? undefined : pluggedOf(route, masks, plugins);
   const walks: Walks = (of, own, hiding, net) => {
     const options = { recipient, detect: net };
-    if (plugged === undefined) return { walk: compileRecords(of, own, hiding, options) };
+    if (plugged === undefined) return compileRecords(of, own, hiding, options);
     return { open: compileOpenRecords(of, own, hiding, { ...options, plugged }) };
   };
   const document = walks(schema, fields, masks, detect);

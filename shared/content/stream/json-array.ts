@@ -10,12 +10,31 @@ import { joined, pieces, type RecordFormat } from './record.ts';
 
 export const jsonArray: RecordFormat = {
   async *records(source) {
-    const items = readItems();
-    for await (const piece of pieces(source)) yield* items.push(piece);
-    items.end();
+    for await (const items of cut(source)) yield* items.map(parseItem);
   },
   write: (records) => joined(itemsOf(records)),
+  texts: {
+    cut,
+    async *join(groups) {
+      let before = openFirst;
+      for await (const items of groups) {
+        const parts = items.flatMap((item, at) => [at === 0 ? before : nextItem, item]);
+        if (items.length > 0) before = nextItem;
+        yield Buffer.concat(parts);
+      }
+      yield Buffer.from(before === openFirst ? '[]\n' : ']\n');
+    },
+  },
 };
+
+const openFirst = Buffer.from('[');
+const nextItem = Buffer.from(',');
+
+async function* cut(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer[]> {
+  const items = cutItems();
+  for await (const piece of pieces(source)) yield [...items.push(piece)];
+  items.end();
+}
 
 async function* itemsOf(records: AsyncIterable<Json>): AsyncGenerator<string> {
   let before = '[';
@@ -36,7 +55,7 @@ interface Cutting {
   escaped: boolean;
 }
 
-function readItems(): { push(piece: Buffer): Iterable<Json>; end(): void } {
+function cutItems(): { push(piece: Buffer): Iterable<Buffer>; end(): void } {
   const cutting: Cutting = { state: 'before', depth: 0, quoted: false, escaped: false };
   let rest: Buffer = Buffer.alloc(0);
   return {
@@ -52,7 +71,7 @@ function readItems(): { push(piece: Buffer): Iterable<Json>; end(): void } {
           const item = bytes.subarray(from, at);
           // `[]` has no item; `[,` and `[1,]` have an empty one, which is no JSON.
           const none = cutting.state === 'first' && byte === closeArray && isSpace(item);
-          if (!none) yield parseItem(item);
+          if (!none) yield bounded(item);
           cutting.state = byte === comma ? 'item' : 'after';
           from = at + 1;
         } else if (!space.has(byte)) {
@@ -98,8 +117,12 @@ function isSpace(bytes: Buffer): boolean {
 }
 
 function parseItem(item: Buffer): Json {
-  if (item.length > limits.recordBytesMax) throw refused('items within the limit');
   return parseJson(item, limits.recordBytesMax);
+}
+
+function bounded(item: Buffer): Buffer {
+  if (item.length > limits.recordBytesMax) throw refused('items within the limit');
+  return item;
 }
 
 function refused(expected: string): SallyportError {

@@ -7,17 +7,29 @@ import { joined, pieces, type RecordFormat } from './record.ts';
 
 export const ndjson: RecordFormat = {
   async *records(source) {
-    const lines = readLines();
-    for await (const piece of pieces(source)) yield* lines.push(piece);
-    yield* lines.end();
+    for await (const lines of cut(source)) yield* lines.map(parseLine);
   },
   write: (records) => joined(linesOf(records)),
+  texts: {
+    cut,
+    async *join(groups) {
+      for await (const lines of groups)
+        yield Buffer.concat(lines.flatMap((line) => [line, lineFeed]));
+    },
+  },
 };
+
+async function* cut(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer[]> {
+  const lines = cutLines();
+  for await (const piece of pieces(source)) yield [...lines.push(piece)];
+  yield [...lines.end()];
+}
 
 /** All records of a document that is in memory. Errors: JSON_REFUSED. */
 export function parseLines(bytes: Uint8Array): Json[] {
-  const lines = readLines();
-  return [...lines.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)), ...lines.end()];
+  const lines = cutLines();
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return [...lines.push(all), ...lines.end()].map(parseLine);
 }
 
 /** The record as its line. */
@@ -30,31 +42,36 @@ async function* linesOf(records: AsyncIterable<Json>): AsyncGenerator<string> {
 }
 
 /** Cuts pieces into lines; what is behind the last line end waits for the next piece. */
-function readLines(): { push(piece: Buffer): Iterable<Json>; end(): Iterable<Json> } {
+function cutLines(): { push(piece: Buffer): Iterable<Buffer>; end(): Iterable<Buffer> } {
   let rest: Buffer = Buffer.alloc(0);
   return {
     *push(piece) {
       const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
       let from = 0;
       for (let end = bytes.indexOf(lineEnd); end >= 0; end = bytes.indexOf(lineEnd, from)) {
-        yield parseLine(bytes.subarray(from, end));
+        yield bounded(bytes.subarray(from, end));
         from = end + 1;
       }
       rest = bytes.subarray(from);
       if (rest.length > limits.recordBytesMax) throw tooLong();
     },
     *end() {
-      if (rest.length > 0) yield parseLine(rest);
+      if (rest.length > 0) yield rest;
     },
   };
 }
 
 const lineEnd = 0x0a;
+const lineFeed = Buffer.of(lineEnd);
 
 /** An empty line is no JSON text: it is refused, as is a bare CR by the parser's own space. */
 function parseLine(line: Buffer): Json {
-  if (line.length > limits.recordBytesMax) throw tooLong();
   return parseJson(line, limits.recordBytesMax);
+}
+
+function bounded(line: Buffer): Buffer {
+  if (line.length > limits.recordBytesMax) throw tooLong();
+  return line;
 }
 
 function tooLong(): SallyportError {

@@ -20,6 +20,16 @@ export interface RecordFormat {
   records(source: AsyncIterable<Uint8Array>): AsyncIterable<Json>;
   /** The records written anew, in pieces of about `recordPieceBytes`. Trusted values. */
   write(records: AsyncIterable<Json>): AsyncIterable<Buffer>;
+  /** Where each record is a JSON text: the same, without parsing it. */
+  readonly texts?: RecordTexts;
+}
+
+/** Records as they stand, as many at a time as one piece of the source ends. */
+export interface RecordTexts {
+  /** Cut out of untrusted bytes, and not looked into. Errors: JSON_REFUSED. */
+  cut(source: AsyncIterable<Uint8Array>): AsyncIterable<readonly Buffer[]>;
+  /** Written as `write` would. Trusted texts. */
+  join(groups: AsyncIterable<readonly Uint8Array[]>): AsyncIterable<Buffer>;
 }
 
 /** Pieces of at least `recordPieceBytes`, whatever the source gives: small ones cost too much. */
