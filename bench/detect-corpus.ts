@@ -103,7 +103,7 @@ const makers: Readonly<Record<Kind, Maker>> = {
   name: (random) => ({
     value: personName(random),
     field: random.pick(['name', 'name', 'realName', 'contactName', '姓名']),
-    beside: random.chance(0.5) ? ['id', 'name', 'sex', 'birthDate', 'phone'] : undefined,
+    beside: random.pick(besidePersons),
   }),
   address: (random) => {
     const { province, city, district } = random.pick(regions);
@@ -128,6 +128,12 @@ const makers: Readonly<Record<Kind, Maker>> = {
     ])(),
   }),
 };
+
+/** Half of a person's own; others of what people order, and nothing at all. */
+const besidePersons = [
+  ...Array.from({ length: 4 }, () => ['id', 'name', 'sex', 'birthDate', 'phone']),
+  ...[['orderNo', 'price', 'quantity', 'phone'], ['sku', 'address', 'name'], [], []],
+];
 
 /** Mostly in Han characters; some in pinyin, some of other countries, known and less known ones. */
 function personName(random: Random): string {
@@ -178,7 +184,10 @@ type LookAlike = (
 const note = (random: Random): string =>
   random.pick(['remark', 'content', 'orderNo', 'ref', 'code']);
 
-const besideThings = [[], ['sku', 'price', 'stock'], ['code', 'district', 'level']];
+const besideThings = [
+  ...[[], ['sku', 'price', 'stock'], ['code', 'district', 'level'], ['brand', 'model', 'weight']],
+  ...[['unit', 'quantity'], ['规格', '单价', 'name'], ['longitude', 'latitude'], ['category']],
+];
 const sorts = 'Blue,Small,Red,Fresh,Grand,Royal,Steel,Smart,Silver,Classic,Rose,Summer'.split(',');
 const goods = 'Water Bottle,Lamp,Book,Hotel,Tea,Knife,Phone,Moon,Garden,Wine,Chair,Jordan'.split(
   ',',
@@ -201,6 +210,19 @@ const ends = [...'桥帽灯路山河湖园区店'].concat(
   '水库',
   '广场',
 );
+
+/** Things and places whose first character is a surname. */
+const herbs =
+  '黄芪 白术 金银花 马齿苋 党参 龙胆草 石斛 莫干黄芽 安息香 车前子 桂枝 高良姜 葛根 路路通'.split(
+    ' ',
+  );
+const towns = '安庆 温州 江阴 石家庄 马鞍山 高邮 黄石 白银 金华 万州 常州 项城 聂荣 单县'.split(
+  ' ',
+);
+
+function list(random: Random, count: number, one: () => string): string {
+  return Array.from({ length: count }, one).join(random.pick([' ', '-', '/', '  ']));
+}
 
 /** Numbers and texts of everyday systems that resemble personal data. */
 const lookAlikes: readonly LookAlike[] = [
@@ -257,6 +279,26 @@ const lookAlikes: readonly LookAlike[] = [
   (random) => ['district', random.pick(regions).district],
   (random) => ['remark', `京${random.pick(['津冀', '沪高铁', '剧'])}${random.int(1, 9999)}`],
   (random) => ['isbn', `978-7-${random.digits(4)}-${random.digits(4)}-${random.digits(1)}`],
+  // Lists of small numbers, with a space, a dash or a slash between.
+  (random) => ['remark', list(random, 6, () => two(random.int(1, 33)))],
+  (random) => ['content', list(random, 15, () => String(random.int(1, 5)))],
+  (random) => ['note', list(random, 12, () => String(random.int(0, 300)))],
+  (random) => [
+    'remark',
+    `${[1, 2, 3, 4].map(() => `${two(random.int(0, 23))}-${two(random.int(0, 59))}`).join(' ')}`,
+  ],
+  // Thousands parted by spaces, as ISO 80000-1 has them.
+  (random) => [
+    'amount',
+    `${random.int(1, 99)} ${random.digits(3)} ${random.digits(3)} ${random.digits(3)}`,
+  ],
+  (random) => ['remark', `400-${random.digits(3)}-${random.digits(4)}`],
+  (random) => [note(random), `${random.pick(['1440', '1441', '1480', '1460'])}${random.digits(9)}`],
+  (random) => [note(random), `69${random.digits(11)}`],
+  (random) => [
+    'remark',
+    random.int(2015, 2026) + [12, 28, 23, 59, 59].map((most) => two(random.int(1, most))).join(''),
+  ],
   // Nothing but its field tells these from mobile numbers and cards, and the last two fields do not.
   (random) => [
     random.pick(['orderNo', 'serialNumber', 'tracking_id', 'ref', 'code']),
@@ -266,6 +308,8 @@ const lookAlikes: readonly LookAlike[] = [
   // Nothing but what they mean tells some of these from people.
   (random) => ['name', `${random.pick(sorts)} ${random.pick(goods)}`, random.pick(besideThings)],
   (random) => ['name', random.pick(places) + random.pick(ends), random.pick(besideThings)],
+  (random) => ['name', random.pick(herbs), random.pick(besideThings)],
+  (random) => ['name', random.pick(towns), random.pick(besideThings)],
   (random) => ['remark', Array.from({ length: 8 }, () => random.int(1, 99)).join(' ')],
   // A valid check digit alone makes no card and no identity.
   (random) => {

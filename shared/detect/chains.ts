@@ -62,3 +62,18 @@ export function someChain(
   }
   return false;
 }
+
+/**
+ * Tokens of at most three signs that go on before or behind are a list, and groups of three behind one or two
+ * signs are thousands.
+ */
+export function isList({ starts, ends }: Chain, from: number, to: number): boolean {
+  const sizeOf = (at: number): number => (ends[at] ?? 0) - (starts[at] ?? 0);
+  let isThousands = sizeOf(from) < 3;
+  for (let at = from; at <= to; at += 1) {
+    if (sizeOf(at) > 3) return false;
+    if (at > from && sizeOf(at) !== 3) isThousands = false;
+  }
+  const goesOn = (at: number): boolean => at >= 0 && at < starts.length && sizeOf(at) <= 3;
+  return isThousands || goesOn(from - 1) || goesOn(to + 1);
+}

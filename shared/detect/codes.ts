@@ -1,5 +1,5 @@
 /** Codes of 18 letters and digits, together or in groups. */
-import { alphabet, type Chain, someChain } from './chains.ts';
+import { alphabet, type Chain, isList, someChain } from './chains.ts';
 
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const size = 18;
@@ -16,7 +16,8 @@ export function someCode(text: string, found: (code: string) => boolean): boolea
 /** Authority and kind, then digits of a region. */
 const begins = /[1-9ANY][1-9][0-9]{6}/iy;
 
-function someOf({ signs, offsets }: Chain, found: (code: string) => boolean): boolean {
+function someOf(chain: Chain, found: (code: string) => boolean): boolean {
+  const { signs, offsets } = chain;
   for (let from = 0, to = 0; from < offsets.length; from += 1) {
     const offset = offsets[from] ?? 0;
     begins.lastIndex = offset;
@@ -24,6 +25,7 @@ function someOf({ signs, offsets }: Chain, found: (code: string) => boolean): bo
     // It ends where another token begins, or with the chain.
     while (to < offsets.length && (offsets[to] ?? 0) < offset + size) to += 1;
     if ((offsets[to] ?? signs.length) !== offset + size) continue;
+    if (to > from + 1 && isList(chain, from, to - 1)) continue;
     if (found(signs.slice(offset, offset + size).toUpperCase())) return true;
   }
   return false;

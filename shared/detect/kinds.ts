@@ -83,6 +83,22 @@ export function isAroundPerson(around: Around): boolean {
   return around.beside.some(is) || around.above.some((name) => person.test(name));
 }
 
+/** Fields that only goods have, those of which two say so, and those by which somebody can be reached. */
+const likeGoods =
+  /^(?:price|quantity|qty|unit|weight|size|colou?r|category)$|单价|价格|数量|单位|重量|类别/i;
+const ofGoods = new RegExp(
+  '^(?:sku|barcode|brand|model|stock|inventory|specification|manufacturer|material)$' +
+    '|规格|型号|品牌|库存|产地|生产厂家',
+  'i',
+);
+const contacts = ['mobile', 'landline', 'email', 'address'] as const;
+
+/** True where what is beside a field is that of goods, and nobody is told to whom they belong. */
+export const isAroundGoods = ({ beside }: Around): boolean =>
+  (beside.some((name) => ofGoods.test(name)) ||
+    beside.filter((name) => likeGoods.test(name)).length > 1) &&
+  !beside.some((name) => contacts.some((kind) => isNamed(kind, name)));
+
 /** True where the field can only be called so for a person. */
 export const isPersonField = (fieldName: string): boolean =>
   isNamed('name', fieldName) && !/^name$/i.test(fieldName);

@@ -8,7 +8,7 @@ import { isLongName, isSurname } from '../masking/surnames.ts';
 export function isPersonName(text: string, sure: boolean): boolean {
   const bare = text.replace(/ /g, '');
   if (/^\p{Script=Han}{2,3}$/u.test(bare))
-    return isSurname(bare) && (sure || !thingSign.test(bare));
+    return isSurname(bare) && (sure || !(thingSign.test(bare) || noGivenName.test(bare)));
   // Four are a compound surname, or the two of a married couple.
   if (/^\p{Script=Han}{4}$/u.test(bare)) {
     return isLongName(bare) && (sure || !(thingSign.test(bare) || thingWord.test(bare)));
@@ -26,6 +26,14 @@ const transliterated = /^\p{Script=Han}{1,8}[-.]\p{Script=Han}{1,8}(?:[-.]\p{Scr
  */
 const thingSign =
   /[区县镇乡街巷厂店馆院楼站局厅处室库房所帽鞋裤裙袜衣杯碗盘锅壶瓶灯桌椅柜床箱盒袋包伞票证卡表单费税药酒奶肉菜饼糖粥饭汤面油盐酱醋]$/u;
+/** Of two characters behind a surname; people are called 大桥, 铁路 and 学会. */
+const noGivenName = new RegExp(
+  `(?:${[
+    '小学|学校|公司|银行|集团|酒店|超市|商场|市场|公路|机场|港口|码头|广场|公园|社区|大厦|水库|政府|协会',
+    '部门|系统|平台|软件|项目|产品|设备|仪器|医院|车站|商店|饭店|宾馆',
+  ].join('|')})$`,
+  'u',
+);
 const thingWord = new RegExp(
   `(?:${[
     '大学|中学|小学|学校|公司|银行|集团|酒店|超市|商场|市场|中心|大桥|大道|公路|铁路|高速|机场|港口|码头',

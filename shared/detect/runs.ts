@@ -5,7 +5,7 @@
  * What a text costs is bounded by how it is looked at: a token begins no more runs than there are lengths,
  * and of these only those are looked into that something with its first two digits may have.
  */
-import { alphabet, type Chain, someChain } from './chains.ts';
+import { alphabet, type Chain, isList, someChain } from './chains.ts';
 
 /** By the first two digits of a number, 0 to 99, a set bit for each length that it may have. */
 export type Lengths = Uint32Array;
@@ -31,24 +31,28 @@ export function someRun(
 
 function someOf(
   text: string,
-  { signs, starts, ends, offsets }: Chain,
+  chain: Chain,
   lengths: Lengths,
   found: (digits: string) => boolean,
 ): boolean {
+  const { signs, starts, ends, offsets } = chain;
   for (let from = 0; from < starts.length; from += 1) {
     const [start = 0, offset = 0] = [starts[from], offsets[from]];
     const two = (signs.charCodeAt(offset) - 48) * 10 + signs.charCodeAt(offset + 1) - 48;
     const may = lengths[two] ?? 0;
     if (may === 0 || isInWord(text, start, ends[from] ?? 0)) continue;
-    for (let to = from; to < starts.length; to += 1) {
-      const end = ends[to] ?? 0;
-      const size = (offsets[to + 1] ?? signs.length) - offset;
-      if (size > longest) break;
+    const sizeOf = (to: number): number => (offsets[to + 1] ?? signs.length) - offset;
+    let last = from;
+    while (sizeOf(last + 1) <= longest && last + 1 < starts.length) last += 1;
+    // The longest first: an identity is no card because its first digits are one.
+    for (let to = last; to >= from; to -= 1) {
+      const [end = 0, size] = [ends[to], sizeOf(to)];
       const isWhole = (may & (1 << size)) !== 0;
       const endsInX = size === 17 && (may & (1 << 18)) !== 0 && isX(text, end);
       if (!isWhole && !endsInX) continue;
       // In pieces beside letters: a part of an id such as a UUID.
       if (to > from && (isLetter(text, start - 1) || isHex(text, end))) continue;
+      if (to > from && isList(chain, from, to)) continue;
       const run = signs.slice(offset, offset + size);
       if (isWhole && found(run)) return true;
       if (endsInX && found(`${run}X`)) return true;

@@ -11,6 +11,7 @@ import { isCreditCode, isLandline, isMobile, isOldResidentId, isResidentId } fro
 import { someCode } from './codes.ts';
 import {
   type Around,
+  isAroundGoods,
   isAroundPerson,
   isNamed,
   isOtherNumber,
@@ -53,7 +54,9 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     address: named('address'),
     name: named('name'),
   };
-  const isPerson = isPersonField(fieldName) || isAroundPerson(options.around ?? nowhere);
+  const { around = nowhere } = options;
+  const isPerson = isPersonField(fieldName) || isAroundPerson(around);
+  const mayBePerson = isPerson || !isAroundGoods(around);
   const isOther = isOtherNumber(fieldName);
   const anyNamed = Object.values(is).includes(true);
 
@@ -95,7 +98,7 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     if ((seen & marks.words || is.permit) && hasPermit(text, is.permit)) return 'permit';
     if (seen & marks.dots && hasIp(text)) return 'ip';
     if (is.address && isAddress(text)) return 'address';
-    return is.name && isPersonName(text, isPerson) ? 'name' : undefined;
+    return is.name && mayBePerson && isPersonName(text, isPerson) ? 'name' : undefined;
   };
 }
 

@@ -37,6 +37,15 @@ const found: readonly (readonly [string, string, Kind | undefined])[] = [
   ['remark', 'l38OO138OOO', 'mobile'],
   ['remark', '1\u200b3\u200d8\u206000138\u00ad000', 'mobile'],
   ['remark', '1 3 8 0 0 1 3 8 0 0 0', 'mobile'],
+  ['remark', '138 001 380 00', 'mobile'],
+  ['remark', '+86 138 001 380 00', 'mobile'],
+  ['remark', '1 38 00 13 80 00', 'mobile'],
+  ['remark', '电话 138 0013 8000 2026-11-03', 'mobile'],
+  ['remark', '138 0013 8000 5 3', 'mobile'],
+  ['remark', '1 3 8 0 0 1 3 8 0 0 0 5', undefined],
+  ['remark', '7 1 38 00 13 80 00 12', undefined],
+  ['remark', '13 800 138 000', undefined],
+  ['remark', '4401 0620 0705 1037 58', 'resident-id'],
   ['remark', 'abcdefghijklmnop13800138000', 'mobile'],
   ['remark', '12345678901', undefined],
   ['remark', '16212345678', 'mobile'],
@@ -69,6 +78,10 @@ const found: readonly (readonly [string, string, Kind | undefined])[] = [
   ['remark', '1111111111111111', undefined],
   ['remark', '91110108551385082Q', 'credit-code'],
   ['remark', '91110108551385082R', undefined],
+  ['remark', '22110108551385082W', undefined],
+  ['remark', '9111 0108 5513 8508 2Q', 'credit-code'],
+  ['remark', '911 101 085 513 850 82Q', 'credit-code'],
+  ['remark', '7 911 101 085 513 850 82Q 3', undefined],
   ['remark', 'registered under code number 91110108551385082Q', 'credit-code'],
   ['remark', 'zhang＠example.com', 'email'],
   ['remark', 'zhang [at] example [dot] com', 'email'],
@@ -90,6 +103,8 @@ const found: readonly (readonly [string, string, Kind | undefined])[] = [
   ['name', '买买提·艾力', 'name'],
   ['name', '朝阳区', undefined],
   ['name', '白马小学', undefined],
+  ['name', '江小学', undefined],
+  ['name', '黄学会', 'name'],
   ['name', '安全帽', undefined],
   ['realName', '安全帽', 'name'],
   ['name', '王校', 'name'],
@@ -127,6 +142,13 @@ test('beside what only persons have, or in a person, a name is one by its form',
   assert.equal(scan(['idNumber'], []), 'name');
   assert.equal(scan([], ['visit', 'patient']), 'name');
   assert.equal(scan(['sku', 'price'], ['product']), undefined);
+  const named = (beside: string[]) =>
+    compileScan('name', { around: { beside, above: [] } })('党参');
+  assert.equal(named(['price']), 'name');
+  assert.equal(named(['price', 'unit']), undefined);
+  assert.equal(named(['sku', 'price']), undefined, 'goods');
+  assert.equal(named(['sku', 'price', 'phone']), 'name', 'goods of somebody');
+  assert.equal(named(['sku', 'birthDate']), 'name');
 });
 
 test('numbers are looked at too', () => {
@@ -172,11 +194,9 @@ test('on the seeded corpus nearly all is found in every form, and look-alikes ar
     // Of names by which nobody could tell a person, some are missed.
     const least = kind === 'name' ? 0.95 : 0.98;
     assert.ok(recall >= least && all >= least, `${kind}: recall ${recall}, found ${all}`);
-    // Numbers that begin like mobile numbers, and things with names like people, are in it.
-    assert.ok(
-      precision >= (kind === 'mobile' || kind === 'name' ? 0.75 : 0.95),
-      `${kind} ${precision}`,
-    );
+    // Numbers that begin like mobile numbers, and goods and towns with names like people, are in it.
+    const worst: Partial<Record<Kind, number>> = { mobile: 0.85, name: 0.65 };
+    assert.ok(precision >= (worst[kind] ?? 0.95), `${kind} ${precision}`);
   }
   assert.ok(report.falseAlarms / report.lookAlikes < 0.05);
 });
