@@ -14,7 +14,7 @@ export interface Crossing {
   readonly risk?: number;
 }
 
-/** Nothing where the edge told no address. */
+/** Nothing where the edge told no address. The score is counted when it is read: few policies do. */
 export function seenOf(
   risk: Risk,
   consumer: string,
@@ -22,7 +22,14 @@ export function seenOf(
   nowMs: number,
 ): Seen {
   if (remote === undefined) return {};
-  return { source: { ip: remote }, risk: { score: risk.score(consumer, remote, nowMs) } };
+  return {
+    source: { ip: remote },
+    risk: {
+      get score() {
+        return risk.score(consumer, remote, nowMs);
+      },
+    },
+  };
 }
 
 /** Only what the decision read: the inner guard needs no more, so no more crosses. */

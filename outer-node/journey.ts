@@ -81,23 +81,23 @@ async function call(
   head: unknown,
   body: Buffer,
 ) {
-  let about: About = {};
+  const about: About = {};
   let left: Readonly<Record<string, string>> = {};
   let remote: string | undefined;
   let leave = (): void => {};
   try {
     const arrival = accept(head, body);
     const { id } = arrival;
-    about = { exchangeId: id };
+    about.exchangeId = id;
     remote = arrival.remote;
     const [startedMs, nowMs] = [performance.now(), node.now()];
     const policy = node.policy();
     if (!policy) throw new SallyportError('POLICY_MISSING', 'no policy bundle has arrived yet');
     const { compiled } = policy;
-    about = { ...about, policyVersion: policy.version };
+    about.policyVersion = policy.version;
     const shown = recognised(compiled, arrival, nowMs, node.askPlugins);
     const consumer = identify(compiled, arrival, nowMs, shown && (await shown));
-    about = { ...about, consumer: consumer.name };
+    about.consumer = consumer.name;
     if (consumer.signed) replays.take({ ...consumer.signed.use, consumer: consumer.name, id });
     leave = admission.enter(consumer.name, arrival.again);
     const again = exchanges.get(id) ?? (arrival.again ? node.store.exchange(id) : undefined);
@@ -111,14 +111,14 @@ async function call(
       return showExchange(node, consumer.name, arrival.path.slice(exchangePath.length));
     }
     const match = matchRoute(compiled, arrival.method, arrival.path);
-    about = { ...about, flow: match.flow };
+    about.flow = match.flow;
     const seen = seenOf(risk, consumer.name, remote, nowMs);
     const uses = conditionUses(compiled, consumer.name, match);
     const asked = { consumer: consumer.name, match, nowMs };
     const plugins = uses.length > 0 ? await askConditions(uses, asked, node.askPlugins) : undefined;
     const decision = decide(compiled, { consumer, match, nowMs, plugins, ...seen });
     const crossing = crossingOf(decision, seen);
-    about = { ...about, ...crossing };
+    Object.assign(about, crossing);
     expectSigned(consumer, named(arrival.headers, decision.requestHeaders));
     const digest = arrival.idempotencyKey === undefined ? undefined : digestOf(arrival);
     if (digest !== undefined) await expectTaken(edge);
@@ -171,10 +171,10 @@ async function call(
 
 /** What the audit log says of a call, whatever becomes of it. */
 interface About extends Crossing {
-  readonly exchangeId?: string;
-  readonly consumer?: string;
-  readonly flow?: string;
-  readonly policyVersion?: number;
+  exchangeId?: string;
+  consumer?: string;
+  flow?: string;
+  policyVersion?: number;
 }
 
 function withHeaders(reply: Reply, more: Readonly<Record<string, string>>): Reply {

@@ -35,12 +35,38 @@ const hiddenInText = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}]--[\t\n\r]]/v;
  */
 export function isPlainJson(bytes: Buffer): boolean {
   // An escape can say what the bytes do not show.
-  if (bytes.includes('\\u') || bytes.includes('\\b') || bytes.includes('\\f')) return false;
+  if (bytes.includes(backslash) && /\\[ubf]/.test(bytes.toString('latin1'))) return false;
   // Of what is below 0x20 the parser takes only space outside of strings; DEL is hidden.
-  if (isAscii(bytes)) return !bytes.includes(0x7f);
+  if (isAscii(bytes)) return !bytes.includes(del);
+  if (isAsciiAndHan(bytes)) return true;
   const text = bytes.toString('utf8');
   return !hiddenInText.test(text) && isComposed(text);
 }
+
+const backslash = 0x5c;
+const del = 0x7f;
+
+/** ASCII, and of three bytes: Han characters and their punctuation, which hide nothing and are composed. */
+function isAsciiAndHan(bytes: Buffer): boolean {
+  const { length } = bytes;
+  for (let at = 0; at < length; ) {
+    const byte = bytes[at] ?? 0;
+    if (byte < del) {
+      at += 1;
+      continue;
+    }
+    const [second = 0, third = 0] = [bytes[at + 1], bytes[at + 2]];
+    const code = ((byte & 0x0f) << 12) | ((second & 0x3f) << 6) | (third & 0x3f);
+    if (byte >> 4 !== 0xe || !isHan(code)) return false;
+    at += 3;
+  }
+  return true;
+}
+
+const isHan = (code: number): boolean =>
+  (code >= 0x4e00 && code <= 0x9fff) ||
+  (code >= 0x3000 && code <= 0x3029) ||
+  (code >= 0xff00 && code <= 0xff5e);
 
 /**
  * The value with every text as the rule wants it; the same value where nothing changes.

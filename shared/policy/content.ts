@@ -194,7 +194,8 @@ export function writeAnswer(translation: Translation, json: Buffer): Buffer {
 function clean(translation: Translation, rewritten: Rewritten): Rewritten {
   const { body } = rewritten;
   if (body === undefined) return rewritten;
-  return { ...rewritten, body: Buffer.from(answered(() => translation.clean(body))) };
+  const cleaned = answered(() => translation.clean(body));
+  return cleaned === body ? rewritten : { ...rewritten, body: Buffer.from(cleaned) };
 }
 
 function answered<T>(step: () => T): T {

@@ -93,6 +93,17 @@ test('the quick look never calls plain what a string of the document breaks', ()
   assert.equal(isPlainJson(Buffer.from('{"name":"张三","note":"a\\nb","tab":"\\t"}')), true);
 });
 
+test('the quick look agrees of every character, alone and behind another', () => {
+  for (let code = 0x20; code <= 0x1ffff; code += 1) {
+    if (code >= 0xd800 && code <= 0xdfff) continue;
+    const one = String.fromCodePoint(code);
+    for (const value of [one, `e${one}`, `か${one}`, `张${one}`]) {
+      if (!isPlainJson(Buffer.from(JSON.stringify(value)))) continue;
+      assert.equal(checkTexts(value, strictText), value, code.toString(16));
+    }
+  }
+});
+
 function escaped(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
