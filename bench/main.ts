@@ -8,10 +8,12 @@ import { benchExchange } from './exchange.ts';
 import { exchangeSection } from './exchange-section.ts';
 import { benchMask } from './mask.ts';
 import { benchPackage } from './package.ts';
+import { benchPlugins } from './plugins.ts';
+import { pluginsSection } from './plugins-section.ts';
 import { type BenchName, writeResults } from './results.ts';
 import { maskSection, packageSection } from './sections.ts';
 
-const usage = `Usage: npm run bench -- [exchange | mask | package | detect | decide] [options]
+const usage = `Usage: npm run bench -- [exchange | mask | package | detect | decide | plugins] [options]
 
 exchange: exchanges per second of a pair of nodes, beside a bare reverse proxy to the same service, and
 beside pairs with batches of one, with the other channel and with the other keys. About ten minutes.
@@ -43,6 +45,11 @@ decide: CPU of one decision by credential: authenticate, route, grant, limits.
   --calls <count>       calls in one measurement (default 20000)
   --rounds <count>      measurements of which the median is reported (default 5)
 
+plugins: CPU of one question to a plug-in of each kind, in the process that asks and in theirs.
+
+  --calls <count>       questions in one measurement (default 5000)
+  --rounds <count>      measurements of which the median is reported (default 5)
+
 All of them:
 
   --json                print JSON instead of a table, and leave RESULTS.md as it is
@@ -61,6 +68,7 @@ const benches: Readonly<Record<BenchName, (args: string[], isQuick: boolean) => 
     package: runPackage,
     detect: runDetect,
     decide: runDecide,
+    plugins: runPlugins,
   };
 
 const given = process.argv.slice(2);
@@ -137,6 +145,16 @@ async function runDecide(args: string[]): Promise<Outcome> {
     say,
   });
   return { report, lines: decideSection(report) };
+}
+
+async function runPlugins(args: string[]): Promise<Outcome> {
+  const options = read(args, { calls: '5000', rounds: '5' });
+  const report = await benchPlugins({
+    calls: count('calls', options.calls),
+    rounds: count('rounds', options.rounds),
+    say,
+  });
+  return { report, lines: pluginsSection(report) };
 }
 
 function say(text: string): void {

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const names = ['exchange', 'mask', 'package', 'detect', 'decide'] as const;
+const names = ['exchange', 'mask', 'package', 'detect', 'decide', 'plugins'] as const;
 export type BenchName = (typeof names)[number];
 
 const file = join(import.meta.dirname, 'RESULTS.md');

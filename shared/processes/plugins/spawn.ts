@@ -14,6 +14,7 @@ import { pluginFlags } from '../confinement.ts';
 import { createPeer } from '../ipc/peer.ts';
 
 export interface SpawnedPlugins {
+  readonly pid: number;
   readonly ask: AskPlugins;
   /** Errors: PLUGIN_MISSING, PLUGIN_REFUSED. */
   list(): Promise<Listed[]>;
@@ -34,6 +35,7 @@ export function spawnPlugins(dir: string): SpawnedPlugins {
   const request = async (verb: string, body?: Buffer): Promise<Buffer> =>
     (await peer.request(verb, null, body, limits.pluginAnswerMs)).body;
   return {
+    pid: child.pid ?? 0,
     ask: createAskPlugins((body) => request('ask', body)),
     async list() {
       const text = (await request('list')).toString();
