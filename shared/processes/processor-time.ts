@@ -15,7 +15,8 @@ export interface ProcessorTime {
 export function processorTimeOf(pid: number | undefined): ProcessorTime | undefined {
   try {
     const [ran, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number);
-    if (ran === undefined || waited === undefined) return undefined;
+    // A kernel that does not count writes zeros.
+    if (!ran || waited === undefined) return undefined;
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // After the name, which may have any character in it.
     const runnable = stat.startsWith(') R ', stat.lastIndexOf(')'));
