@@ -91,7 +91,7 @@ test('each process killed at every step of a call comes back; no call is lost or
   t.diagnostic(summary(ledger));
   const steps = await stepsStruck(world, await Promise.all(struck));
   t.diagnostic(`last step before the kill: ${[...steps].map((pair) => pair.join(' ')).join(', ')}`);
-  assertSound(world, ledger, { blows, watch });
+  assertSound(world, ledger, { blows, watch, answered: watch.calm ? 0.9 : 0.5 });
   await until(() => isSettled(world.pair));
 });
 
@@ -117,13 +117,17 @@ test('a whole node killed at once comes back with all that it had accepted', asy
     assert.deepEqual(sockets, ['admin.sock']);
     const blow = { fromMs, toMs: performance.now(), edge: role === 'outer' };
     t.diagnostic(`${role}: ready again ${msSince(startedMs)} ms after its start`);
-    await sleep(500);
+    await sleep(wellMs);
     const ledger = await load.stop();
     t.diagnostic(summary(ledger));
     watch.stop();
-    assertSound(world, ledger, { blows: [blow], watch });
+    // While a node starts calls are refused, as many as are made.
+    assertSound(world, ledger, { blows: [blow], watch, answered: 0.2 });
     await until(() => isSettled(world.pair));
   }
 });
+
+/** How long a node that came back is called, to see that it answers all. */
+const wellMs = 2_500;
 
 const msSince = (startedMs: number): number => Math.round(performance.now() - startedMs);

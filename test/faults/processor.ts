@@ -9,6 +9,8 @@ export interface ProcessorWatch {
    * for a processor than it ran: the machine is no excuse.
    */
   wasCalm(fromMs: number, toMs: number): boolean;
+  /** It was so in all but a tenth of the time. */
+  readonly calm: boolean;
   /** Looks once more, at what was since the last whole second. */
   stop(): void;
   /** How many seconds were watched, and how many of them were not calm. */
@@ -50,6 +52,9 @@ export function watchProcessor({ outer, inner }: DemoPair): ProcessorWatch {
     stop() {
       clearInterval(timer);
       look();
+    },
+    get calm() {
+      return starvedEnds.length * 10 <= ends.length;
     },
     get seconds() {
       return { all: ends.length, starved: starvedEnds.length };
