@@ -1,7 +1,9 @@
 /**
  * Whose turn it is to call a service. A service is never sent more calls at once than there are connections
  * to it, so that no call's time runs while it stands in a queue there; those that wait do so here, one line
- * for each consumer, and the lines take turns: who asks much waits behind itself.
+ * for each consumer, and the lines take turns: who asks much waits behind itself. A service that was not
+ * called before is not met with all of that at once, for what comes after an interruption comes together:
+ * with each call that ends it gets one more.
  *
  *   take ▶ waiting ▶ calling ▶ answered ▶ held until its own answer is durable ▶ end
  *
@@ -26,7 +28,9 @@ export interface Turns {
 }
 
 interface Service {
-  readonly callingMax: number;
+  readonly connections: number;
+  /** How many at once: more with each that ends, until there are as many as connections. */
+  callingMax: number;
   calling: number;
   /** What its next answer probably takes: the largest of late, forgotten by and by. */
   answerBytes: number;
@@ -68,6 +72,7 @@ export function createTurns(): Turns {
     const hangUp = (): void => {
       if (state !== 'calling') return;
       service.calling -= 1;
+      service.callingMax = Math.min(service.callingMax + 1, service.connections);
       calling -= 1;
     };
     return {
@@ -109,7 +114,8 @@ export function createTurns(): Turns {
 const forgetting = 0.9;
 
 const serviceOf = (targets: number): Service => ({
-  callingMax: limits.upstreamConnectionsMax * targets,
+  connections: limits.upstreamConnectionsMax * targets,
+  callingMax: limits.upstreamCallsFirst * targets,
   calling: 0,
   answerBytes: limits.answerBytesGuess,
   lines: createLines(),

@@ -30,6 +30,8 @@ export const limits = {
   upstreamBodiesBytesMax: 256 * 1024 * 1024,
   upstreamHeaderBytesMax: 32 * 1024,
   upstreamConnectionsMax: 128,
+  /** Calls at once to a service that was not called before, for each of its targets. */
+  upstreamCallsFirst: 16,
   upstreamConnectTimeoutMs: 3_000,
   upstreamBodyIdleMs: 15_000,
   upstreamCallsInFlightMax: 2048,

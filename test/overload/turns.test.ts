@@ -6,7 +6,7 @@ import { createTurns, type Turn, type Turns } from '@sallyport/inner-node/turns.
 import { limits } from '@sallyport/shared/limits.ts';
 
 const service = [{ url: 'http://a' }];
-const { upstreamConnectionsMax } = limits;
+const { upstreamConnectionsMax, upstreamCallsFirst } = limits;
 
 /** Asks `count` times for a turn; what was given, in order. */
 function ask(turns: Turns, consumer: string, count: number, targets = service) {
@@ -17,10 +17,37 @@ function ask(turns: Turns, consumer: string, count: number, targets = service) {
 }
 let order: { consumer: string; turn: Turn }[] = [];
 
+/** A service that was called before. */
+async function warm(turns: Turns, targets = service): Promise<void> {
+  for (let call = 0; call < upstreamConnectionsMax * targets.length; call += 1) {
+    (await turns.take('warm', targets)).end();
+  }
+}
+
+test('a service that was not called before gets a few calls at once, and one more with each', async () => {
+  order = [];
+  const turns = createTurns();
+  ask(turns, 'a', upstreamConnectionsMax * 3);
+  await settled();
+  assert.equal(order.length, upstreamCallsFirst);
+  for (let ended = 0; order.length - ended < upstreamConnectionsMax; ended += 1) {
+    const before: number = order.length;
+    order[ended]?.turn.end();
+    await settled();
+    assert.equal(order.length, before + 2);
+  }
+  const before = order.length;
+  order.at(-1)?.turn.end();
+  await settled();
+  assert.equal(order.length, before + 1);
+});
+
 test('a service gets as many calls at once as there are connections to its targets', async () => {
   order = [];
   const turns = createTurns();
-  ask(turns, 'a', upstreamConnectionsMax * 2 + 7, [{ url: 'http://a' }, { url: 'http://b' }]);
+  const two = [{ url: 'http://a' }, { url: 'http://b' }];
+  await warm(turns, two);
+  ask(turns, 'a', upstreamConnectionsMax * 2 + 7, two);
   await settled();
   assert.equal(order.length, upstreamConnectionsMax * 2);
   assert.equal(turns.waiting, 7);
@@ -33,6 +60,7 @@ test('a service gets as many calls at once as there are connections to its targe
 test('a quiet consumer is next, however long the line of another is', async () => {
   order = [];
   const turns = createTurns();
+  await warm(turns);
   ask(turns, 'flood', 5_000);
   ask(turns, 'quiet', 3);
   await settled();
@@ -46,6 +74,7 @@ test('a quiet consumer is next, however long the line of another is', async () =
 test('a service that hangs holds up no other', async () => {
   order = [];
   const turns = createTurns();
+  await warm(turns);
   ask(turns, 'a', upstreamConnectionsMax + 100);
   ask(turns, 'a', 10, [{ url: 'http://other' }]);
   await settled();
@@ -55,6 +84,7 @@ test('a service that hangs holds up no other', async () => {
 test('where answers are large fewer calls are made at once, and all of them in the end', async () => {
   order = [];
   const turns = createTurns();
+  await warm(turns);
   const bytes = limits.upstreamBodyBytesMax;
   ask(turns, 'a', 1);
   await settled();
@@ -75,6 +105,7 @@ test('where answers are large fewer calls are made at once, and all of them in t
 test('answers that nobody could expect and that have no room are dropped: OVERLOADED', async () => {
   order = [];
   const turns = createTurns();
+  await warm(turns);
   ask(turns, 'a', upstreamConnectionsMax);
   await settled();
   const bytes = limits.upstreamBodyBytesMax;
