@@ -147,7 +147,60 @@ const hidden: readonly (readonly [string, Buffer, ErrorCode])[] = [
       '4 0 obj << >> stream\nx endobj',
       stream(`${typed} /X (endstream) /Filter /FlateDecode`, flate(script)),
     ),
+    'FILE_ENCRYPTED',
+  ],
+  ...['/N%\n1 /First%\n4', '/N\x001 /First\x004', '/N +1 /First 4.'].map(
+    (numbers): [string, Buffer, ErrorCode] => [
+      `a script in a stream without type, numbers written ${JSON.stringify(numbers)}`,
+      pdf(stream(`${numbers} /Filter /FlateDecode`, flate(script))),
+      'FILE_ACTIVE',
+    ],
+  ),
+  [
+    'a script in a stream whose filter has the short name',
+    pdf(stream(`${typed} /F /FlateDecode`, flate(script))),
     'FILE_ACTIVE',
+  ],
+  ['that, in another packing', pdf(stream(`${typed} /F [ /A85 /Fl ]`, 'x')), 'FILE_ENCRYPTED'],
+  [
+    'a script in a stream behind a long comment',
+    pdf(`5 0 obj << ${typed} /F /Fl >>%${'c'.repeat(9000)}\nstream\nx\nendstream endobj`),
+    'FILE_ENCRYPTED',
+  ],
+  [
+    'a dictionary that goes on behind a stream in it',
+    pdf(stream('/N 1 /A << >> stream\n\nendstream /First 4 /Filter /FlateDecode', flate(script))),
+    'FILE_ENCRYPTED',
+  ],
+  [
+    'that, in a list, looking like an object of its own',
+    pdf(
+      stream(
+        '/N 1 /A [ endobj 6 0 obj << >> stream\n\nendstream endobj ] /First 4 /Filter /FlateDecode',
+        flate(script),
+      ),
+    ),
+    'FILE_ENCRYPTED',
+  ],
+  [
+    'that, the list seemingly over',
+    pdf(
+      stream(
+        '/N 1 /A [ >> endobj 6 0 obj << >> stream\n\nendstream ] /First 4 /Filter /FlateDecode',
+        flate(script),
+      ),
+    ),
+    'FILE_ENCRYPTED',
+  ],
+  [
+    'a text that looks like a comment because of a string in hexadecimal',
+    pdf(stream('/N 1 /A <%> /B (\n>> stream\n) /First 4 /Filter /FlateDecode', flate(script))),
+    'FILE_ENCRYPTED',
+  ],
+  [
+    'a stream in a comment as long as it is in no text',
+    pdf(stream('/N 1 /A (>>%) >>stream\n endstream (\n) /First 4 /Filter /A85', 'x')),
+    'FILE_ENCRYPTED',
   ],
 ];
 for (const [what, bytes, code] of hidden) {
@@ -173,6 +226,15 @@ const sound: readonly (readonly [string, Buffer])[] = [
     ),
   ],
   [
+    'lists, dictionaries and strings in each other before a stream',
+    pdf(
+      '1 0 obj << /ID [ <AB> <cd>] /A << /B [ << /C <ab>>> (a \\) [ << \\\\) ] >> >>\nendobj',
+      stream('/Length 2 /DecodeParms << /K <ab>>> /F 4', 'x >'),
+      'xref\n0 1\n0000000000 65535 f \ntrailer << /Size 9 >>',
+      stream('/Length 2', 'x'),
+    ),
+  ],
+  [
     'words of its syntax in texts and metadata',
     pdf(
       '1 0 obj << /Title (A stream \\(part 1\\) of obj 50% endstream) >> endobj',
@@ -189,7 +251,18 @@ for (const [what, bytes] of sound) {
 
 test('a PDF made to take long is gone through a few times and no more', async () => {
   const many = (part: string): Buffer => pdf(part.repeat(1_000_000 / part.length));
-  for (const part of ['obj (', '>>%', '>> stream\n', '1 0 obj ', '(%)\\(', '/N 1 /First 2 ']) {
+  for (const part of [
+    'obj (',
+    '>>%',
+    '>> stream\n',
+    '1 0 obj ',
+    '(%)\\(',
+    '/N 1 /First 2 ',
+    '>>%\n%\n',
+    '/N%',
+    '[',
+    '()<>',
+  ]) {
     await inspect(many(part)).catch(({ code }) => assert.equal(code, 'FILE_ENCRYPTED', part));
   }
   const spaces = Buffer.alloc(limits.pdfObjectsBytesMax + 1, ' ');

@@ -26,32 +26,41 @@ function digitOf(byte = 0): number {
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
-/**
- * True where, to a reader that begins at some object before, the end of the text may be within a string or a
- * comment. Readers begin where a table says, so each `obj` may be a begin: all of them are followed at once,
- * by how many brackets are open to each. More views than a few are none that a sound file gives.
- */
-export function mayBeInText(text: string): boolean {
-  let views = new Set<number>();
-  for (const { 0: token } of text.matchAll(tokens)) {
-    if (views.size > viewsMax) return true;
-    if (token === 'obj') views.add(plain);
-    else views = new Set(Array.from(views, (view) => after(view, token)));
+/** From a place to the one behind all space and comments there; asked in order, past each comment once. */
+export type PastGap = (at: number) => number;
+
+export function createPastGap(text: string): PastGap {
+  /** A gap that was passed, from its first comment on: from any comment in it one comes to its end. */
+  let [from, to] = [0, 0];
+  return (start) => {
+    let at = start;
+    let first = -1;
+    for (; ; at += 1) {
+      const code = text.charCodeAt(at);
+      if (code === percent) {
+        if (at >= from && at < to) return to;
+        if (first < 0) first = at;
+        lineEnd.lastIndex = at;
+        at = lineEnd.exec(text)?.index ?? text.length;
+      } else if (!isSpace[code]) break;
+    }
+    if (first >= 0) [from, to] = [first, at];
+    return at;
+  };
+}
+
+const percent = 0x25;
+const lineEnd = /[\r\n]/g;
+/** By the codes of bytes. */
+const isSpace = Array.from({ length: 256 }, (_, code) => /[\s\0]/.test(String.fromCharCode(code)));
+
+/** What stands behind a name, each time that it does. `name`: global. */
+export function* valuesOf(text: string, name: RegExp): Generator<string> {
+  const pastGap = createPastGap(text);
+  for (const { 0: word, index } of text.matchAll(name)) {
+    const at = pastGap(index + word.length);
+    yield text.slice(at, at + valueMax);
   }
-  return Array.from(views).some((view) => view !== plain);
 }
 
-const tokens = /\bobj\b|\\.|[()%\r\n]/gs;
-const viewsMax = 16;
-const plain = 0;
-const comment = -1;
-
-function after(view: number, token: string): number {
-  if (view === comment) return /[\r\n]/.test(token) ? plain : comment;
-  if (token === '(') return view + 1;
-  if (token === ')') return Math.max(plain, view - 1);
-  if (view !== plain) return view;
-  // Outside of a string a backslash is nothing.
-  if (token.startsWith('\\')) return token === '\\(' ? 1 : token === '\\%' ? comment : plain;
-  return token === '%' ? comment : plain;
-}
+const valueMax = 256;

@@ -10,7 +10,8 @@
  */
 import { constants, inflateSync } from 'node:zlib';
 import { limits } from '../../limits.ts';
-import { mayBeInText, plainNames } from './pdf-syntax.ts';
+import { createPastGap, plainNames, valuesOf } from './pdf-syntax.ts';
+import { endsInDictionary } from './pdf-views.ts';
 import { active, encrypted } from './refusals.ts';
 
 const name = (...names: readonly string[]): RegExp =>
@@ -20,8 +21,6 @@ const activeName = name(
   ...['JavaScript', 'JS', 'Launch', 'EmbeddedFiles?', 'EF', 'FileAttachment', 'RichMedia'],
   ...['Rendition', 'XFA', 'SubmitForm', 'ImportData', 'GoToE', 'AA'],
 );
-/** A dictionary's end, perhaps a comment, and the word that says that a stream begins. */
-const mark = />>(?:[\s\0]|%[^\r\n]{0,256}[\r\n])*stream(\r?\n)?/g;
 
 /** Errors: FILE_ENCRYPTED, FILE_ACTIVE. */
 export function checkPdf(bytes: Buffer): void {
@@ -32,28 +31,48 @@ export function checkPdf(bytes: Buffer): void {
   let from = 0;
   let left: number = limits.pdfObjectsBytesMax;
   let streams = 0;
-  for (const { 0: word, 1: lineEnd, index } of text.matchAll(mark)) {
+  for (const { index, end } of streamsOf(text)) {
     const before = text.slice(from, index);
     // A content may look like anything; it is over at the first of these words, or sooner.
     const structure = from === 0 ? 0 : Math.max(0, before.indexOf('endstream'));
-    if (mayBeInText(before.slice(structure))) throw encrypted();
+    if (!endsInDictionary(before.slice(structure))) throw encrypted();
     const objects = holdsObjects(plainNames(bytes.subarray(from, index)));
-    from = index + word.length;
+    const lineEnd = /\r?\n/y;
+    lineEnd.lastIndex = end;
+    const hasLineEnd = lineEnd.test(text);
+    from = hasLineEnd ? lineEnd.lastIndex : end;
     if (objects === 'no') continue;
     const packed = bytes.subarray(from);
     if (objects === 'perhaps' && !beginsAsObjects(packed)) continue;
     streams += 1;
-    if (lineEnd === undefined || streams > limits.pdfObjectStreamsMax) throw encrypted();
+    if (!hasLineEnd || streams > limits.pdfObjectStreamsMax) throw encrypted();
     const content = inflated(packed, left);
     left -= content.length;
     if (activeName.test(plainNames(content))) throw active();
   }
 }
 
+/** From a dictionary's end, behind which the word comes, perhaps after space and comments, to the word's. */
+function* streamsOf(text: string): Iterable<{ index: number; end: number }> {
+  const pastGap = createPastGap(text);
+  for (let index = text.indexOf('>>'); index >= 0; ) {
+    const word = pastGap(index + 2);
+    const isStream = text.startsWith('stream', word);
+    const end = word + 'stream'.length;
+    if (isStream) yield { index, end };
+    index = text.indexOf('>>', isStream ? end : index + 1);
+  }
+}
+
+/** With what may stand behind it. */
+const key = (...names: readonly string[]): RegExp =>
+  new RegExp(`/(?:${names.join('|')})(?![^\\s\\0%()<>[\\]{}/])`, 'g');
 const objectsName = name('ObjStm');
-const howMany = /\/N\s*\d+(?!\d)/;
-const whereFirst = /\/First\s*\d+(?!\d)/;
-const isReference = /^\/\w+\s*\d+\s+\d+\s+R/;
+const howMany = key('N');
+const whereFirst = key('First');
+/** The first of a reference is one too. */
+const number = /^[+\-.\d]/;
+const direct = /^(?!\d+\s+\d+\s+R)[+\-.\d]/;
 
 /**
  * Readers go by how many objects a stream says it has, and where the first is, not by its type alone.
@@ -61,14 +80,11 @@ const isReference = /^\/\w+\s*\d+\s+\d+\s+R/;
  * all of it was looked at. Errors: FILE_ENCRYPTED for all but one pass of deflate without a predictor.
  */
 function holdsObjects(dictionary: string): 'yes' | 'perhaps' | 'no' {
-  const count = howMany.exec(dictionary);
-  const first = whereFirst.exec(dictionary);
-  const hasBoth = count !== null && first !== null;
+  const has = (key: RegExp, kind: RegExp): boolean =>
+    valuesOf(dictionary, key).some((value) => kind.test(value));
   const isTyped = objectsName.test(dictionary);
-  if (!isTyped && !hasBoth) return 'no';
-  const isDirect = (at: number | undefined): boolean =>
-    at !== undefined && !isReference.test(dictionary.slice(at, at + 64));
-  const isSure = isTyped || (isDirect(count?.index) && isDirect(first?.index));
+  if (!isTyped && !(has(howMany, number) && has(whereFirst, number))) return 'no';
+  const isSure = isTyped || (has(howMany, direct) && has(whereFirst, direct));
   const packings = packingsOf(dictionary);
   if (packings.length === 0) return 'no';
   if (!isSure && packings.every((value) => ofImages.test(value))) return 'no';
@@ -78,15 +94,23 @@ function holdsObjects(dictionary: string): 'yes' | 'perhaps' | 'no' {
 }
 
 const parameters = name('DecodeParms', 'DP');
-const filter = /\/Filter(?![A-Za-z])\s*(\[[^\]]{0,256}\]|\/[^\s/[\]<>()]*)?/g;
 const usual = /^(?:\/FlateDecode|\[\s*\/FlateDecode\s*\])$/;
 const ofImages = /^\[?\s*\/(?:DCT|JPX|CCITTFax|JBIG2)Decode\s*\]?$/;
 /** Of a signature, say: packs nothing. */
 const noPacking = /^\/(?!.*Decode|Crypt|AHx|A85|LZW|Fl$|RL$|CCF|DCT)[\w.-]+$/;
 
+/** Readers take `F` for `Filter`; elsewhere it is a number, or names a file in a text or a dictionary. */
+const filter = key('Filter');
+const shortFilter = key('F');
+const isPacking = /^(?:[/[]|\d+\s+\d+\s+R)/;
+const packing = /^(?:\[[^\]]{0,255}\]|\/[^\s/[\]<>()]*)/;
+
 function packingsOf(dictionary: string): string[] {
-  const found = Array.from(dictionary.matchAll(filter), ([, value = '']) => value);
-  return found.filter((value) => !noPacking.test(value));
+  const short = valuesOf(dictionary, shortFilter).filter((value) => isPacking.test(value));
+  const found = [...valuesOf(dictionary, filter), ...short].map(
+    (value) => packing.exec(value)?.[0] ?? '',
+  );
+  return [...new Set(found)].filter((value) => !noPacking.test(value));
 }
 
 /**
