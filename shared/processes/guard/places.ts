@@ -70,14 +70,14 @@ export function createPlaces(steady: () => number): Places {
         const giveUp = (): void => {
           const leftMs = dueMs - steady();
           if (leftMs > 0) {
-            timer = setTimeout(giveUp, leftMs);
+            timer = setTimeout(giveUp, leftMs).unref();
             return;
           }
           lines.leave(consumer, takeTurn);
           leave(consumer, bytes);
           reject(passed());
         };
-        let timer = setTimeout(giveUp, dueMs - steady());
+        let timer = setTimeout(giveUp, dueMs - steady()).unref();
         lines.join(consumer, takeTurn);
       });
     },
