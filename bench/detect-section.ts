@@ -31,7 +31,7 @@ export function detectSection(report: DetectReport): string[] {
     'called `ref` or `code`, and things in a field called `name`, without what only goods have beside it,',
     'whose names could be those of people (马河, 黄芪, 温州, Rose Garden). `detect.open` of a route tells them.',
     'In a field that numbers things by its name eleven digits are no mobile number: one that is put there',
-    'alone is missed; so is one that stands in a list of numbers of at most three digits. Names of other',
+    'alone is missed; so is one in a list of numbers of at most three digits, parted alike. Names of other',
     'countries that the detector does not know are missed in such a `name` too; beside what only persons',
     'have, such as a date of birth, any name is found.',
     '',

@@ -64,16 +64,19 @@ export function someChain(
 }
 
 /**
- * Tokens of at most three signs that go on before or behind are a list, and groups of three behind one or two
- * signs are thousands.
+ * Tokens of at most three signs that go on before or behind are a list, those of three if all are parted alike;
+ * and groups of three behind one or two signs are thousands.
  */
-export function isList({ starts, ends }: Chain, from: number, to: number): boolean {
+export function isList(text: string, { starts, ends }: Chain, from: number, to: number): boolean {
   const sizeOf = (at: number): number => (ends[at] ?? 0) - (starts[at] ?? 0);
-  let isThousands = sizeOf(from) < 3;
-  for (let at = from; at <= to; at += 1) {
-    if (sizeOf(at) > 3) return false;
-    if (at > from && sizeOf(at) !== 3) isThousands = false;
-  }
+  const tokens = starts.slice(from, to + 1).map((_, index) => sizeOf(from + index));
+  const [first = 0, ...others] = tokens;
+  const most = Math.max(...tokens);
+  if (most > 3) return false;
+  if (first < 3 && others.every((size) => size === 3)) return true;
+  const gapBefore = (at: number): string => text.slice(ends[at - 1] ?? 0, starts[at]);
+  const isAlike = (at: number): boolean => most < 3 || gapBefore(at) === gapBefore(from + 1);
+  if (!others.every((_, index) => isAlike(from + 1 + index))) return false;
   const goesOn = (at: number): boolean => at >= 0 && at < starts.length && sizeOf(at) <= 3;
-  return isThousands || goesOn(from - 1) || goesOn(to + 1);
+  return (goesOn(from - 1) && isAlike(from)) || (goesOn(to + 1) && isAlike(to + 1));
 }

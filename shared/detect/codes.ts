@@ -1,5 +1,5 @@
 /** Codes of 18 letters and digits, together or in groups. */
-import { alphabet, type Chain, isList, someChain } from './chains.ts';
+import { alphabet, type Chain, someChain } from './chains.ts';
 
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const size = 18;
@@ -16,8 +16,7 @@ export function someCode(text: string, found: (code: string) => boolean): boolea
 /** Authority and kind, then digits of a region. */
 const begins = /[1-9ANY][1-9][0-9]{6}/iy;
 
-function someOf(chain: Chain, found: (code: string) => boolean): boolean {
-  const { signs, offsets } = chain;
+function someOf({ signs, offsets }: Chain, found: (code: string) => boolean): boolean {
   for (let from = 0, to = 0; from < offsets.length; from += 1) {
     const offset = offsets[from] ?? 0;
     begins.lastIndex = offset;
@@ -25,7 +24,6 @@ function someOf(chain: Chain, found: (code: string) => boolean): boolean {
     // It ends where another token begins, or with the chain.
     while (to < offsets.length && (offsets[to] ?? 0) < offset + size) to += 1;
     if ((offsets[to] ?? signs.length) !== offset + size) continue;
-    if (to > from + 1 && isList(chain, from, to - 1)) continue;
     if (found(signs.slice(offset, offset + size).toUpperCase())) return true;
   }
   return false;

@@ -10,6 +10,9 @@ import { alphabet, type Chain, isList, someChain } from './chains.ts';
 /** By the first two digits of a number, 0 to 99, a set bit for each length that it may have. */
 export type Lengths = Uint32Array;
 
+/** `isNumber`: false where the digits may as well be a list of small numbers. */
+type Found = (digits: string, isNumber: boolean) => boolean;
+
 const longest = 19;
 const digits = alphabet('0123456789', ' -_/()+', 4, 11);
 const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
@@ -20,21 +23,12 @@ const digestMax = 20;
  * True as soon as `found` is, which is called with every run of digits that `lengths` lets be something, `X`
  * behind 17 of them included.
  */
-export function someRun(
-  spaced: string,
-  lengths: Lengths,
-  found: (digits: string) => boolean,
-): boolean {
+export function someRun(spaced: string, lengths: Lengths, found: Found): boolean {
   const text = spaced.includes('.') ? spaced.replace(dotted, '$1-$2-$3') : spaced;
   return someChain(text, digits, (chain) => someOf(text, chain, lengths, found));
 }
 
-function someOf(
-  text: string,
-  chain: Chain,
-  lengths: Lengths,
-  found: (digits: string) => boolean,
-): boolean {
+function someOf(text: string, chain: Chain, lengths: Lengths, found: Found): boolean {
   const { signs, starts, ends, offsets } = chain;
   for (let from = 0; from < starts.length; from += 1) {
     const [start = 0, offset = 0] = [starts[from], offsets[from]];
@@ -52,10 +46,10 @@ function someOf(
       if (!isWhole && !endsInX) continue;
       // In pieces beside letters: a part of an id such as a UUID.
       if (to > from && (isLetter(text, start - 1) || isHex(text, end))) continue;
-      if (to > from && isList(chain, from, to)) continue;
       const run = signs.slice(offset, offset + size);
-      if (isWhole && found(run)) return true;
-      if (endsInX && found(`${run}X`)) return true;
+      const isNumber = !(to > from && isList(text, chain, from, to));
+      if (isWhole && found(run, isNumber)) return true;
+      if (endsInX && found(`${run}X`, isNumber)) return true;
     }
   }
   return false;

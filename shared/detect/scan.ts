@@ -60,11 +60,15 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
   const isOther = isOtherNumber(fieldName);
   const anyNamed = Object.values(is).includes(true);
 
-  const ofNumber = (digits: string, saysId: boolean, isAlone: boolean): Kind | undefined => {
+  const ofNumber = (
+    digits: string,
+    saysId: boolean,
+    { isAlone, isNumber }: { isAlone: boolean; isNumber: boolean },
+  ): Kind | undefined => {
     if (digits.length === 18 && isResidentId(digits)) return 'resident-id';
     if (digits.length === 15 && saysId && isOldResidentId(digits)) return 'resident-id';
     if (isCard(digits)) return 'bank-card';
-    if (digits.length > 15) return undefined;
+    if (digits.length > 15 || !isNumber) return undefined;
     if (isMobile(digits) && !(isAlone && isOther)) return 'mobile';
     return isLandline(digits) ? 'landline' : undefined;
   };
@@ -74,7 +78,7 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
       // Its sign and fraction hide nothing.
       const whole = Math.trunc(Math.abs(value));
       return whole >= numberMin && Number.isSafeInteger(whole)
-        ? ofNumber(String(whole), is.id, true)
+        ? ofNumber(String(whole), is.id, { isAlone: true, isNumber: true })
         : undefined;
     }
     const seen = look(value);
@@ -85,11 +89,12 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     let kind: Kind | undefined;
     if (seen & marks.digits) {
       const saysId = is.id || text.includes('身份证');
-      const found = (digits: string): boolean => {
-        kind = ofNumber(digits, saysId, digits === value);
+      const found = (digits: string, isNumber: boolean): boolean => {
+        kind = ofNumber(digits, saysId, { isAlone: digits === value, isNumber });
         return kind !== undefined;
       };
-      if (someRun(text, lengths, found) || lookAlikeRuns(text).some(found)) return kind;
+      if (someRun(text, lengths, found) || lookAlikeRuns(text).some((run) => found(run, true)))
+        return kind;
       if (someCode(text, isCreditCode)) return 'credit-code';
     }
     if (seen & marks.at && hasEmail(text)) return 'email';
