@@ -64,8 +64,8 @@ export function someChain(
 }
 
 /**
- * Tokens of at most three signs that go on before or behind are a list, those of three if all are parted alike;
- * and groups of three behind one or two signs are thousands.
+ * Tokens of at most three signs that go on before or behind are a list, those of three if all are parted
+ * alike; and groups of three behind one or two signs are thousands.
  */
 export function isList(text: string, { starts, ends }: Chain, from: number, to: number): boolean {
   const sizeOf = (at: number): number => (ends[at] ?? 0) - (starts[at] ?? 0);
