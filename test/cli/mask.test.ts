@@ -104,6 +104,35 @@ grants: [ { consumer: reader, routes: [ list/rows ], fields: [ $ ] } ]
   assert.deepEqual(rows, ['name,note,phone', "张*,'=1+1,***", '李*,ok,', '']);
 });
 
+test('a CSV that ends within quotes, or has a row that is longer, is refused', async () => {
+  const home = temporaryFolder();
+  const schema = { type: 'object', properties: { name: { type: 'string' } } };
+  writeFileSync(join(home, 'row.json'), JSON.stringify(schema));
+  const route = {
+    ...{ name: 'rows', match: { methods: ['GET'], path: '/rows' } },
+    response: { schema: 'row.json' },
+  };
+  const service = {
+    ...{ name: 'list', owner: 'office', level: 'general', routes: [route] },
+    upstream: { targets: [{ url: 'http://127.0.0.1:1' }] },
+  };
+  const own = {
+    services: [service],
+    consumers: [{ name: 'reader', credentials: [{ type: 'key' }] }],
+    grants: [{ consumer: 'reader', routes: ['list/rows'], fields: ['$'] }],
+  };
+  writeFileSync(join(home, 'policy.yaml'), JSON.stringify(own));
+  const flags = ['--policy', home, '--consumer', 'reader', '--route', 'list/rows'];
+  for (const text of ['name\r\n"open', 'name\r\na,b\r\n']) {
+    writeFileSync(file('bad.csv'), text);
+    const out = file('never.csv');
+    const { code, stderr } = await sallyport('mask', 'run', ...flags, file('bad.csv'), out);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /\[CSV_REFUSED\]/);
+    assert.equal(existsSync(out), false);
+  }
+});
+
 test('a file with a fault leaves nothing behind, and the error holds no value', async () => {
   const out = file('never.ndjson');
   const run = ['mask', 'run', ...policy, ...route];

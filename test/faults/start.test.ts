@@ -194,6 +194,20 @@ test('a TLS file that is missing is named, and stops the node', { skip }, async 
   renameSync(`${key}.away`, key);
 });
 
+test('a list of keys that is damaged is told with its faults, and stops the node', {
+  skip,
+}, async () => {
+  const file = readHome(outer).paths.keyspec;
+  const kept = readFileSync(file);
+  for (const text of ['{', '{"node":"outer-1"}']) {
+    writeFileSync(file, text);
+    const { ended, said } = run(outer);
+    assert.equal(await ended, 1);
+    assert.match(said(), /\[KEYSPEC_INVALID\]/);
+  }
+  writeFileSync(file, kept);
+});
+
 test('a policy that is in force is not applied again', { skip }, async () => {
   const policy = join(world.dir, 'policy');
   const said = await world.pair.sallyport('policy', 'apply', policy, '--dir', inner);

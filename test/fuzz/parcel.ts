@@ -78,12 +78,16 @@ const careless = ((): PackageSigner => {
 })();
 
 /** The parcel under any manifest, signed by the sender that the receiver trusts. */
-export async function signedAs(parcel: Parcel, manifest: Buffer): Promise<Buffer> {
-  return pack({ ...parcel, manifestFile: await signData(manifest, careless) });
+export async function signedAs(
+  parcel: Parcel,
+  manifest: Buffer,
+  signer: PackageSigner = careless,
+): Promise<Buffer> {
+  return pack({ ...parcel, manifestFile: await signData(manifest, signer) });
 }
 
 /** The parcel under a manifest that fits its keys and segments. */
-export function signedToFit(parcel: Parcel): Promise<Buffer> {
+export function signedToFit(parcel: Parcel, signer = careless): Promise<Buffer> {
   const { manifest, keys, segments } = parcel;
   const leaves = segments.map((one) => leafHash('sha256', one));
   const fitting = {
@@ -91,5 +95,5 @@ export function signedToFit(parcel: Parcel): Promise<Buffer> {
     keysDigest: createHash('sha256').update(keys).digest('hex'),
     segmentRoot: treeRoot('sha256', leaves).toString('hex'),
   };
-  return signedAs(parcel, Buffer.from(canonicalJson(fitting)));
+  return signedAs(parcel, Buffer.from(canonicalJson(fitting)), signer);
 }

@@ -79,6 +79,19 @@ test('with the fingerprint of the other side two nodes are paired', () => {
   });
 });
 
+test('another peer does not take the place of one that was confirmed', () => {
+  assert.equal(sallyport('init', '--role', 'inner', '--dir', at('third')).status, 0);
+  sallyport('pair', 'export', '--dir', at('third'), '--out', at('third.trust'));
+  const other = sallyport(
+    ...['pair', 'import', at('third.trust'), '--dir', at('outer')],
+    ...['--fingerprint', fingerprint('third')],
+  );
+  assert.equal(other.status, 1);
+  assert.match(other.stderr, /\[PEER_CHANGED\]\nhint: /);
+  const shown = JSON.parse(sallyport('pair', 'show', '--dir', at('outer'), '--json').stdout);
+  assert.equal(shown.peer.fingerprint, fingerprint('inner'));
+});
+
 test('an issued key is shown once, and only the inner node issues', () => {
   const issued = sallyport('consumer', 'key', 'issue', 'tax-bureau', '--dir', at('inner'));
   assert.equal(issued.status, 0, issued.stderr);
