@@ -1,21 +1,23 @@
 /**
  * MB/s of a service's answer through the masking of the inner node and the proof of the outer one,
  * by the straight path (one pass over the bytes) and by the slow one (strict parse, compiled walk,
- * write), beside JSON.parse and JSON.stringify of the same bytes. The answers are pages of the citizen
- * registry, under its own sample policy. Rounds alternate; CPU time decides, not the clock.
+ * write), beside JSON.parse and JSON.stringify of the same bytes; and of answers in other spellings, by
+ * whichever path takes them. The answers are pages of the citizen registry, under its own sample policy.
+ * Rounds alternate; CPU time decides, not the clock.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePeople } from '@sallyport/examples/citizen-registry/people.ts';
 import { parseJson } from '@sallyport/shared/content/json.ts';
 import type { WalkRules } from '@sallyport/shared/content/place.ts';
-import { compileSlow } from '@sallyport/shared/content/rewrite.ts';
+import { compileRewrite, compileSlow } from '@sallyport/shared/content/rewrite.ts';
 import { compileStraight } from '@sallyport/shared/content/straight/compile.ts';
 import { responseRules } from '@sallyport/shared/masking/rules.ts';
 import { checkPolicy } from '@sallyport/shared/policy/check.ts';
 import { schemaFilesOf } from '@sallyport/shared/policy/source.ts';
 import { type Machine, machine } from './machine.ts';
 import { median } from './median.ts';
+import { spellings } from './spellings.ts';
 
 export interface MaskOptions {
   readonly seconds: number;
@@ -40,10 +42,19 @@ export interface MaskFigures {
   readonly works: Readonly<Record<WorkName, WorkFigures>>;
 }
 
+/** An answer in another spelling, as a node masks it. */
+export interface SpellingFigures {
+  readonly spelling: string;
+  readonly documentBytes: number;
+  readonly path: 'straight' | 'slow';
+  readonly work: WorkFigures;
+}
+
 export interface MaskReport extends Machine {
   readonly seconds: number;
   readonly rounds: number;
   readonly figures: readonly MaskFigures[];
+  readonly spellings: readonly SpellingFigures[];
 }
 
 const documentSizes = [1024, 100 * 1024];
@@ -59,7 +70,15 @@ export function benchMask({ seconds, rounds, say }: MaskOptions): MaskReport {
       benchMode({ ...rules, mode: 'verify' }, body, { seconds, rounds, say }),
     ];
   });
-  return { ...machine(), seconds, rounds, figures };
+  const page = pageOf(documentSizes.at(-1) ?? 0).toString();
+  const others = Object.entries(spellings).map(([spelling, written]) =>
+    benchSpelling({ ...rules, mode: 'release' }, spelling, Buffer.from(written(page)), {
+      seconds,
+      rounds,
+      say,
+    }),
+  );
+  return { ...machine(), seconds, rounds, figures, spellings: others };
 }
 
 function benchMode(
@@ -74,30 +93,72 @@ function benchMode(
     straight: () => straight(document),
     slow: () => slow(document, document.length),
     parse: () => parseJson(document),
-    baseline: () => Buffer.from(JSON.stringify(JSON.parse(document.toString('utf8')))),
+    baseline: baselineOf(document),
   };
-  const took: Record<WorkName, number[]> = { straight: [], slow: [], parse: [], baseline: [] };
-  for (const work of workNames) cpuUsOf(works[work], seconds / 4);
-  for (let round = 0; round < rounds; round += 1) {
-    for (const work of workNames) took[work].push(cpuUsOf(works[work], seconds));
-  }
-  const figure = (work: WorkName): WorkFigures => ({
-    mbPerSec: document.length / median(took[work]),
-    cpuUsPerDocument: median(took[work]),
-    ratio: median(took[work].map((cpuUs, at) => (took.baseline[at] ?? cpuUs) / cpuUs)),
-  });
-  const of = {
-    straight: figure('straight'),
-    slow: figure('slow'),
-    parse: figure('parse'),
-    baseline: figure('baseline'),
-  };
+  const of = figuresOf(works, document.length, seconds, rounds);
   say(
     `${rules.mode} ${document.length} bytes: ` +
       workNames.map((work) => `${work} ${of[work].cpuUsPerDocument.toFixed(1)} µs`).join(', ') +
       `; ratio ${of.straight.ratio.toFixed(2)}, slow ${of.slow.ratio.toFixed(2)}`,
   );
   return { mode: rules.mode, documentBytes: document.length, works: of };
+}
+
+/** What a node does with it, a refusal too. */
+function benchSpelling(
+  rules: WalkRules,
+  spelling: string,
+  document: Buffer,
+  { seconds, rounds, say }: MaskOptions,
+): SpellingFigures {
+  const rewrite = compileRewrite(rules);
+  const isStraight = compileStraight(rules)?.(document) !== undefined;
+  const ours = (): unknown => {
+    try {
+      return rewrite(document, document.length);
+    } catch (thrown) {
+      return thrown;
+    }
+  };
+  const works = { ours, baseline: baselineOf(document) };
+  const { ours: work } = figuresOf(works, document.length, seconds, rounds);
+  const path = isStraight ? 'straight' : 'slow';
+  say(
+    `${spelling}: ${path}, ${work.cpuUsPerDocument.toFixed(1)} µs, ratio ${work.ratio.toFixed(2)}`,
+  );
+  return { spelling, documentBytes: document.length, path, work };
+}
+
+function baselineOf(document: Buffer): () => Buffer {
+  return () => Buffer.from(JSON.stringify(JSON.parse(document.toString('utf8'))));
+}
+
+/** Works in turn, each compared with the one called `baseline` in the same round. */
+function figuresOf<Name extends string>(
+  works: Readonly<Record<Name | 'baseline', () => unknown>>,
+  bytes: number,
+  seconds: number,
+  rounds: number,
+): Record<Name | 'baseline', WorkFigures> {
+  const names = Object.keys(works) as (Name | 'baseline')[];
+  for (const name of names) cpuUsOf(works[name], seconds / 4);
+  const took = Array.from(
+    { length: rounds },
+    () =>
+      Object.fromEntries(names.map((name) => [name, cpuUsOf(works[name], seconds)])) as Record<
+        Name | 'baseline',
+        number
+      >,
+  );
+  const figure = (name: Name | 'baseline'): WorkFigures => {
+    const cpuUs = median(took.map((round) => round[name]));
+    const ratio = median(took.map((round) => round.baseline / round[name]));
+    return { mbPerSec: bytes / cpuUs, cpuUsPerDocument: cpuUs, ratio };
+  };
+  return Object.fromEntries(names.map((name) => [name, figure(name)])) as Record<
+    Name | 'baseline',
+    WorkFigures
+  >;
 }
 
 /** Schema, granted fields and masks of a route for a consumer. */

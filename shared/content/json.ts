@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { exactNumber, numberTokenAt } from './number.ts';
-import { createLook } from './straight/sure.ts';
+import { createReader, type Read, type Reader } from './straight/read.ts';
 
 export type Json = null | boolean | number | string | JsonArray | JsonObject;
 export type JsonArray = readonly Json[];
@@ -39,15 +39,24 @@ export function parseJson(
   bytesMax: number = limits.edgeBodyBytesMax,
   stringMax: number = stringBytesMax,
 ): Json {
+  return readDocument(readAll, bytes, bytesMax, stringMax).value;
+}
+
+/** The same, where what a reader of bytes leaves out does not matter. */
+export function readDocument(
+  reader: Reader,
+  bytes: Uint8Array,
+  bytesMax: number,
+  stringMax: number,
+): Read {
   if (bytes.length > bytesMax) throw refused('size', bytesMax);
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
     throw refused('byte-order-mark', 0);
   if (!isUtf8(bytes)) throw refused('utf-8', 0);
-  // The runtime is faster, but takes what must be refused, and does not tell.
-  const sure = look(bytes);
-  if (sure !== undefined) return JSON.parse(sure);
+  const sure = reader(bytes);
+  if (sure !== undefined) return sure;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  return readJson(text, stringMax);
+  return { value: readJson(text, stringMax), isWritten: false };
 }
 
 /** The same for well-formed text within the size: the norm for all that parseJson gives. */
@@ -58,7 +67,7 @@ export function readJson(text: string, stringMax: number = stringBytesMax): Json
   return value;
 }
 
-const look = createLook();
+const readAll = createReader();
 
 // Read once: an object as large as `limits` is a hash table to the runtime.
 const depthMax = limits.jsonDepthMax;

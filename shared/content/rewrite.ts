@@ -4,10 +4,11 @@
  * walked and written. Both give the same bytes, and every refusal comes from the latter.
  */
 import { limits } from '../limits.ts';
-import { parseJson } from './json.ts';
+import { readDocument } from './json.ts';
 import type { Rewritten, Tally, WalkRules } from './place.ts';
 import { fileFields, type Schema } from './schema.ts';
 import { compileStraight } from './straight/compile.ts';
+import { createReader } from './straight/read.ts';
 import { compileWalk } from './walk.ts';
 
 /** Errors: JSON_REFUSED for what is not strict JSON or longer than that; the code of the rules. */
@@ -26,11 +27,15 @@ export function compileRewrite(rules: WalkRules): Rewrite {
 /** Parse, walk, write: the norm for what the straight path does, and its way out. */
 export function compileSlow(rules: WalkRules): Rewrite {
   const walk = compileWalk(rules);
+  const reader = createReader(rules.fields);
   const stringBytesMax = stringBytesMaxOf(rules.schema);
   return (document, bytesMax) => {
     const tally: Tally = { dropped: 0, rules: {} };
-    const left = walk(parseJson(document, bytesMax, stringBytesMax), tally);
-    return { ...tally, body: left === undefined ? undefined : Buffer.from(JSON.stringify(left)) };
+    const { value, isWritten } = readDocument(reader, document, bytesMax, stringBytesMax);
+    const left = walk(value, tally);
+    if (left === undefined) return { ...tally, body: undefined };
+    const isSame = isWritten && left === value;
+    return { ...tally, body: Buffer.from(isSame ? document : JSON.stringify(left)) };
   };
 }
 

@@ -6,13 +6,21 @@
  */
 import { SallyportError } from '../errors.ts';
 import type { Json, JsonArray, JsonObject } from './json.ts';
-import { itemsOf, membersOf, type Place, rootOf, type Tally, type WalkRules } from './place.ts';
+import {
+  itemsOf,
+  type Member,
+  membersOf,
+  type Place,
+  rootOf,
+  type Tally,
+  type WalkRules,
+} from './place.ts';
 import { compileScalar } from './scalar.ts';
 import { typesOf } from './schema.ts';
 
 /**
- * Returns the rebuilt value; undefined where nothing of it may leave. Errors: the code of the
- * rules.
+ * Returns the rebuilt value, which is the same one where it is verified and nothing of it changes; undefined
+ * where nothing of it may leave. Errors: the code of the rules.
  */
 export type Walk = (value: Json, tally: Tally) => Json | undefined;
 
@@ -30,10 +38,12 @@ function compileNode(rules: WalkRules, place: Place): Walk {
       return value;
     };
   }
+  // A name as the runtime keeps it: others it looks up each time.
+  const [id = mask.id] = Object.keys({ [mask.id]: null });
   const check = mask.reads ? compileOpen(rules, { ...place, masks: undefined }) : undefined;
   return (value, tally) => {
     if (check !== undefined && check(value, tally) === undefined) return undefined;
-    tally.rules[mask.id] = (tally.rules[mask.id] ?? 0) + 1;
+    tally.rules[id] = (tally.rules[id] ?? 0) + 1;
     return mask.apply(value);
   };
 }
@@ -75,8 +85,9 @@ function compileObject(
     inherited: member.name in Object.prototype,
   }));
   if (members === undefined) return (_, tally) => leaveOut(rules, place, tally);
+  const isVerified = rules.mode === 'verify';
   return (value, tally) => {
-    const rebuilt: Record<string, Json> = {};
+    let rebuilt: Record<string, Json> | undefined = isVerified ? undefined : {};
     let known = 0;
     for (const { name, required, inherited, walk } of members) {
       const item = !inherited || Object.hasOwn(value, name) ? value[name] : undefined;
@@ -86,14 +97,16 @@ function compileObject(
       }
       known += 1;
       const left = walk(item, tally);
-      if (left !== undefined) rebuilt[name] = left;
+      if (rebuilt === undefined && left !== item) rebuilt = ordered(value, members, name);
+      if (rebuilt !== undefined && left !== undefined) rebuilt[name] = left;
     }
     const unknown = countOf(value) - known;
     if (unknown > 0) {
-      if (rules.mode === 'verify') throw misfit(rules, place, 'additionalProperties');
+      if (isVerified) throw misfit(rules, place, 'additionalProperties');
       tally.dropped += unknown;
     }
-    return rebuilt;
+    if (rebuilt !== undefined) return rebuilt;
+    return isOrdered(value, members) ? value : ordered(value, members);
   };
 }
 
@@ -104,6 +117,29 @@ function countOf(value: JsonObject): number {
   return count;
 }
 
+type Names = readonly Pick<Member, 'name'>[];
+
+/** True where an object of members that are all known has them in their order. */
+function isOrdered(value: JsonObject, members: Names): boolean {
+  let at = 0;
+  for (const name in value) {
+    while (at < members.length && members[at]?.name !== name) at += 1;
+    at += 1;
+  }
+  return at <= members.length;
+}
+
+/** Members in their order, all or those before one. */
+function ordered(value: JsonObject, members: Names, before?: string): Record<string, Json> {
+  const rebuilt: Record<string, Json> = {};
+  for (const { name } of members) {
+    if (name === before) break;
+    const item = Object.hasOwn(value, name) ? value[name] : undefined;
+    if (item !== undefined) rebuilt[name] = item;
+  }
+  return rebuilt;
+}
+
 function compileArray(
   rules: WalkRules,
   place: Place,
@@ -112,15 +148,18 @@ function compileArray(
   if (items === undefined) return (_, tally) => leaveOut(rules, place, tally);
   const { least, most } = items;
   const walk = compileNode(rules, items.place);
+  const isVerified = rules.mode === 'verify';
   return (value, tally) => {
     if (value.length < least) throw misfit(rules, place, 'minItems');
     if (value.length > most) throw misfit(rules, place, 'maxItems');
-    const rebuilt: Json[] = [];
-    for (const item of value) {
+    let rebuilt: Json[] | undefined = isVerified ? undefined : [];
+    for (let at = 0; at < value.length; at += 1) {
+      const item = value[at] as Json;
       const left = walk(item, tally);
-      if (left !== undefined) rebuilt.push(left);
+      if (rebuilt === undefined && left !== item) rebuilt = value.slice(0, at);
+      if (rebuilt !== undefined && left !== undefined) rebuilt.push(left);
     }
-    return rebuilt;
+    return rebuilt ?? value;
   };
 }
 

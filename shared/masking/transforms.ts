@@ -42,12 +42,7 @@ export function compileMask(
       );
     }
     case 'surname':
-      return textMask(
-        id,
-        (text) => surname(plainText(text)),
-        (text) => maskedName.test(text),
-        surnameBytes,
-      );
+      return textMask(id, surname, (text) => maskedName.test(text), surnameBytes);
     case 'email':
       return textMask(
         id,
@@ -150,16 +145,26 @@ function keep(text: string, first: number, last: number, char: string): string {
 }
 
 const hanName = /^\p{Script=Han}{2,5}$/u;
-/** One unit each. */
-const commonHan = /^[\u4e00-\u9fff]*$/;
 const maskedName = /^\p{Script=Han}{1,2}\*{1,4}$/u;
 /** The family name of a name in Han characters stays: 张三 → 张*, 欧阳娜娜 → 欧阳**. */
-function surname(text: string): string {
-  if (!hanName.test(text)) return hidden;
-  const { length } = commonHan.test(text) ? text : [...text];
+function surname(value: string): string {
+  const isCommon = isCommonName(value);
+  const text = isCommon ? value : plainText(value);
+  if (!isCommon && !hanName.test(text)) return hidden;
+  const { length } = isCommon ? text : [...text];
   const isCompound = length > 2 && compoundSurnames.has(text.slice(0, 2));
   const kept = isCompound ? text.slice(0, 2) : String.fromCodePoint(text.codePointAt(0) ?? 0);
   return kept + '*'.repeat(length - (isCompound ? 2 : 1));
+}
+
+/** Of two to five common Han characters, one unit each: most names, known without an expression. */
+function isCommonName(text: string): boolean {
+  if (text.length < 2 || text.length > 5) return false;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x4e00 || unit > 0x9fff) return false;
+  }
+  return true;
 }
 
 const plainEmail = /^([A-Za-z0-9][\w.+%-]{0,63})@((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,63})$/;

@@ -8,9 +8,18 @@ import { createLayouts } from '@sallyport/shared/content/straight/layout.ts';
 import { closeTape, openTape } from '@sallyport/shared/content/straight/tape.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 
+const { schema: abc } = readSchema({
+  type: 'object',
+  properties: {
+    a: { type: 'integer' },
+    b: { type: 'object', properties: { c: { type: 'string' } } },
+  },
+});
+
 /** Looks at one object after the other, each strict JSON; true where its layout was known. */
 function known(...objects: readonly string[]): boolean[] {
-  const layouts = createLayouts({ schema: undefined, crossing: undefined });
+  assert.ok(abc);
+  const layouts = createLayouts({ schema: abc, crossing: undefined }, () => {});
   return objects.map((text) => {
     const tape = openTape(Buffer.from(text), 0);
     try {

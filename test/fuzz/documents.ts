@@ -252,8 +252,12 @@ export function escaped(random: Random, text: string): string {
   const spelt = text.replace(/[\u0080-\uffff/]/g, (unit) =>
     all || one(random, 2) ? escapeOf(random, unit) : unit,
   );
-  if (!one(random, 3)) return spelt;
   const at = random.below(spelt.length + 1);
+  const unit = spelt.charAt(at);
+  if (unit < '\u0080' && one(random, 3)) {
+    return spelt.slice(0, at) + escapeOf(random, unit) + spelt.slice(at + 1);
+  }
+  if (!one(random, 3)) return spelt;
   return spelt.slice(0, at) + random.pick(oddEscapes) + spelt.slice(at);
 }
 

@@ -59,7 +59,7 @@ const vainMax = limits.layoutVainMax;
 /** `take`: does what is to be done with an object that was followed, aside from counting its members. */
 export function createLayouts(
   place: Omit<Shape, 'depth'>,
-  take?: (tape: Tape, followed: Followed) => void,
+  take: (tape: Tape, followed: Followed) => void,
 ): Layouts {
   let first: Edge | undefined;
   let edges = 0;
@@ -89,7 +89,7 @@ export function createLayouts(
       if (layout !== undefined) {
         const counted = tape.members + layout.members;
         if (counted > membersMax || depth + layout.depth > depthMax) throw detour;
-        take?.(tape, { layout, start, end: at, starts, lasts });
+        take(tape, { layout, start, end: at, starts, lasts });
         // Steps count again what was counted where the values were passed.
         tape.members = counted;
         return at;

@@ -44,8 +44,7 @@ export interface Piece {
 
 /** What is known of the place. */
 export interface Shape {
-  /** Undefined where any object may stand. */
-  readonly schema: Schema | undefined;
+  readonly schema: Schema;
   /** Undefined where nothing of the object crosses. */
   readonly crossing: readonly Crossing[] | undefined;
   /** Containers around the members. */
@@ -161,15 +160,14 @@ function readObject(reading: Reading, start: number, { schema, crossing, depth }
 
 /** The shape of a member that is an object whose names are known; undefined: it is one value. */
 function innerOf(
-  outer: Schema | undefined,
+  outer: Schema,
   name: string,
   member: Crossing | undefined,
   depth: number,
 ): Shape | undefined {
-  const schema = outer?.properties?.[name];
+  const schema = outer.properties?.[name];
   const crossing = member?.way.members;
   if (member !== undefined && crossing === undefined) return undefined;
-  if (outer === undefined) return { schema, crossing, depth };
   return schema !== undefined && typesOf(schema).includes('object')
     ? { schema, crossing, depth }
     : undefined;

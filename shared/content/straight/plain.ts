@@ -8,6 +8,7 @@ import { compileFit, type Fit, wholeAt } from './fit.ts';
 import { pastDigits, plainEnd, stringEnd, sureNumberEnd, wordEnd } from './scan.ts';
 import { oddNumber } from './skip.ts';
 import { copyIn, detour, type Tape } from './tape.ts';
+import { textOf, unescaped } from './text.ts';
 import { writeValue } from './write.ts';
 
 /**
@@ -90,39 +91,4 @@ export function readPlain(see: (tape: Tape, value: Json, at: number, end: number
 export function writeRead(tape: Tape, value: Json, at: number, end: number): void {
   if (at < 0) writeValue(tape, value);
   else copyIn(tape, at, end);
-}
-
-/** The runtime is faster for more. */
-const decodedBytesMax = 24;
-
-/** Characters between the quotes. */
-function textOf(tape: Tape, start: number, end: number): string {
-  if (isAscii(tape, start, end)) return tape.text(start, end);
-  const { input } = tape;
-  if (end - start > decodedBytesMax) return input.toString('utf8', start, end);
-  let text = '';
-  for (let at = start; at < end; ) {
-    const byte = input[at] ?? 0;
-    const second = (input[at + 1] ?? 0) & 0x3f;
-    const third = (input[at + 2] ?? 0) & 0x3f;
-    if (byte < 0x80) text += String.fromCharCode(byte);
-    else if (byte < 0xe0) text += String.fromCharCode(((byte & 0x1f) << 6) | second);
-    else if (byte < 0xf0) {
-      text += String.fromCharCode(((byte & 0x0f) << 12) | (second << 6) | third);
-    } else return input.toString('utf8', start, end);
-    at += byte < 0x80 ? 1 : byte < 0xe0 ? 2 : 3;
-  }
-  return text;
-}
-
-function unescaped(tape: Tape, start: number, end: number): string {
-  return JSON.parse(tape.input.toString('utf8', start, end));
-}
-
-function isAscii({ inputView }: Tape, start: number, end: number): boolean {
-  let high = 0;
-  let at = start;
-  for (; at + 4 <= end; at += 4) high |= inputView.getInt32(at, true);
-  for (; at < end; at += 1) high |= inputView.getInt8(at);
-  return (high & 0x80808080) === 0;
 }

@@ -76,16 +76,6 @@ function skipArray(tape: Tape, start: number, depth: number): number {
 
 function skipObject(tape: Tape, start: number, depth: number): number {
   if (depth > depthMax) throw detour;
-  const { layouts } = tape;
-  if (layouts === undefined) return skipMembers(tape, start, depth);
-  const known = layouts.follow(tape, start, depth);
-  if (known >= 0) return known;
-  const end = skipMembers(tape, start, depth);
-  layouts.learn(tape, start, depth);
-  return end;
-}
-
-function skipMembers(tape: Tape, start: number, depth: number): number {
   const { input } = tape;
   let at = pastSpace(input, start + 1);
   if (input[at] === closeObject) return at + 1;

@@ -5,7 +5,6 @@
  */
 import { limits } from '../../limits.ts';
 import { backslash } from './bytes.ts';
-import type { Layouts } from './layout.ts';
 import { unescapeBytes } from './unescape.ts';
 
 export interface Tape {
@@ -27,8 +26,6 @@ export interface Tape {
   dropped: number;
   /** Mask number → how many values it changed. */
   readonly masked: number[];
-  /** Of objects that are skipped; undefined where nobody remembers them. */
-  readonly layouts: Layouts | undefined;
 }
 
 /**
@@ -53,7 +50,7 @@ let kept: Rooms | undefined;
 const windowBytes = 1024;
 
 /** A tape over a copy of the document, to be closed. `masks`: how many masks there are. */
-export function openTape(document: Uint8Array, masks: number, layouts?: Layouts): Tape {
+export function openTape(document: Uint8Array, masks: number): Tape {
   const rooms = roomsFor(document.length + slackBytes);
   const end = fill(rooms, document);
   const { input, inputView, out, outView } = rooms;
@@ -77,7 +74,6 @@ export function openTape(document: Uint8Array, masks: number, layouts?: Layouts)
     vain: 0,
     dropped: 0,
     masked: masks === 0 ? [] : new Array<number>(masks).fill(0),
-    layouts,
   };
 }
 
