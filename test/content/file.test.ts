@@ -12,7 +12,11 @@ const every = new Set(fileTypes);
 const inspect = (bytes: Buffer, allowed = every) => inspectFile(bytes, allowed);
 const raw = (text: string): Buffer => Buffer.from(text, 'latin1');
 
-const png = '\x89PNG\r\n\x1a\n....IEND\xae\x42\x60\x82';
+const end = '\0\0\0\0IEND\xae\x42\x60\x82';
+const png = `\x89PNG\r\n\x1a\n\0\0\0\x04tEXtabcdcrc.${end}`;
+const jpeg = '\xff\xd8\xff\xe0\0\x06....\xff\xff\xda\0\x04..code\xff\0\xff\xd0code\xff\xd9';
+const gif = (inside: string): string =>
+  `GIF89a\x01\0\x01\0\x80\0\0rgbRGB!\xf9\x04....\0${inside},\0\0\0\0\x01\0\x01\0\x80rgbRGB\x02\x02;;\x01;\0;`;
 const pdf = (inside: string): Buffer => raw(`%PDF-1.7\n1 0 obj ${inside} endobj\n%%EOF\n`);
 const ole = (...names: string[]): Buffer =>
   Buffer.concat([
@@ -28,8 +32,10 @@ const types: readonly (readonly [FileType, Buffer])[] = [
   ['gzip', gzipSync('a')],
   ['tar', tarOf([{ name: 'a.txt', content: 'a' }])],
   ['png', raw(png)],
-  ['jpeg', raw('\xff\xd8\xff\xe0....\xff\xd9')],
-  ['gif', raw('GIF89a....;')],
+  ['jpeg', raw(jpeg)],
+  ['jpeg', raw(`${jpeg}\0\0`)],
+  ['jpeg', raw(`${jpeg}${jpeg}`)],
+  ['gif', raw(gif(''))],
   ['tiff', raw('II*\0....')],
   ['elf', raw('\x7fELF....')],
   ['pe', raw('MZ....')],
@@ -56,11 +62,22 @@ const noType: readonly (readonly [string, Buffer])[] = [
   ['a picture with a zip behind it', Buffer.concat([raw(png), zipped])],
   ['a PDF with a zip behind it', Buffer.concat([pdf(''), zipped])],
   ['a program with a zip behind it', Buffer.concat([raw('MZ....'), zipped])],
-  ['a PDF behind other bytes', Buffer.concat([raw('GIF89a'), pdf(''), raw(';')])],
+  ['a PDF behind other bytes', raw(gif(`!\xfe\x09%PDF-1.7\n\0`))],
   ['a PDF behind text', Buffer.concat([Buffer.from('see:\n'), pdf('')])],
   ['a PDF in a tar header', Buffer.concat([raw('%PDF-1.7'), tarOf([{ name: 'x' }]).subarray(8)])],
-  ['a picture with a script in it', raw(`GIF89a<script>alert(1)</script>;`)],
-  ['a picture that goes on after its end', raw(`${png}more`)],
+  ['a picture with a script in it', raw(gif('!\xfe\x19<script>alert(1)</script>\0'))],
+  ...[png, jpeg, gif('')].flatMap((picture): [string, Buffer][] => [
+    [`${picture.slice(0, 4)} that goes on after its end`, raw(`${picture}more`)],
+    [
+      `${picture.slice(0, 4)} with a file behind it`,
+      raw(`${picture}Rar!\x1a\x07${picture.slice(-12)}`),
+    ],
+    [`${picture.slice(0, 4)} that is cut`, raw(picture.slice(0, -1))],
+  ]),
+  [
+    'a picture that says it has more than it has',
+    raw(`\x89PNG\r\n\x1a\n\xff\xff\xff\xffIDAT${end}`),
+  ],
   ['a PDF that goes on after its end', Buffer.concat([pdf(''), Buffer.from('more')])],
 ];
 for (const [name, bytes] of noType) {

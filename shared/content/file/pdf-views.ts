@@ -23,8 +23,8 @@ const object = tokens.indexOf('obj');
 const opening = tokens.indexOf('<<');
 
 /**
- * True where, to each reader, the end of the text is in the outermost dictionary of its object, and in no
- * string or comment. Many readers pass over what has no place in a dictionary, such as another object.
+ * True where the end of the text is in the outermost dictionary of an object, and to no reader in a string,
+ * a comment or something else. Many readers pass over what has no place in a dictionary, such as an object.
  */
 export function endsInDictionary(text: string): boolean {
   /** The views that were met, and by view and token the number of the next one. */
@@ -51,7 +51,9 @@ export function endsInDictionary(text: string): boolean {
     if (views.length > 1) views = [...new Set(views)];
     if (views.length > viewsMax || known.length > knownMax) return false;
   }
-  return views.every((view) => known[view] === dictionary);
+  // To whom nothing is open, what ends here is no dictionary, and what follows is no stream.
+  const open = views.filter((view) => known[view] !== '');
+  return open.length > 0 && open.every((view) => known[view] === dictionary);
 }
 
 interface Scan {

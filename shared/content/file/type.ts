@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { SallyportError } from '../../errors.ts';
+import { gifEnd, jpegEnd, pngEnd } from './picture.ts';
 
 export type FileType =
   | 'pdf'
@@ -113,17 +114,18 @@ function endsAsZip(bytes: Buffer): boolean {
 }
 
 function endsAsItMust(type: FileType, bytes: Buffer): boolean {
-  const tail = bytes.toString('latin1', Math.max(0, bytes.length - looked));
   switch (type) {
     case 'png':
-      return tail.endsWith('IEND\xae\x42\x60\x82');
-    case 'jpeg':
+      return pngEnd(bytes) === bytes.length;
+    case 'jpeg': {
       // Cameras and libraries fill up the last block.
-      return /\xff\xd9\0*$/.test(tail);
+      const end = jpegEnd(bytes);
+      return end !== undefined && bytes.subarray(end).every((byte) => byte === 0);
+    }
     case 'gif':
-      return tail.endsWith('\x3b');
+      return gifEnd(bytes) === bytes.length;
     case 'pdf':
-      return /%%EOF\s*$/.test(tail);
+      return /%%EOF\s*$/.test(bytes.toString('latin1', Math.max(0, bytes.length - looked)));
     default:
       return true;
   }
