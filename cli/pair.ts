@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { labelsOf, parseKeyspec } from '@sallyport/hsm/keyspec.ts';
@@ -21,6 +21,7 @@ import {
 } from '@sallyport/shared/pairing/trust-file.ts';
 import type { Command } from 'commander';
 import { paint, result, resultJson, tell } from './print.ts';
+import { writeOut } from './write-out.ts';
 
 interface ImportOptions {
   readonly dir: string;
@@ -62,7 +63,7 @@ async function exportTrust({ dir, out }: { dir: string; out?: string }): Promise
   try {
     const file = await writeTrustFile(trust, (digest) => hsm.sign(labels.ca, digest));
     const target = out ?? `${node}.trust`;
-    writeFileSync(target, file);
+    writeOut(target, file, { over: true });
     tell(`wrote ${target}; carry it to the other node, and read these words to its operator:`);
     result(fingerprintText(ownFingerprint(paths)));
   } finally {

@@ -1,5 +1,5 @@
 /** `sallyport policy import` and `refresh`: policies from OpenAPI documents. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { valuesOf } from '@sallyport/shared/detect/samples.ts';
@@ -11,6 +11,7 @@ import type { Command } from 'commander';
 import { readSamples } from './policy-samples.ts';
 import { painted } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
+import { writeOut } from './write-out.ts';
 
 export function registerOpenApi(policy: Command): void {
   policy
@@ -54,7 +55,7 @@ function importPolicy(document: string, { service, upstream, out, sample }: Impo
   for (const [name, text] of Object.entries({ ...made.schemas, 'policy.yaml': made.yaml })) {
     const file = join(out, name);
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text, { flag: 'wx' });
+    writeOut(file, text);
   }
   result(join(out, 'policy.yaml'));
   const { routes, proposed, bySamples } = made;

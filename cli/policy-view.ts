@@ -1,5 +1,4 @@
 /** `sallyport policy explain` and `matrix`: why a call is allowed or refused, and who gets which field. */
-import { writeFileSync } from 'node:fs';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { everyBlock } from '@sallyport/shared/audit/transfer.ts';
@@ -24,6 +23,7 @@ import { explanationText } from './explain-text.ts';
 import { openPlugins } from './plugin-folder.ts';
 import { requireBundle } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
+import { writeOut } from './write-out.ts';
 
 interface ExplainFlags {
   readonly dir?: string;
@@ -192,7 +192,7 @@ async function matrix(flags: MatrixFlags): Promise<void> {
   const write = { table: matrixTable, csv: matrixCsv, html: matrixHtml }[format];
   const text = write(table, lang);
   if (out === undefined) return result(text);
-  writeFileSync(out, `${text}\n`, { mode: 0o600, flag: 'wx' });
+  writeOut(out, `${text}\n`, { mode: 0o600 });
   tell(`${table.rows.length} fields written to ${out}`);
 }
 

@@ -110,10 +110,14 @@ function levelBadge({ level }: MatrixRow, language: Language): string {
 }
 
 function section(title: string, head: readonly string[], body: readonly string[]): string {
-  const header = head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('');
+  const header = head.map((cell) => `<th scope="col"><span>${escaped(cell)}</span></th>`).join('');
   const rows = `<thead><tr>${header}</tr></thead><tbody>\n${body.join('\n')}\n</tbody>`;
-  return `<section>${title}<div class="wide"><table>${rows}</table></div></section>`;
+  const many = head.length > columnsAcross ? ' class="many"' : '';
+  return `<section>${title}<div class="wide"><table${many}>${rows}</table></div></section>`;
 }
+
+/** Of more columns the names stand upright. */
+const columnsAcross = 9;
 
 const code = (text: string): string => `<code>${escaped(text)}</code>`;
 

@@ -303,6 +303,11 @@ test('files are imported once and never written over', async () => {
   const views = ['matrix', '--policy', out, '--format', 'html', '--lang', 'zh', '--out', page];
   assert.equal((await sallyport(...views)).exit, 0);
   assert.match(readFileSync(page, 'utf8'), /数据分级与字段授权矩阵/);
+  const again = await sallyport(...views);
+  assert.equal(again.exit, 2);
+  assert.match(again.talk, /expected a new file at .*, got one that is there \[USAGE\]/);
+  const nowhere = await sallyport(...views.slice(0, -1), join(out, 'nowhere', 'matrix.html'));
+  assert.match(nowhere.talk, /got ENOENT \[USAGE\]/);
   assert.equal((await sallyport('matrix')).exit, 2);
   rmSync(out, { recursive: true });
 });
