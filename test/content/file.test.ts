@@ -244,7 +244,19 @@ const objects = (dictionary: string, content: string, word = 'stream\n'): Buffer
 const external =
   '<Relationship Type="x/attachedTemplate" Target="http://10.0.0.1/" TargetMode="External"/>';
 
+/** An old document with that at the start of a stream. */
+const oleStream = (name: string, start: string): Buffer =>
+  Buffer.concat([ole(), raw(start.padEnd(64, '\0')), Buffer.from(name, 'utf16le')]);
+const bof = `\x09\x08\x10\0${'.'.repeat(16)}`;
+
 const closed: readonly (readonly [string, Buffer])[] = [
+  ['an old book with a password', oleStream('Workbook', `${bof}\x2f\0\x04\0....`)],
+  [
+    'an old book with a password behind one for changes',
+    oleStream('Workbook', `${bof}\x86\0\0\0\x2f\0\x04\0....`),
+  ],
+  ['a book of the older kind with a password', oleStream('Book', `${bof}\x2f\0\x04\0....`)],
+  ['a text of the older kind with a password', oleStream('WordDocument', '\xdc\xa5........\0\x01')],
   ['a zip with a password', one({ encrypted: true })],
   ['a PDF with a password', pdf('<< /Encrypt 2 0 R >>')],
   ['a PDF with a password, written in hexadecimal', pdf('<< /#45ncrypt 2 0 R >>')],
@@ -352,6 +364,11 @@ for (const [name, bytes] of live) {
     await assert.rejects(inspect(bytes), { code: 'FILE_ACTIVE' });
   });
 }
+
+test('an old book with a password for changes alone passes', async () => {
+  const book = oleStream('Workbook', `${bof}\x86\0\0\0\xe1\0\x02\0..`);
+  assert.equal((await inspect(book)).type, 'ole');
+});
 
 test('a document that only links and shows passes', async () => {
   const link = external.replace('attachedTemplate', 'hyperlink');

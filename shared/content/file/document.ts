@@ -96,18 +96,29 @@ function checkOle(bytes: Buffer): void {
   if (['_VBA_PROJECT', 'VBA', 'Macros', 'Ole10Native', 'ObjectPool'].some(has)) throw active();
 }
 
-/** Word's own mark (FIB, fEncrypted) and Excel's (FILEPASS), each at the start of its stream. */
+/** Marks at the start of streams: Word's own (FIB, fEncrypted), and among the first records of Excel's. */
 function isEncryptedBinary(bytes: Buffer, has: (name: string) => boolean): boolean {
-  const [isWord, isBook] = [has('WordDocument'), has('Workbook')];
+  const [isWord, isBook] = [has('WordDocument'), has('Workbook') || has('Book')];
   for (let at = blockBytes; at + 12 < bytes.length; at += blockBytes) {
-    const word = isWord && bytes.readUInt16LE(at) === 0xa5ec;
+    const begin = bytes.readUInt16LE(at);
+    const word = isWord && (begin === 0xa5ec || begin === 0xa5dc);
     if (word && (bytes.readUInt16LE(at + 10) & 0x0100) !== 0) return true;
-    const book = isBook && bytes.readUInt16LE(at) === 0x0809;
-    const next = at + 4 + bytes.readUInt16LE(at + 2);
-    if (book && next + 2 < bytes.length && bytes.readUInt16LE(next) === 0x002f) return true;
+    if (isBook && begin === 0x0809 && hasFilePass(bytes, at)) return true;
   }
   return false;
 }
+
+/** FILEPASS comes right behind the first record, or WRITEPROT between them; heads are never encrypted. */
+function hasFilePass(bytes: Buffer, start: number): boolean {
+  let at = start;
+  for (let record = 0; record < recordsMax && at + 4 <= bytes.length; record += 1) {
+    if (bytes.readUInt16LE(at) === 0x002f) return true;
+    at += 4 + bytes.readUInt16LE(at + 2);
+  }
+  return false;
+}
+
+const recordsMax = 8;
 
 /** Of small streams, which lie in one of their own; blocks of large ones are multiples of it. */
 const blockBytes = 64;
