@@ -158,7 +158,7 @@ function processLine(one: ProcessStatus, first: boolean, nowMs: number): string 
   const mood = answers ? paint('green', '●') : bad('●');
   const span = sinceMs === undefined ? '?' : spanText(nowMs - sinceMs);
   const parts = [
-    `${mood} ${name.padEnd(7)}${(answers ? (state ?? 'answers') : 'silent').padEnd(9)}`,
+    `${mood} ${name.padEnd(8)}${(answers ? (state ?? 'answers') : 'silent').padEnd(9)}`,
     `pid ${numberText(pid).padEnd(8)}`,
     `for ${span.padEnd(8)}`,
     bytesText(memoryBytes).padStart(9),

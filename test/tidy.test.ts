@@ -1,7 +1,7 @@
 /** Rules of the house that no linter knows: who may import whom, sizes, banned names. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 
@@ -98,6 +98,13 @@ test('no file is a drawer for odds and ends', () => {
     files.filter((file) => banned.test(basename(file))),
     [],
   );
+});
+
+test('no half-merged text is left anywhere', () => {
+  const marks = /^(?:<{7}|>{7}) /m;
+  const pages = globSync(['*.md', 'docs/**/*.md', 'bench/*.md'], { cwd: root });
+  const faults = [...files, ...pages].filter((file) => marks.test(text(file)));
+  assert.deepEqual(faults, []);
 });
 
 test('no shortcut hides in the code', () => {
