@@ -36,8 +36,9 @@ export function startWholeRun(above = process.pid): WholeRun {
   writeFileSync(declared, '');
   const said = new Map<string, string>();
   const processes = new Map<string, string>();
+  const toldNow = watchProcesses(above);
   const look = (): void => {
-    for (const { name, text } of lookAtProcesses(above)) processes.set(text, name);
+    for (const { name, text } of toldNow()) processes.set(text, name);
   };
   const timer = setInterval(look, lookMs);
   timer.unref();
@@ -79,25 +80,38 @@ function leftIn(dir: string): (readonly [string, string])[] {
   });
 }
 
-/** Arguments and environment of what descends from a process. */
-function lookAtProcesses(above: number): { name: string; text: string }[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    const [, parent] = /^\d+ \(.*\) \S (\d+)/s.exec(read(`/proc/${name}/stat`)) ?? [];
-    if (parent !== undefined) parents.set(Number(name), Number(parent));
-  }
-  const descends = (pid: number | undefined): boolean =>
-    pid !== undefined && (pid === above || descends(parents.get(pid)));
-  return [...parents].flatMap(([pid, parent]) => {
-    if (!descends(parent)) return [];
-    const words = read(`/proc/${pid}/cmdline`);
-    const of = words.replaceAll('\0', ' ').slice(0, 60).trim();
-    return [
-      { name: `arguments of ${of}`, text: words },
-      { name: `environment of ${of}`, text: read(`/proc/${pid}/environ`) },
-    ];
-  });
+/**
+ * Arguments and environment of what descends from a process, told for the first few looks at each: they do
+ * not change later, but for a process that gives itself a title.
+ */
+function watchProcesses(above: number): () => { name: string; text: string }[] {
+  const known = new Map<number, { readonly parent: number; looks: number }>();
+  const descends = (pid: number): boolean => {
+    const parent = known.get(pid)?.parent;
+    return parent !== undefined && (parent === above || descends(parent));
+  };
+  return () => {
+    const pids = readdirSync('/proc').map(Number).filter(Boolean);
+    const there = new Set(pids);
+    for (const pid of known.keys()) if (!there.has(pid)) known.delete(pid);
+    for (const pid of pids.filter((one) => !known.has(one))) {
+      const [, parent] = /^\d+ \(.*\) \S (\d+)/s.exec(read(`/proc/${pid}/stat`)) ?? [];
+      if (parent !== undefined) known.set(pid, { parent: Number(parent), looks: 0 });
+    }
+    return [...known].flatMap(([pid, one]) => {
+      if (one.looks >= looksMax || !descends(pid)) return [];
+      one.looks += 1;
+      const words = read(`/proc/${pid}/cmdline`);
+      const of = words.replaceAll('\0', ' ').slice(0, 60).trim();
+      return [
+        { name: `arguments of ${of}`, text: words },
+        { name: `environment of ${of}`, text: read(`/proc/${pid}/environ`) },
+      ];
+    });
+  };
 }
+
+const looksMax = 4;
 
 /** Of a process that ended meanwhile there is nothing. */
 function read(path: string): string {
