@@ -7,7 +7,8 @@ import type { CardRange } from './bank-cards.ts';
 import { provinces } from './checks.ts';
 import type { Lengths } from './runs.ts';
 
-export function lengthsOf(cards: readonly CardRange[]): Lengths {
+/** `ids`: how long an identity may be. */
+export function lengthsOf(cards: readonly CardRange[], ids: readonly number[]): Lengths {
   const lengths: Lengths = new Uint32Array(100);
   const add = (beginning: string, ...sizes: readonly number[]): void => {
     for (let two = 0; two < 100; two += 1) {
@@ -15,7 +16,7 @@ export function lengthsOf(cards: readonly CardRange[]): Lengths {
       for (const size of sizes) lengths[two] = (lengths[two] ?? 0) | (1 << size);
     }
   };
-  for (const province of provinces) add(province, 15, 18);
+  for (const province of provinces) add(province, ...ids);
   for (const digit of '3456789') add(`1${digit}`, 11);
   // A zero before a mobile number, an area code with its zero; then 86 and 0086 before both.
   add('0', 11, 12);

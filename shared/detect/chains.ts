@@ -9,6 +9,8 @@
 export interface Alphabet {
   /** By code below 128: 1 for a sign, 2 for what parts signs of one chain. */
   readonly classes: Uint8Array;
+  /** What may stand between them, in any number. */
+  readonly others: RegExp;
   /** More than that between two tokens parts two chains. */
   readonly gapMax: number;
   /** Chains of fewer signs are left out. */
@@ -19,7 +21,8 @@ export function alphabet(signs: string, gaps: string, gapMax: number, signsMin: 
   const classes = new Uint8Array(128);
   for (const one of signs) classes[one.charCodeAt(0)] = sign;
   for (const one of gaps) classes[one.charCodeAt(0)] = gap;
-  return { classes, gapMax, signsMin };
+  const others = new RegExp(`[${gaps.replace('-', '\\-')}]+`, 'g');
+  return { classes, others, gapMax, signsMin };
 }
 
 const sign = 1;
@@ -28,16 +31,18 @@ const gap = 2;
 export interface Chain {
   /** Of all tokens, one after the other. */
   readonly signs: string;
-  /** By token: where it begins in the text, where it ends there, and where it begins among the signs. */
+  /** By token: where it begins in the text, where it ends there, and how many signs are before it. */
   readonly starts: readonly number[];
   readonly ends: readonly number[];
   readonly offsets: readonly number[];
+  /** By how many signs are before its end: the number of the token, from 1; 0 where none ends. */
+  readonly endings: Int32Array;
 }
 
 /** True as soon as `found` is for a chain; each sign of the text is gone through once. */
 export function someChain(
   text: string,
-  { classes, gapMax, signsMin }: Alphabet,
+  { classes, others, gapMax, signsMin }: Alphabet,
   found: (chain: Chain) => boolean,
 ): boolean {
   const isSign = (at: number): boolean => classes[text.charCodeAt(at)] === sign;
@@ -45,7 +50,6 @@ export function someChain(
   while (at < text.length) {
     while (at < text.length && !isSign(at)) at += 1;
     const [starts, ends, offsets]: [number[], number[], number[]] = [[], [], []];
-    let signs = '';
     let size = 0;
     for (let next = at; isSign(next); ) {
       const start = next;
@@ -54,11 +58,15 @@ export function someChain(
       ends.push(next);
       offsets.push(size);
       size += next - start;
-      signs += text.slice(start, next);
       at = next;
       while (next - at < gapMax && classes[text.charCodeAt(next)] === gap) next += 1;
     }
-    if (size >= signsMin && found({ signs, starts, ends, offsets })) return true;
+    if (size < signsMin) continue;
+    const signs = text.slice(starts[0], at).replace(others, '');
+    const endings = new Int32Array(size + 1);
+    for (let token = 1; token < offsets.length; token += 1) endings[offsets[token] ?? 0] = token;
+    endings[size] = offsets.length;
+    if (found({ signs, starts, ends, offsets, endings })) return true;
   }
   return false;
 }
@@ -69,14 +77,17 @@ export function someChain(
  */
 export function isList(text: string, { starts, ends }: Chain, from: number, to: number): boolean {
   const sizeOf = (at: number): number => (ends[at] ?? 0) - (starts[at] ?? 0);
-  const tokens = starts.slice(from, to + 1).map((_, index) => sizeOf(from + index));
-  const [first = 0, ...others] = tokens;
-  const most = Math.max(...tokens);
+  let most = sizeOf(from);
+  let areThousands = most < 3;
+  for (let at = from + 1; at <= to && most <= 3; at += 1) {
+    if (sizeOf(at) !== 3) areThousands = false;
+    most = Math.max(most, sizeOf(at));
+  }
   if (most > 3) return false;
-  if (first < 3 && others.every((size) => size === 3)) return true;
+  if (areThousands) return true;
   const gapBefore = (at: number): string => text.slice(ends[at - 1] ?? 0, starts[at]);
   const isAlike = (at: number): boolean => most < 3 || gapBefore(at) === gapBefore(from + 1);
-  if (!others.every((_, index) => isAlike(from + 1 + index))) return false;
+  for (let at = from + 1; at <= to; at += 1) if (!isAlike(at)) return false;
   const goesOn = (at: number): boolean => at >= 0 && at < starts.length && sizeOf(at) <= 3;
   return (goesOn(from - 1) && isAlike(from)) || (goesOn(to + 1) && isAlike(to + 1));
 }

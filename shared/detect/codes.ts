@@ -13,18 +13,14 @@ export function someCode(text: string, found: (code: string) => boolean): boolea
   return someChain(text, groups, (chain) => someOf(chain, found));
 }
 
-/** Authority and kind, then digits of a region. */
-const begins = /[1-9ANY][1-9][0-9]{6}/iy;
+/** Authority, then its kind. */
+const begins = /^[1-9ANY][1-9]/i;
 
-function someOf({ signs, offsets }: Chain, found: (code: string) => boolean): boolean {
-  for (let from = 0, to = 0; from < offsets.length; from += 1) {
-    const offset = offsets[from] ?? 0;
-    begins.lastIndex = offset;
-    if (!begins.test(signs)) continue;
-    // It ends where another token begins, or with the chain.
-    while (to < offsets.length && (offsets[to] ?? 0) < offset + size) to += 1;
-    if ((offsets[to] ?? signs.length) !== offset + size) continue;
-    if (found(signs.slice(offset, offset + size).toUpperCase())) return true;
+function someOf({ signs, offsets, endings }: Chain, found: (code: string) => boolean): boolean {
+  for (const from of offsets) {
+    if (!endings[from + size]) continue;
+    const code = signs.slice(from, from + size);
+    if (begins.test(code) && found(code.toUpperCase())) return true;
   }
   return false;
 }

@@ -11,10 +11,11 @@ import { alphabet, type Chain, isList, someChain } from './chains.ts';
 export type Lengths = Uint32Array;
 
 /** `isNumber`: false where the digits may as well be a list of small numbers. */
-type Found = (digits: string, isNumber: boolean) => boolean;
+type Found = (digits: string, isNumber: () => boolean) => boolean;
 
+const shortest = 11;
 const longest = 19;
-const digits = alphabet('0123456789', ' -_/()+', 4, 11);
+const digits = alphabet('0123456789', ' -_/()+', 4, shortest);
 const dotted = /(?<![0-9.])([0-9]{3})\.([0-9]{4})\.([0-9]{4})(?![0-9.])/g;
 /** In a longer string of hexadecimal digits, such as a digest, a number is there by chance. */
 const digestMax = 20;
@@ -29,31 +30,31 @@ export function someRun(spaced: string, lengths: Lengths, found: Found): boolean
 }
 
 function someOf(text: string, chain: Chain, lengths: Lengths, found: Found): boolean {
-  const { signs, starts, ends, offsets } = chain;
+  const { signs, starts, ends, offsets, endings } = chain;
   for (let from = 0; from < starts.length; from += 1) {
     const [start = 0, offset = 0] = [starts[from], offsets[from]];
-    const two = (signs.charCodeAt(offset) - 48) * 10 + signs.charCodeAt(offset + 1) - 48;
-    const may = lengths[two] ?? 0;
+    const may = lengths[digitAt(signs, offset) * 10 + digitAt(signs, offset + 1)] ?? 0;
     if (may === 0 || isInWord(text, start, ends[from] ?? 0)) continue;
-    const sizeOf = (to: number): number => (offsets[to + 1] ?? signs.length) - offset;
-    let last = from;
-    while (sizeOf(last + 1) <= longest && last + 1 < starts.length) last += 1;
     // The longest first: an identity is no card because its first digits are one.
-    for (let to = last; to >= from; to -= 1) {
-      const [end = 0, size] = [ends[to], sizeOf(to)];
+    for (let size = longest; size >= shortest; size -= 1) {
+      const to = (endings[offset + size] ?? 0) - 1;
+      if (to < 0) continue;
+      const end = ends[to] ?? 0;
       const isWhole = (may & (1 << size)) !== 0;
       const endsInX = size === 17 && (may & (1 << 18)) !== 0 && isX(text, end);
       if (!isWhole && !endsInX) continue;
       // In pieces beside letters: a part of an id such as a UUID.
       if (to > from && (isLetter(text, start - 1) || isHex(text, end))) continue;
       const run = signs.slice(offset, offset + size);
-      const isNumber = !(to > from && isList(text, chain, from, to));
+      const isNumber = (): boolean => !(to > from && isList(text, chain, from, to));
       if (isWhole && found(run, isNumber)) return true;
       if (endsInX && found(`${run}X`, isNumber)) return true;
     }
   }
   return false;
 }
+
+const digitAt = (text: string, at: number): number => text.charCodeAt(at) - 48;
 
 const isX = (text: string, at: number): boolean =>
   /^[ -]{0,2}[Xx](?![0-9A-Za-z])/.test(text.slice(at, at + 4));

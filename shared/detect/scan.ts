@@ -45,7 +45,7 @@ export interface ScanOptions {
 /** Compiles for the values of one field, whose name tells what some of them are. */
 export function compileScan(fieldName: string, options: ScanOptions = {}): Scan {
   const named = (kind: Kind): boolean => isNamed(kind, fieldName);
-  const { isCard, lengths } = numbersOf(options.bankCardPrefixes);
+  const { isCard, lengths, withOldIds } = numbersOf(options.bankCardPrefixes);
   const is = {
     secret: named('secret'),
     id: named('resident-id'),
@@ -63,14 +63,15 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
   const ofNumber = (
     digits: string,
     saysId: boolean,
-    { isAlone, isNumber }: { isAlone: boolean; isNumber: boolean },
+    { isAlone, isNumber }: { isAlone: boolean; isNumber: () => boolean },
   ): Kind | undefined => {
     if (digits.length === 18 && isResidentId(digits)) return 'resident-id';
     if (digits.length === 15 && saysId && isOldResidentId(digits)) return 'resident-id';
     if (isCard(digits)) return 'bank-card';
-    if (digits.length > 15 || !isNumber) return undefined;
-    if (isMobile(digits) && !(isAlone && isOther)) return 'mobile';
-    return isLandline(digits) ? 'landline' : undefined;
+    if (digits.length > 15) return undefined;
+    const kept = isMobile(digits) && !(isAlone && isOther) ? 'mobile' : undefined;
+    const kind = kept ?? (isLandline(digits) ? 'landline' : undefined);
+    return kind !== undefined && isNumber() ? kind : undefined;
   };
 
   return (value) => {
@@ -78,7 +79,7 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
       // Its sign and fraction hide nothing.
       const whole = Math.trunc(Math.abs(value));
       return whole >= numberMin && Number.isSafeInteger(whole)
-        ? ofNumber(String(whole), is.id, { isAlone: true, isNumber: true })
+        ? ofNumber(String(whole), is.id, { isAlone: true, isNumber: always })
         : undefined;
     }
     const seen = look(value);
@@ -89,11 +90,14 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     let kind: Kind | undefined;
     if (seen & marks.digits) {
       const saysId = is.id || text.includes('身份证');
-      const found = (digits: string, isNumber: boolean): boolean => {
+      const found = (digits: string, isNumber: () => boolean): boolean => {
         kind = ofNumber(digits, saysId, { isAlone: digits === value, isNumber });
         return kind !== undefined;
       };
-      if (someRun(text, lengths, found) || lookAlikeRuns(text).some((run) => found(run, true)))
+      if (
+        someRun(text, saysId ? withOldIds : lengths, found) ||
+        lookAlikeRuns(text).some((run) => found(run, always))
+      )
         return kind;
       if (someCode(text, isCreditCode)) return 'credit-code';
     }
@@ -115,12 +119,17 @@ const nowhere: Around = { beside: [], above: [] };
 interface Numbers {
   readonly isCard: CardCheck;
   readonly lengths: Lengths;
+  /** Where something says that a number is an identity. */
+  readonly withOldIds: Lengths;
 }
 
 function compileNumbers(own: readonly string[]): Numbers {
   const ranges = cardRanges(own);
-  return { isCard: compileCards(ranges), lengths: lengthsOf(ranges) };
+  const withOldIds = lengthsOf(ranges, [15, 18]);
+  return { isCard: compileCards(ranges), lengths: lengthsOf(ranges, [18]), withOldIds };
 }
+
+const always = (): boolean => true;
 
 const publicNumbers = compileNumbers([]);
 /** Every field of a route asks with the same list. */

@@ -15,7 +15,7 @@ import { someCode } from '@sallyport/shared/detect/codes.ts';
 import { spacedText } from '@sallyport/shared/detect/plain.ts';
 import { lookAlikeRuns, someRun } from '@sallyport/shared/detect/runs.ts';
 
-const lengths = lengthsOf(cardRanges());
+const lengths = lengthsOf(cardRanges(), [15, 18]);
 
 /** How many numbers and codes are looked into for each 1000 characters. */
 function lookedInto(text: string): number {
