@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { inspectFile } from '@sallyport/shared/content/file/inspect.ts';
-import { fileTypes } from '@sallyport/shared/content/file/media.ts';
+import { fileTypes, mediaTypeOf } from '@sallyport/shared/content/file/media.ts';
 import { type FileType, fileTypeOf } from '@sallyport/shared/content/file/type.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { tarOf, type ZipEntry, zipOf } from './archives.ts';
@@ -339,6 +339,26 @@ const live: readonly (readonly [string, Buffer])[] = [
       { name: 'Basic/s.xml', content },
     ]),
   ],
+  ...[
+    '<s:event-listener xlink:href="vnd.sun.star.script:a.py$b?language=Python&amp;location=share"/>',
+    '<s:event-listener s:macro-name="a"/>',
+    '<o:scripts><o:script language="JavaScript">a</o:script></o:scripts>',
+    '<draw:image x:href = "http://10.0.0.1/a.png"/>',
+    "<draw:image a='>' x:href='&#104;ttp://10.0.0.1/a.png'/>",
+    '<!-- <a x=" --><text:section-source x:href="file:///etc/passwd"/>',
+    '<draw:object x:href="../a.odt"/>',
+    '<draw:object x:href="./a/../../a.odt"/>',
+    '<draw:image x:href="\\\\10.0.0.1\\a"/>',
+    '<text:a x:href="vnd.sun.star.script:a"/>',
+    '<office:dde-source office:dde-application="a"/>',
+    '<!DOCTYPE a><a/>',
+  ].map((part): [string, Buffer] => [
+    `an OpenDocument that has ${part}`,
+    zipOf([
+      { name: 'mimetype', content: mediaTypeOf('odt') },
+      { name: 'content.xml', content: `<d>${part}</d>` },
+    ]),
+  ]),
   ['an old document with VBA', ole('_VBA_PROJECT')],
   ['an old document with an embedded program', ole('\u0001Ole10Native')],
   ['a PDF with a script', pdf('<< /S /JavaScript /JS (app.alert(1)) >>')],
@@ -364,6 +384,20 @@ for (const [name, bytes] of live) {
     await assert.rejects(inspect(bytes), { code: 'FILE_ACTIVE' });
   });
 }
+
+test('an OpenDocument that shows its own pictures, and links, passes', async () => {
+  const parts = [
+    `<text:p>it's href="http://a" </text:p><o:scripts/><draw:image x:href="Pictures/a b.png"/>`,
+    '<draw:object x:href="./Object 1"/><f:form x:href=""/><p:event-listener x:href="#Slide 2"/>',
+    '<text:a x:href="https://a.example/?b=c&amp;d#e">a</text:a><text:a x:href="mailto:a@b.example"/>',
+  ];
+  const document = zipOf([
+    { name: 'mimetype', content: mediaTypeOf('odt') },
+    { name: 'content.xml', content: `<d>${parts.join('')}</d>` },
+    { name: 'meta.xml', content: '<m:template x:href="../../a.ott"/>' },
+  ]);
+  assert.equal((await inspect(document)).type, 'odt');
+});
 
 test('an old book with a password for changes alone passes', async () => {
   const book = oleStream('Workbook', `${bof}\x86\0\0\0\xe1\0\x02\0..`);

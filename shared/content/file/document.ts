@@ -3,6 +3,7 @@
  * is harmful: a macro is not judged, it is refused.
  */
 import { mediaTypeOf } from './media.ts';
+import { actsOrReaches } from './open-document.ts';
 import { checkPdf } from './pdf.ts';
 import { active, encrypted } from './refusals.ts';
 import { reachesOut } from './relationships.ts';
@@ -25,11 +26,13 @@ export function checkParts(parts: readonly Unpacked[]): void {
   const types = find('[content_types].xml');
   const manifest = find('meta-inf/manifest.xml');
   if (manifest?.includes('encryption-data')) throw encrypted();
-  if (types === undefined && manifest === undefined && find('mimetype') === undefined) return;
+  const isOpen = manifest !== undefined || find('mimetype') !== undefined;
+  if (types === undefined && !isOpen) return;
   if (types !== undefined && activeType.test(types)) throw active();
   for (const { name, bytes } of parts) {
     if (activePart.test(name)) throw active();
     if (/\.rels$/i.test(name) && reachesOut(bytes)) throw active();
+    if (isOpen && openPart.test(name) && actsOrReaches(bytes)) throw active();
   }
 }
 
@@ -72,6 +75,9 @@ export function documentTypeOf(parts: readonly Unpacked[]): FileType {
   }
   return types.length === 1 ? (types[0] ?? 'zip') : 'zip';
 }
+
+/** What an OpenDocument shows; what is said about it may name the template that it was made from. */
+const openPart = /(?:^|\/)(?:content|styles|settings)\.xml$/i;
 
 /** Macros of VBA and of XLM, ActiveX, embedded programs, scripts of OpenDocument. */
 const activePart = new RegExp(
