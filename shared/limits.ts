@@ -315,6 +315,8 @@ export const limits = {
   keystoreMemoryKibMax: 1024 * 1024,
   keystorePassesMax: 16,
   commonNameLengthMax: 64,
+  /** Secrets derived before the token is opened anew: what a module leaks of them, tens of MB. */
+  hsmDerivesMax: 100_000,
   signerRequestTimeoutMs: 10_000,
   signerProbeMs: 2_000,
   signerReopenFirstMs: 200,

@@ -4,6 +4,7 @@
  * else. Cryptoki is process-wide: keep one open token of a module per process.
  */
 import { SallyportError } from '@sallyport/shared/errors.ts';
+import { limits } from '@sallyport/shared/limits.ts';
 import type { Hsm } from '@sallyport/shared/ports.ts';
 import { requireDigest, requirePoint } from '../operands.ts';
 import { guarded } from './faults.ts';
@@ -18,15 +19,24 @@ import {
   type Session,
 } from './module.ts';
 
-/** Opens the token. Errors in check order: HSM_MODULE, HSM_TOKEN, HSM_PIN_FILE, HSM_PIN, HSM_LOST. */
-export async function openPkcs11(config: Pkcs11Config): Promise<Hsm> {
+/**
+ * Opens the token. Modules may keep a little of each object that was destroyed until they are finalised, as
+ * SoftHSM 2.6 does (270 bytes), so after `derivesMax` secrets it is opened anew. Errors in check order:
+ * HSM_MODULE, HSM_TOKEN, HSM_PIN_FILE, HSM_PIN, HSM_LOST.
+ */
+export async function openPkcs11(
+  config: Pkcs11Config,
+  derivesMax: number = limits.hsmDerivesMax,
+): Promise<Hsm> {
   const pkcs11 = await loadBinding();
   const module = new pkcs11.PKCS11();
   const keys = new Map<string, TokenKey>();
   let session: Session | undefined;
+  let derives = 0;
 
   const forget = (): void => {
     session = undefined;
+    derives = 0;
     keys.clear();
     finalise(module);
   };
@@ -63,7 +73,11 @@ export async function openPkcs11(config: Pkcs11Config): Promise<Hsm> {
     },
     publicKey: async (label) => Buffer.from(need(label).point),
     sign: async (label, digest) => sign(pkcs11, live(), need(label), requireDigest(digest)),
-    derive: async (label, point) => derive(pkcs11, live(), need(label), requirePoint(point)),
+    async derive(label, point) {
+      if (derives >= derivesMax) open();
+      derives += 1;
+      return derive(pkcs11, live(), need(label), requirePoint(point));
+    },
     async reopen() {
       open();
     },

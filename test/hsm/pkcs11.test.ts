@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openHsm } from '@sallyport/hsm/open.ts';
 import { loadBinding, requireAttemptsLeft } from '@sallyport/hsm/pkcs11/module.ts';
+import { openPkcs11 } from '@sallyport/hsm/pkcs11/token.ts';
 import type { Hsm } from '@sallyport/shared/ports.ts';
 import { createSoftHsm, type SoftHsm, softHsmMissing, softHsmModule, tokenPin } from './softhsm.ts';
 
@@ -44,6 +45,18 @@ describe('a PKCS#11 token', { skip: softHsmMissing }, () => {
     };
     return { pkcs11, module, session, privateKey };
   }
+
+  test('opens the module anew after so many secrets, which stay what they were', async () => {
+    const renewed = await openPkcs11(token.config, 3);
+    const point = await renewed.publicKey('gate-decrypt');
+    const secret = await renewed.derive('gate-decrypt', point);
+    const { module, session } = await raw();
+    for (let at = 0; at < 2; at += 1) await renewed.derive('gate-decrypt', point);
+    assert.ok(module.C_GetSessionInfo(session));
+    assert.deepEqual(await renewed.derive('gate-decrypt', point), secret);
+    assert.throws(() => module.C_GetSessionInfo(session), 'a session of before has ended');
+    await hsm.reopen();
+  });
 
   test('never gives a private key out, not even to who knows the PIN', async () => {
     const { pkcs11, module, session, privateKey } = await raw();
