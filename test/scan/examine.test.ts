@@ -8,7 +8,7 @@ import { limits } from '@sallyport/shared/limits.ts';
 import { compileFiles } from '@sallyport/shared/policy/files.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
 import {
-  createExamine,
+  createExamining,
   type Examine,
   type Examined,
 } from '@sallyport/shared/processes/guard/examine.ts';
@@ -36,7 +36,13 @@ function examining(scan: Scan | undefined) {
   const events: AuditEvent[] = [];
   const audit = { append: (event: AuditEvent) => void events.push(event) };
   const steady = () => performance.now();
-  const all = createExamine({ audit, flushAudit() {}, now: () => 1, steady, scan });
+  const { examine: all } = createExamining({
+    audit,
+    flushAudit() {},
+    now: () => 1,
+    steady,
+    scan,
+  });
   const examine = (
     about: Examined,
     files: Parameters<Examine>[1],

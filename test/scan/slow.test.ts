@@ -149,6 +149,8 @@ test('files wait for a slow scanner as long as their callers; calls without file
   const startedMs = performance.now();
   const ended = Promise.allSettled(hurried);
   for (let call = 0; call < 5; call += 1) assert.equal(statusOf(await plain()), 200);
+  const { head: told } = await rig.outer.admin.request('status');
+  assert.equal((told as { queues: { unexamined: number } }).queues.unexamined, hurried.length);
   const other = post('few', '/documents', 'other');
   await until(() => service.given.includes('other'));
   for (const outcome of await ended) {

@@ -43,7 +43,13 @@ export interface ExamineOptions {
   readonly scan: Scan | undefined;
 }
 
-export function createExamine(options: ExamineOptions): Examine {
+export interface Examining {
+  readonly examine: Examine;
+  /** Bodies that have no place yet. */
+  readonly waiting: number;
+}
+
+export function createExamining(options: ExamineOptions): Examining {
   const { audit, flushAudit, now, steady, scan } = options;
   const places = createPlaces(steady);
 
@@ -95,7 +101,7 @@ export function createExamine(options: ExamineOptions): Examine {
     }
   };
 
-  return async (about, rules, files, dueMs) => {
+  const examine: Examine = async (about, rules, files, dueMs) => {
     const bytes = files.reduce((total, { text }) => total + text.length, 0);
     const leave = await places.take(about.consumer, bytes, dueMs);
     try {
@@ -104,6 +110,12 @@ export function createExamine(options: ExamineOptions): Examine {
       leave();
       flushAudit();
     }
+  };
+  return {
+    examine,
+    get waiting() {
+      return places.waiting;
+    },
   };
 }
 

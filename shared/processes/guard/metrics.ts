@@ -26,6 +26,11 @@ const gauges: Readonly<Record<string, { path: readonly string[]; gauge: Gauge }>
     'requests that wait for their turn at a service',
     'queues.waitingForTurn',
   ),
+  unexamined: at(
+    'sallyport_guard_bodies_unexamined',
+    'bodies whose files wait to be examined',
+    'queues.unexamined',
+  ),
   policy: at('sallyport_guard_policy_version', 'version of the policy in force', 'policy.version'),
   peerPolicy: at(
     'sallyport_guard_peer_policy_version',

@@ -17,6 +17,8 @@ export interface Places {
    * time is over, on the clock that is never set. Errors: OVERLOADED, DEADLINE_PASSED.
    */
   take(consumer: string, bytes: number, dueMs: number): Promise<() => void>;
+  /** Bodies that have no place yet. */
+  readonly waiting: number;
 }
 
 /** `steady`: milliseconds on a clock that is never set. */
@@ -80,6 +82,9 @@ export function createPlaces(steady: () => number): Places {
         let timer = setTimeout(giveUp, dueMs - steady()).unref();
         lines.join(consumer, takeTurn);
       });
+    },
+    get waiting() {
+      return lines.waiting;
     },
   };
 }

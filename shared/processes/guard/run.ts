@@ -12,7 +12,7 @@ import { limits } from '../../limits.ts';
 import { encodeMessage } from '../../package/message.ts';
 import { unmaskedIn } from '../../policy/compile.ts';
 import type { Store } from '../../store/port.ts';
-import { createScan } from '../scanner/client.ts';
+import { scanFor } from '../scanner/client.ts';
 import { createSigner } from '../signer/client.ts';
 import type { Wires } from '../wires.ts';
 import { createPruner } from './archive.ts';
@@ -27,7 +27,7 @@ import type {
 } from './context.ts';
 import { createDisk } from './disk.ts';
 import { type Doors, openDoors } from './doors.ts';
-import { createExamine } from './examine.ts';
+import { createExamining } from './examine.ts';
 import { createMaskKeys } from './mask-keys.ts';
 import { patientSigner } from './patience.ts';
 import { createPlugins } from './plugins.ts';
@@ -110,10 +110,8 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     plugins.watch(policy.compiled.policy);
   };
   const disk = createDisk({ dirs: options.disks, steady, log });
-  const scanners = options.scanners ?? [];
-  // The inner node decides; an outer one without scanners leaves it to that.
-  const scans = self.role === 'inner' || scanners.length > 0;
-  const scan = scans ? createScan(scannerLink, scanners) : undefined;
+  const scan = scanFor(self.role, scannerLink, options.scanners ?? []);
+  const examining = createExamining({ audit, flushAudit, now, steady, scan });
   const maskKeys = createMaskKeys({ self, store, signer });
   const stored = store.policyBundle();
   if (stored) obey(enforce(stored, issuer, maskKeys.secretsOf));
@@ -185,7 +183,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
     ...{ self, peer, store, audit, signer, log, sending, now, steady, flushAudit, refusals, obey },
     disk,
     stopping: stopping.signal,
-    examine: createExamine({ audit, flushAudit, now, steady, scan }),
+    examine: examining.examine,
     maskKeys,
     askPlugins: plugins.ask,
     fourEyes: options.fourEyes ?? false,
@@ -222,9 +220,7 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
       await store.write((tx) => tx.proveWritable(now()));
     },
     status: () => ({
-      role: self.role,
-      node: self.nodeId,
-      peer: peer.nodeId,
+      ...{ role: self.role, node: self.nodeId, peer: peer.nodeId },
       policy: policy
         ? {
             version: policy.version,
@@ -239,7 +235,10 @@ export async function runGuard(options: GuardOptions): Promise<{ close(): Promis
         out: [{ lane: sending.lane, head: sending.head, inFlight: sending.inFlight }],
         in: [{ lane: receiving.laneName, ...placeOf(receiving.lane), held: receiving.held }],
       },
-      queues: { outbox: sending.queued, inbound: receiving.queued, ...journey.status() },
+      queues: {
+        ...{ outbox: sending.queued, inbound: receiving.queued },
+        ...{ unexamined: examining.waiting, ...journey.status() },
+      },
       clock: clock.status(),
       counts: store.counts(),
       audit: store.auditHead(),

@@ -2,6 +2,7 @@
 import { type Named, scanFailures, shownName } from '../../content/scan/scanner.ts';
 import { asSallyportError, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
+import type { Role } from '../../ports.ts';
 import type { IpcPeer } from '../ipc/peer.ts';
 
 /** Has content scanned; scanners that need longer have failed. Errors: SCAN_FAILED, OVERLOADED. */
@@ -25,6 +26,15 @@ export function createScan(peer: Pick<IpcPeer, 'request'>, names: readonly strin
       throw failed(`no verdict: ${error.message}`, error);
     }
   };
+}
+
+/** The inner node decides; an outer one without scanners leaves it to that. */
+export function scanFor(
+  role: Role,
+  peer: Pick<IpcPeer, 'request'>,
+  names: readonly string[],
+): Scan | undefined {
+  return role === 'inner' || names.length > 0 ? createScan(peer, names) : undefined;
 }
 
 /** A scanner may take its time for each of two conversations. */
