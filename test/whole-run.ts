@@ -5,7 +5,15 @@
  *
  *   run ─▶ TMPDIR of its own ─▶ files run, processes are looked at ─▶ search ─▶ gone
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type Declared, declaredVariable, readDeclared } from './declared.ts';
@@ -30,8 +38,10 @@ const bytesMax = 256 * 1024 * 1024;
 
 /** `above`: the process whose children, and theirs, are looked at. */
 export function startWholeRun(above = process.pid): WholeRun {
-  const dir = mkdtempSync(join(tmpdir(), 'sallyport-run-'));
-  const temporary = mkdtempSync(join(dir, 't'));
+  // Short: the path of a socket has a maximum of 107 bytes.
+  const dir = mkdtempSync(join(tmpdir(), 'sp-'));
+  const temporary = join(dir, 't');
+  mkdirSync(temporary);
   const declared = join(dir, 'declared');
   writeFileSync(declared, '');
   const said = new Map<string, string>();
