@@ -324,16 +324,21 @@ describe('mover', { concurrency: true }, () => {
     for (const message of ['refused', 'refused', 'silent', 'silent']) down(message);
     fake.events?.up(false);
     down('refused');
-    await until(() => heard.length === 3);
+    fake.events?.up(true);
+    fake.events?.up(true);
+    down('refused');
+    await until(() => heard.length === 5);
     assert.deepEqual(
       heard.map(({ verb, head }) => [verb, (head as { up: boolean }).up]),
       [
         ['channel', false],
         ['channel', true],
         ['channel', false],
+        ['channel', true],
+        ['channel', false],
       ],
     );
-    assert.deepEqual(warned, ['refused', 'silent', 'refused']);
+    assert.deepEqual(warned, ['refused', 'silent', 'refused', 'refused']);
   });
 
   test('status and metrics are answered on its own socket', async (t) => {

@@ -69,7 +69,8 @@ export function runMover(options: MoverOptions): { close(): Promise<void> } {
   let said: string | undefined;
   const sender = options.out({
     up(clean) {
-      if (!clean) {
+      // A folder that is there again has lost nothing, but it was said to be away.
+      if (!clean || said !== undefined) {
         log.info({ channel: 'out' }, 'channel up');
         guard.notify('channel', { up: true });
       }
