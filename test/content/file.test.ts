@@ -328,6 +328,16 @@ const live: readonly (readonly [string, Buffer])[] = [
     'a document whose relationships cannot be read',
     zipOf([office, { name: 'a.rels', content: '<a><b></a>' }]),
   ],
+  ...[
+    '<x:ddeLink ddeService="cmd" ddeTopic="/c calc"/>',
+    '<w:instrText>DD</w:instrText><w:instrText a="b">EAUTO c:\\\\cmd.exe</w:instrText>',
+    '<w:instrText>&#68;DE a</w:instrText>',
+    "<w:fldSimple w:instr = 'INCLUDETEXT &quot;\\\\10.0.0.1\\a&quot;'/>",
+    '<w:instrText>INCLUDEPICTURE "http://10.0.0.1/a.png"</w:instrText>',
+  ].map((part): [string, Buffer] => [
+    `a document that has ${part}`,
+    zipOf([office, { name: 'word/document.xml', content: `<d>${part}</d>` }]),
+  ]),
   [
     'a document of a macro type, spelt by numbers',
     zipOf([{ ...office, content: '<a ContentType="x.macroEnable&#100;.main"/>' }]),
@@ -406,8 +416,13 @@ test('an old book with a password for changes alone passes', async () => {
 
 test('a document that only links and shows passes', async () => {
   const link = external.replace('attachedTemplate', 'hyperlink');
-  const word = zipOf([office, { name: 'word/_rels/s.rels', content: link }]);
-  assert.deepEqual((await inspect(word)).inside, { xml: 2 });
+  const body = '<w:instrText> PAGE &quot;added &quot;</w:instrText><w:t>DDE &#8364;</w:t>';
+  const word = zipOf([
+    office,
+    { name: 'word/_rels/s.rels', content: link },
+    { name: 'word/document.xml', content: `<d>${body}</d>` },
+  ]);
+  assert.deepEqual((await inspect(word)).inside, { xml: 3 });
   assert.equal((await inspect(pdf(packed('<< /Type /Page >>')))).type, 'pdf');
   const signed = objects(
     '/Filter /Adobe.PPKLite >> << /Type /ObjStm /Filter /FlateDecode',

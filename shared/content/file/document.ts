@@ -2,6 +2,7 @@
  * Documents that can do something, or that nobody can look into. What is looked for is wider than what
  * is harmful: a macro is not judged, it is refused.
  */
+import { asksElsewhere } from './asking.ts';
 import { mediaTypeOf } from './media.ts';
 import { actsOrReaches } from './open-document.ts';
 import { checkPdf } from './pdf.ts';
@@ -32,6 +33,7 @@ export function checkParts(parts: readonly Unpacked[]): void {
   for (const { name, bytes } of parts) {
     if (activePart.test(name)) throw active();
     if (/\.rels$/i.test(name) && reachesOut(bytes)) throw active();
+    if (types !== undefined && /\.xml$/i.test(name) && asksElsewhere(bytes)) throw active();
     if (isOpen && openPart.test(name) && actsOrReaches(bytes)) throw active();
   }
 }
