@@ -135,3 +135,34 @@ test('values that need a second look still go straight', () => {
   const odd = full.replace('02-28', '02-29').replace(':7', ':7.0').replace('"c-1"', '"c-\\u0031"');
   assert.match(straightOf(`{${odd}}`) ?? '', /"day":"2024-02-29".*"id":"c-1".*"size":7/);
 });
+
+for (const [depth, isStraight] of [
+  [6, true],
+  [20, false],
+] as const) {
+  const way = isStraight ? 'go straight' : 'are left to the slow path';
+  test(`${depth} objects in each other that each only begin like a known one ${way}`, () => {
+    const at = (below: number): object => ({
+      type: 'object',
+      properties: { b: { type: 'string' }, ...(below > 0 && { a: at(below - 1) }) },
+    });
+    const nested = (b: string, end: string): Buffer =>
+      Buffer.from(`${'{"a":'.repeat(depth)}{"b":"${b}"}${end.repeat(depth)}`);
+    const { schema } = readSchema(at(depth));
+    assert.ok(schema);
+    const rules = {
+      schema,
+      fields: everyField,
+      masks: undefined,
+      code: 'RESPONSE_REFUSED',
+    } as const;
+    const straight = compileStraight({ ...rules, mode: 'release' });
+    const slow = compileSlow({ ...rules, mode: 'release' });
+    const known = nested('x', '}');
+    assert.deepEqual(straight?.(known), slow(known, known.length));
+    // What is behind the long text is told only when it has been passed, at each depth anew.
+    const other = nested('x'.repeat(5000), ',"b":"y"}');
+    const expected = isStraight ? slow(other, other.length) : undefined;
+    assert.deepEqual(straight?.(other), expected);
+  });
+}

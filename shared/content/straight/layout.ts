@@ -8,8 +8,8 @@
  * out once. Values must still be strict JSON, and those that cross are taken by the same steps as always.
  *
  * Layouts with the same beginning share it: they are a tree. It is bounded, and begun anew where it is
- * full and no longer helps. An object that only begins like a layout is passed twice, and so is each one in
- * it, which would double at each depth: so the bytes that a document may have passed in vain are bounded.
+ * full and no longer helps. An object that only begins like a layout is passed in vain, and then each one in
+ * it may be, depth after depth: so the bytes that a document may have passed in vain are bounded.
  */
 import { limits } from '../../limits.ts';
 import { quote, space } from './bytes.ts';
