@@ -100,13 +100,13 @@ function compileObject(
       if (rebuilt === undefined && left !== item) rebuilt = ordered(value, members, name);
       if (rebuilt !== undefined && left !== undefined) rebuilt[name] = left;
     }
+    if (rebuilt === undefined && isOrdered(value, members)) return value;
     const unknown = countOf(value) - known;
     if (unknown > 0) {
       if (isVerified) throw misfit(rules, place, 'additionalProperties');
       tally.dropped += unknown;
     }
-    if (rebuilt !== undefined) return rebuilt;
-    return isOrdered(value, members) ? value : ordered(value, members);
+    return rebuilt ?? ordered(value, members);
   };
 }
 
@@ -119,7 +119,7 @@ function countOf(value: JsonObject): number {
 
 type Names = readonly Pick<Member, 'name'>[];
 
-/** True where an object of members that are all known has them in their order. */
+/** True where an object has no other members, and these in their order. */
 function isOrdered(value: JsonObject, members: Names): boolean {
   let at = 0;
   for (const name in value) {

@@ -42,7 +42,7 @@ export function compileMask(
       );
     }
     case 'surname':
-      return textMask(id, surname, (text) => maskedName.test(text), surnameBytes);
+      return textMask(id, surname, isMaskedName, surnameBytes);
     case 'email':
       return textMask(
         id,
@@ -157,14 +157,25 @@ function surname(value: string): string {
   return kept + '*'.repeat(length - (isCompound ? 2 : 1));
 }
 
-/** Of two to five common Han characters, one unit each: most names, known without an expression. */
+function isMaskedName(text: string): boolean {
+  const kept = isHan(text, 1) ? 2 : 1;
+  const isUsual = isHan(text, 0) && fourStars.startsWith(text.slice(kept)) && text.length > kept;
+  return isUsual || maskedName.test(text);
+}
+
+const fourStars = '****';
+
+/** Of two to five common characters, one unit each: most names, known without an expression. */
 function isCommonName(text: string): boolean {
   if (text.length < 2 || text.length > 5) return false;
-  for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at);
-    if (unit < 0x4e00 || unit > 0x9fff) return false;
-  }
+  for (let at = 0; at < text.length; at += 1) if (!isHan(text, at)) return false;
   return true;
+}
+
+/** A common Han character. */
+function isHan(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return unit >= 0x4e00 && unit <= 0x9fff;
 }
 
 const plainEmail = /^([A-Za-z0-9][\w.+%-]{0,63})@((?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,63})$/;
