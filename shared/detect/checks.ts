@@ -55,8 +55,11 @@ const codeAlphabet = '0123456789ABCDEFGHJKLMNPQRTUWXY';
 const codeValues = new Uint8Array(128);
 for (const [value, one] of [...codeAlphabet].entries()) codeValues[one.charCodeAt(0)] = value;
 
-/** GB 32100 table 1: which kinds an authority registers; 9 are others. */
-const kinds = '[159N][1239]|[248A][19]|3[1-59]|[67][129]|Y1';
+/**
+ * GB 32100 table 1: which kinds an authority registers; 9 are others. Committees of villages (54) and of
+ * residents (55) came later.
+ */
+const kinds = '[19N][1239]|[35][1-59]|[248A][19]|[67][129]|Y1';
 const creditCode = new RegExp(`^(?:${kinds})\\d{6}[0-9A-HJ-NP-RTUWXY]{10}$`);
 
 /** GB 32100: authority and kind, region, organisation, check character (MOD 31). 18 characters. */

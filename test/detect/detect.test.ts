@@ -79,6 +79,8 @@ const found: readonly (readonly [string, string, Kind | undefined])[] = [
   ['remark', '91110108551385082Q', 'credit-code'],
   ['remark', '91110108551385082R', undefined],
   ['remark', '22110108551385082W', undefined],
+  ['remark', '54330382MF1234567C', 'credit-code'],
+  ['remark', '55110105ME7654321K', 'credit-code'],
   ['remark', '9111 0108 5513 8508 2Q', 'credit-code'],
   ['remark', '911 101 085 513 850 82Q', 'credit-code'],
   ['remark', '7 911 101 085 513 850 82Q 3', 'credit-code'],
