@@ -43,6 +43,8 @@ const types: readonly (readonly [FileType, Buffer])[] = [
   ['html', Buffer.from('\n<html><body>')],
   ['xml', Buffer.from('<?xml version="1.0"?><a/>')],
   ['text', Buffer.from('张三,1\r\n')],
+  ['text', Buffer.from('From: a\nto: b\n\nMIME-Version: is written in messages\n')],
+  ['xml', Buffer.from('<a:document xmlns:a="urn:a" a:type="mimetype">a&#46;</a:document>')],
 ];
 for (const [type, bytes] of types) {
   test(`${type} is known by its bytes, and refused where it is not allowed`, async () => {
@@ -62,6 +64,22 @@ const noType: readonly (readonly [string, Buffer])[] = [
   ['a picture with a zip behind it', Buffer.concat([raw(png), zipped])],
   ['a PDF with a zip behind it', Buffer.concat([pdf(''), zipped])],
   ['a program with a zip behind it', Buffer.concat([raw('MZ....'), zipped])],
+  ['RTF', Buffer.from('{\\rt1 {\\object\\objocx}}')],
+  ['PostScript', Buffer.from('%!PS-Adobe-3.0\n')],
+  ['a message', Buffer.from('From: a\r\nX-A: b\r\n c\r\nMIME-Version: 1.0\r\n\r\n')],
+  [
+    'a document of Word 2003',
+    Buffer.from('<?xml version="1.0"?><?mso-application progid="a"?><a/>'),
+  ],
+  [
+    'a package in one file',
+    Buffer.from('<p:package xmlns:p="http://schemas.microsoft.com/office/2006/xmlPackage"/>'),
+  ],
+  [
+    'an OpenDocument in one file',
+    Buffer.from('<?xml version="1.0"?><o:document xmlns:o="urn:a" o:mimetype="a"/>'),
+  ],
+  ['XML whose namespace is spelt by numbers', Buffer.from('<a xmlns="http://schemas&#46;a"/>')],
   ['a PDF behind other bytes', raw(gif(`!\xfe\x09%PDF-1.7\n\0`))],
   ['a PDF behind text', Buffer.concat([Buffer.from('see:\n'), pdf('')])],
   ['a PDF in a tar header', Buffer.concat([raw('%PDF-1.7'), tarOf([{ name: 'x' }]).subarray(8)])],

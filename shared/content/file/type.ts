@@ -78,13 +78,29 @@ const control = /[^\P{Cc}\t\n\r\f]/u;
 
 /** Text is UTF-8 without controls; what it is for shows at its start. */
 function textTypeOf(bytes: Buffer): FileType | undefined {
-  if (bytes.length === 0 || !isUtf8(bytes) || control.test(bytes.toString('utf8')))
-    return undefined;
-  const head = bytes.toString('utf8', 0, looked).replace(/^\ufeff?\s*/, '');
+  if (bytes.length === 0 || !isUtf8(bytes)) return undefined;
+  const text = bytes.toString('utf8');
+  if (control.test(text)) return undefined;
+  const head = text.slice(0, looked).replace(/^\ufeff?\s*/, '');
+  if (otherText.test(head) || flatDocument.test(text)) return undefined;
   if (head.startsWith('#!')) return 'script';
   if (markup.test(head)) return 'html';
   return /^<\?xml|^<[a-z_]/i.test(head) ? 'xml' : 'text';
 }
+
+/** RTF, PostScript and MIME messages: texts that hold files, objects and programs. */
+const otherText = /^(?:\{\\rt|%!PS|(?:[\w-]+:.*\r?\n(?:[ \t].*\r?\n)*)*MIME-Version:)/i;
+/** Office documents in one file of XML, macros included: of Word and Excel 2003, packages, OpenDocument. */
+const flatDocument = new RegExp(
+  [
+    '<\\?mso-application',
+    String.raw`schemas\.microsoft\.com/office/(?:2006/xmlPackage|word/2003/)`,
+    'schemas-microsoft-com:office:spreadsheet',
+    String.raw`<[\w.-]{1,64}:document\s[^<>]*:mimetype\s{0,16}=`,
+    String.raw`\sxmlns(?::[\w.-]{1,64})?\s{0,16}=\s{0,16}["'][^"'<]{0,1024}&#`,
+  ].join('|'),
+  'i',
+);
 
 const markup = /<(?:!doctype\s+html|html|head|body|script|iframe|svg|\?php)\b|<\?php/i;
 
