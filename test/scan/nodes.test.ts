@@ -128,7 +128,9 @@ test('a file that a scanner does not look at to its end is refused', { skip }, a
   const answer = await documents.post(file);
   assert.deepEqual([answer.status, answer.code], [503, 'SCAN_FAILED']);
   const event = await examined(file);
-  assert.equal(event?.rules?.['clamd failed limit'], 1);
+  // clamd answers and hangs up while the file is still being sent: its word may be lost with the connection.
+  const { 'clamd failed limit': limit = 0, 'clamd failed away': away = 0 } = event?.rules ?? {};
+  assert.equal(limit + away, 1);
   documents.given.set('large', file);
   const given = await documents.call('GET', '/documents/large');
   assert.deepEqual([given.status, given.code], [503, 'SCAN_FAILED'], 'a GET may be repeated');
