@@ -48,8 +48,8 @@ export function clamdScanner(dial: Dial, now: () => number, options: ClamdOption
         const answer = replies.until('\0');
         answer.catch(() => {});
         const sent = sendAll(stream, content);
-        // Where it hung up, its answer may have come before.
-        await Promise.race([sent.catch(() => answer), answer]);
+        sent.catch(() => {});
+        await Promise.race([sent, answer]);
         return verdictOf(await answer);
       });
     },
