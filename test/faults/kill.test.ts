@@ -8,6 +8,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { processNames } from '@sallyport/shared/config/home.ts';
+import { limits } from '@sallyport/shared/limits.ts';
 import { randomFrom } from '../journey/rig.ts';
 import { until } from '../until.ts';
 import {
@@ -56,13 +57,17 @@ test('each process killed at every step of a call comes back; no call is lost or
   const blows: Blow[] = [];
   const recoveries = new Map<string, number[]>();
   const struck: Promise<Struck>[] = [];
-  // The same order in each round: so each process has lived a while when it is killed again.
   const order = shuffled(everyProcess, random);
+  const replacedMs = new Map<string, number>();
   for (let round = 0; round < rounds; round += 1) {
     // A long run shows that it goes on.
     if (rounds > 2) process.stderr.write(`round ${round + 1} of ${rounds}\n`);
     for (const which of order) {
       const [role, name] = which;
+      const label = `${role} ${name}`;
+      // One that dies again before it was calm is started later each time: that is not measured here.
+      const calmMs = (replacedMs.get(label) ?? -limits.restartCalmMs) + limits.restartCalmMs;
+      await sleep(Math.max(0, calmMs - performance.now()));
       const pid = pidOf(world.pair[role], name);
       const flying = load.volley();
       await waitExactly(offsetOf(round, rounds, spanMs, random));
@@ -75,7 +80,7 @@ test('each process killed at every step of a call comes back; no call is lost or
       ]);
       const edge = role === 'outer' && name === 'edge';
       blows.push({ fromMs, toMs: performance.now(), edge });
-      const label = `${role} ${name}`;
+      replacedMs.set(label, performance.now());
       recoveries.set(label, [...(recoveries.get(label) ?? []), tookMs]);
       await sleep(random() * 200);
     }
