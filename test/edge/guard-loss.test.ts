@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { limits } from '@sallyport/shared/limits.ts';
 import { until } from '../until.ts';
 import { okReply, pause, startRig, tls } from './rig.ts';
 
@@ -50,6 +51,17 @@ test('a guard that dies in a call and stays away: IN_DOUBT', async (t) => {
   await rig.guard.start();
   await pause(100);
   assert.equal(rig.guard.calls.length, 1);
+});
+
+test('a stop waits for no guard that is gone: IN_DOUBT at once', async (t) => {
+  const rig = await startRig(t, { onCall: never });
+  const pending = rig.send({ path: '/a' });
+  await until(() => rig.guard.calls.length === 1);
+  const closing = rig.edge.close().then(() => 'closed');
+  const late = pause(limits.stopGraceMs * 0.9);
+  await rig.guard.kill();
+  assert.equal(await Promise.race([closing, late]), 'closed');
+  assert.equal((await pending).problem.code, 'IN_DOUBT');
 });
 
 test('a call that fells every guard is told a limited number of times: IN_DOUBT', async (t) => {

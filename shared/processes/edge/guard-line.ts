@@ -17,6 +17,8 @@ export interface GuardLine {
   /** Asks once, whatever happens to the guard; `done` is called once. Returns how to drop the call. */
   ask(head: CallHead, body: Buffer, done: Done): () => void;
   readonly connected: boolean;
+  /** The node ends: a guard that is away, or goes, does not come back, and no call waits for it. */
+  end(): void;
   close(): void;
 }
 
@@ -41,6 +43,7 @@ const sweepMs = 50;
 export function createGuardLine(wire: Wire, handlers: Handlers, bounds: EdgeLimits): GuardLine {
   const parked = new Set<Asking>();
   let losses = 0;
+  let ending = false;
   let sweeper: NodeJS.Timeout | undefined;
 
   const settle = (asking: Asking, result: Parameters<Done>[0]): void => {
@@ -67,6 +70,10 @@ export function createGuardLine(wire: Wire, handlers: Handlers, bounds: EdgeLimi
   };
   const park = (asking: Asking, waitMs: number): void => {
     if (!asking.done) return;
+    if (ending) {
+      giveUp(asking);
+      return;
+    }
     asking.giveUpMs = performance.now() + waitMs;
     parked.add(asking);
     sweeper ??= setInterval(sweep, sweepMs);
@@ -107,10 +114,11 @@ export function createGuardLine(wire: Wire, handlers: Handlers, bounds: EdgeLimi
     get connected() {
       return link.connected;
     },
-    close() {
+    end() {
+      ending = true;
       for (const asking of [...parked]) giveUp(asking);
       clearInterval(sweeper);
-      link.close();
     },
+    close: () => link.close(),
   };
 }

@@ -27,7 +27,10 @@ export interface EdgeOptions {
 export interface Edge {
   /** Where calls are taken. */
   readonly address: EdgeAddress | undefined;
-  /** Takes nothing new, lets what is under way finish for `stopGraceMs`, then ends it. */
+  /**
+   * Takes nothing new, lets what is under way finish for `stopGraceMs` as long as the guard is there, then
+   * ends it.
+   */
   close(): Promise<void>;
 }
 
@@ -87,6 +90,7 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
 
   const stop = async (): Promise<void> => {
     server?.close();
+    guard.end();
     await within(Promise.all([acceptor?.stop(), upstream?.close()]), limits.stopGraceMs);
     // One turn for answers that were handed to a socket in this one.
     await turn();
