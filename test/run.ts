@@ -2,16 +2,18 @@
  * `npm test [-- PART…]`: sees that the tools are there, runs every `test/**` file whose path contains
  * one of the PARTs (all without), and says at the end what failed, what was skipped and why, and what
  * took long. With CI=true a test that was skipped for want of a tool fails the run: there, everything
- * is installed. A file may take SALLYPORT_TEST_MINUTES (8): the long forms of some need more.
+ * is installed. A file may take SALLYPORT_TEST_MINUTES (8): the long forms of some need more. Ended early, it
+ * ends all that it started; what it could not end itself, the next run does.
  */
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { installTools } from './needed.ts';
 import { type FileOutcome, runFile } from './run-file.ts';
+import { endDeadRuns } from './run-folder.ts';
 import { startWholeRun } from './whole-run.ts';
 
-const root = join(import.meta.dirname, '..');
+/** As npm sets it. */
+const root = process.cwd();
 const minutes = Number(process.env.SALLYPORT_TEST_MINUTES ?? 8);
 const limits = { silenceMsMax: Math.max(3, minutes / 4) * 60_000, tookMsMax: minutes * 60_000 };
 const slowestShown = 15;
@@ -22,11 +24,15 @@ const longFirst = ['soak', 'faults', 'docs', 'attack', 'overload', 'demo', 'fuzz
 
 installTools(say);
 const files = inOrder(chooseFiles(process.argv.slice(2)));
+await endDeadRuns();
 const search = startWholeRun();
 Object.assign(process.env, search.env);
+let ending: Promise<never> | undefined;
+endEarlyWhereTold();
 const outcomes = await runAll(files);
+await ending;
 const places = search.faults();
-search.close();
+await search.close();
 process.exitCode = report(outcomes) && places.length === 0 ? 0 : 1;
 
 function chooseFiles(parts: readonly string[]): string[] {
@@ -48,12 +54,30 @@ function inOrder(files: readonly string[]): string[] {
   return files.toSorted((a, b) => rank(a) - rank(b));
 }
 
+/** By a signal, by the end of npm, or where nobody reads what it says. */
+function endEarlyWhereTold(): void {
+  const end = (code: number): void => {
+    ending ??= search.close().then(() => process.exit(code));
+  };
+  for (const [signal, number] of [
+    ['SIGHUP', 1],
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const)
+    process.on(signal, () => end(128 + number));
+  process.stdout.on('error', () => end(1));
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event === undefined) return;
+  setInterval(() => process.ppid !== parent && end(1), 1_000).unref();
+}
+
 /** Some files at a time. What each says is printed when it has ended, so that it stands together. */
 async function runAll(files: readonly string[]): Promise<FileOutcome[]> {
   const outcomes: FileOutcome[] = [];
   const waiting = files.values();
   const work = async (): Promise<void> => {
     for (const file of waiting) {
+      if (ending) return;
       let text = '';
       const outcome = await runFile(root, file, limits, (part) => {
         search.printed(file, part);

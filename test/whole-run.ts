@@ -5,18 +5,10 @@
  *
  *   run ─▶ TMPDIR of its own ─▶ files run, processes are looked at ─▶ search ─▶ gone
  */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Declared, declaredVariable, readDeclared } from './declared.ts';
+import { endRun, makeRunFolder } from './run-folder.ts';
 
 export interface WholeRun {
   /** Of each test file. */
@@ -25,8 +17,8 @@ export interface WholeRun {
   printed(file: string, text: string): void;
   /** Each `place: what` that may not be there. */
   faults(): string[];
-  /** Ends it, and removes what is left. */
-  close(): void;
+  /** Ends it and all that was started in it, and removes what is left. */
+  close(): Promise<void>;
 }
 
 const lookMs = 500;
@@ -38,10 +30,7 @@ const bytesMax = 256 * 1024 * 1024;
 
 /** `above`: the process whose children, and theirs, are looked at. */
 export function startWholeRun(above = process.pid): WholeRun {
-  // Short: the path of a socket has a maximum of 107 bytes.
-  const dir = mkdtempSync(join(tmpdir(), 'sp-'));
-  const temporary = join(dir, 't');
-  mkdirSync(temporary);
+  const { dir, temporary } = makeRunFolder();
   const declared = join(dir, 'declared');
   writeFileSync(declared, '');
   const said = new Map<string, string>();
@@ -67,7 +56,7 @@ export function startWholeRun(above = process.pid): WholeRun {
     },
     close() {
       clearInterval(timer);
-      rmSync(dir, { recursive: true, force: true });
+      return endRun(dir);
     },
   };
 }
