@@ -1,5 +1,7 @@
 /** Amounts as people read them. What is no number is `?`. */
 
+import { SallyportError } from '@sallyport/shared/errors.ts';
+
 /** Such as `2.1 MiB`. */
 export function bytesText(value: unknown): string {
   if (typeof value !== 'number') return '?';
@@ -28,4 +30,11 @@ export function spanText(ms: number): string {
 /** Local time, `2026-11-23 15:41:54`. */
 export function timeText(ms: number): string {
   return new Date(ms).toLocaleString('sv-SE');
+}
+
+/** Whole and positive. Errors: USAGE. */
+export function readCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new SallyportError('USAGE', `expected a positive whole number, got ${text}`);
 }

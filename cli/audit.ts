@@ -9,7 +9,9 @@ import {
 } from '@sallyport/shared/audit/verify.ts';
 import { homePaths } from '@sallyport/shared/config/home.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
+import { isId } from '@sallyport/shared/ids.ts';
 import type { Command } from 'commander';
+import { readCount } from './amounts.ts';
 import { withBlocks } from './audit-blocks.ts';
 import { result, resultJson, tell } from './print.ts';
 
@@ -61,6 +63,15 @@ async function verify(flags: VerifyFlags, blocks: BlockSource): Promise<void> {
   const verifier = createAuditVerifier({ ...certificateOf(flags), first });
   for await (const block of everyBlock(blocks, first)) if (!verifier.add(block)) break;
   const verdict = verifier.verdict();
+  if (first > 1 && verdict.ok && verdict.blocks === 0) {
+    throw new SallyportError(
+      'USAGE',
+      `expected block ${first} in the log, got none from there on`,
+      {
+        hint: 'nothing was verified; `sallyport audit verify` without --first tells how far the log goes',
+      },
+    );
+  }
   if (flags.json === true) resultJson(verdict);
   else result(verdictText(verdict, first));
   if (!verdict.firstFault) return;
@@ -105,6 +116,11 @@ async function show(
   blocks: BlockSource,
   first: number,
 ): Promise<void> {
+  if (exchange !== undefined && !isId(exchange)) {
+    throw new SallyportError('USAGE', `expected an exchange id, got ${exchange}`, {
+      hint: 'it is in the header `sallyport-exchange` of the answer',
+    });
+  }
   const lines: string[] = [];
   for await (const block of everyBlock(blocks, first)) {
     const events = linesOf(block);
@@ -113,6 +129,7 @@ async function show(
     lines.splice(0, lines.length - last);
   }
   for (const line of lines) result(json === true ? line : eventText(line));
+  if (lines.length === 0) tell(exchange === undefined ? 'no event' : 'no event of this exchange');
 }
 
 const isOf = (line: string, exchange: string): boolean =>
@@ -129,10 +146,4 @@ function eventText(line: string): string {
 function valueText(value: unknown): string {
   if (typeof value === 'number') return String(Math.round(value * 1000) / 1000);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function readCount(text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new SallyportError('USAGE', `expected a positive number, got ${text}`);
 }

@@ -1,12 +1,11 @@
 /** `sallyport consumer list`: every credential of the policy in force, its end and its last use. */
 import { labelOf } from '@sallyport/shared/accounts/credential.ts';
-import { readHome } from '@sallyport/shared/config/read-home.ts';
-import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
 import type { Command } from 'commander';
 import { timeText } from './amounts.ts';
 import { columns } from './columns.ts';
 import { usesOf } from './credentials.ts';
+import { requireInner } from './inner-home.ts';
 import { requireBundle } from './policy-source.ts';
 import { result, resultJson } from './print.ts';
 
@@ -28,11 +27,7 @@ interface Row {
 
 /** Errors: USAGE on the outer node, POLICY_MISSING, those of the node. */
 async function list({ dir, json }: { dir: string; json?: boolean }): Promise<void> {
-  if (readHome(dir).config.role !== 'inner') {
-    throw new SallyportError('USAGE', 'expected the inner node: it alone says who may call', {
-      hint: 'its home is on the other side; see `sallyport consumer list --help`',
-    });
-  }
+  requireInner(dir);
   const { policy } = await requireBundle(dir);
   const used = await usesOf(dir);
   const rows = rowsOf(policy).map(({ label, ...row }) => {

@@ -4,14 +4,14 @@ import {
   revokeConsumerKey,
   rotateConsumerKey,
 } from '@sallyport/inner-node/policy/credentials.ts';
-import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { asSallyportError, SallyportError } from '@sallyport/shared/errors.ts';
 import { namePattern } from '@sallyport/shared/policy/model.ts';
 import type { Command } from 'commander';
 import { timeText } from './amounts.ts';
 import { columns } from './columns.ts';
 import { registerList } from './consumer-list.ts';
-import { lastUses, putInForce } from './credentials.ts';
+import { lastUses, putInForce, takesNoKeys } from './credentials.ts';
+import { requireInner } from './inner-home.ts';
 import { result, resultJson, tell } from './print.ts';
 
 export function register(program: Command): void {
@@ -60,7 +60,12 @@ async function issue(name: string, options: { dir: string; expires?: string }): 
   const { key, record } = await issueConsumerKey(home, order);
   result(key);
   tell(`key ${record.id} of ${name}; it is shown this once and kept nowhere`);
-  await confirmedLater(home);
+  if (await takesNoKeys(home, name)) {
+    tell(
+      `no consumer ${name} takes keys in the policy in force, so nobody can use it yet`,
+      'is the name right? It takes effect with the `sallyport policy apply` that brings such a consumer',
+    );
+  } else await confirmedLater(home);
 }
 
 async function list({ dir, json }: { dir: string; json?: boolean }): Promise<void> {
@@ -114,12 +119,6 @@ async function confirmedLater(home: string): Promise<void> {
     if (code !== 'POLICY_UNCONFIRMED') throw thrown;
     tell(message, hint);
   }
-}
-
-function requireInner(dir: string): string {
-  const home = readHome(dir);
-  if (home.config.role === 'inner') return home.dir;
-  throw usage('expected the inner node: it alone says who may call');
 }
 
 function readDate(text: string): number {

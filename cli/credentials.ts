@@ -9,6 +9,7 @@ import { encodeCredentials } from '@sallyport/shared/policy/bundle.ts';
 import type { NodeStatus } from '@sallyport/shared/processes/admin/status.ts';
 import { actor } from './actor.ts';
 import { control } from './control.ts';
+import { bundleOf } from './policy-source.ts';
 import { tell } from './print.ts';
 
 /**
@@ -57,6 +58,18 @@ async function apply(dir: string): Promise<number | undefined> {
   } catch (thrown) {
     const { code } = asSallyportError(thrown);
     if (code === 'NODE_NOT_RUNNING' || code === 'POLICY_MISSING') return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether a policy is in force in which this consumer is not, or may have no keys. */
+export async function takesNoKeys(dir: string, consumer: string): Promise<boolean> {
+  try {
+    const consumers = (await bundleOf(dir))?.policy.consumers;
+    const one = consumers?.find(({ name }) => name === consumer);
+    return consumers !== undefined && !one?.credentials.some(({ type }) => type === 'key');
+  } catch (thrown) {
+    if (asSallyportError(thrown).code === 'NODE_NOT_RUNNING') return false;
     throw thrown;
   }
 }

@@ -6,6 +6,7 @@ import { limits } from '@sallyport/shared/limits.ts';
 import { addTally } from '@sallyport/shared/policy/file-records.ts';
 import { actor } from './actor.ts';
 import { openControl } from './control.ts';
+import { requireInner } from './inner-home.ts';
 import type { RecordMasker } from './mask-by-policy.ts';
 
 /** Errors: HOME_MISSING, NODE_NOT_RUNNING, RIGHT_MISSING, and others of the node. */
@@ -15,7 +16,7 @@ export async function maskerOfNode(flags: {
   readonly route: string;
 }): Promise<RecordMasker> {
   const order = { actor: actor(), consumer: flags.consumer, flow: flags.route };
-  const { ask, close } = await openControl(flags.dir);
+  const { ask, close } = await openControl(requireInner(flags.dir));
   const ordered = async (texts: readonly string[], tally: Tally): Promise<readonly Json[]> => {
     const { head, body } = await ask('mask-records', order, Buffer.from(`[${texts.join()}]`));
     addTally(tally, head as Tally);

@@ -1,8 +1,8 @@
 /** `sallyport mask run`: a file of any size, masked record by record, by a policy or by a node. */
-import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { Json } from '@sallyport/shared/content/json.ts';
 import type { Tally } from '@sallyport/shared/content/place.ts';
 import type { Rewrite } from '@sallyport/shared/content/rewrite.ts';
@@ -18,6 +18,7 @@ import { maskerOfNode } from './mask-by-node.ts';
 import { maskerOfPolicy, type RecordMasker } from './mask-by-policy.ts';
 import { result, resultJson, tell } from './print.ts';
 import { showProgress } from './progress.ts';
+import { writeOut } from './write-out.ts';
 
 interface Flags {
   readonly policy?: string;
@@ -101,19 +102,17 @@ function formatOf(file: string, { recordSchema, columns }: RecordMasker): Record
   }
 }
 
-/** Under a temporary name (mode 0600), which goes where a fault is found. */
+/**
+ * Under a temporary name (mode 0600) that is this run's alone, and goes where a fault is found. Errors: USAGE
+ * where no file can be made there, or one of that name is.
+ */
 async function writeWhole(file: string, pieces: AsyncIterable<Buffer>): Promise<void> {
   const part = `${file}.part`;
-  const target = createWriteStream(part, { mode: 0o600, flush: true });
+  writeOut(part, '', { mode: 0o600 });
   try {
-    for await (const piece of pieces) {
-      if (!target.write(piece)) await once(target, 'drain');
-    }
-    target.end();
-    await once(target, 'finish');
+    await pipeline(pieces, createWriteStream(part, { flags: 'r+', flush: true }));
     renameSync(part, file);
   } catch (thrown) {
-    target.destroy();
     rmSync(part, { force: true });
     throw thrown;
   }

@@ -1,5 +1,4 @@
 /** `sallyport mask`: what masks do with a document (try), and a large file masked (run). */
-import { readFile } from 'node:fs/promises';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { parseJson } from '@sallyport/shared/content/json.ts';
 import type { Tally } from '@sallyport/shared/content/place.ts';
@@ -14,6 +13,7 @@ import { runSecrets } from './mask-keys.ts';
 import { runMask, tellTally } from './mask-run.ts';
 import { openPlugins } from './plugin-folder.ts';
 import { result, resultJson, tell } from './print.ts';
+import { readInput } from './read-input.ts';
 
 interface Flags {
   readonly policy: string;
@@ -47,11 +47,11 @@ export function register(program: Command): void {
     .action(runMask);
 }
 
-/** Errors: POLICY_INVALID, GRANT_MISSING, JSON_REFUSED, RESPONSE_REFUSED. */
+/** Errors: POLICY_INVALID, GRANT_MISSING, JSON_REFUSED, RESPONSE_REFUSED, USAGE. */
 async function tryMask(file: string, flags: Flags): Promise<void> {
   const checked = requirePolicy(await readPolicyFiles(flags.policy));
   const masking = maskingFor(checked, flags.consumer, flags.route, runSecrets());
-  const before = parseJson(await readFile(file), limits.upstreamBodyBytesMax);
+  const before = parseJson(readInput(file), limits.upstreamBodyBytesMax);
   const tally: Tally = { dropped: 0, rules: {} };
   const plugins = openPlugins(flags.plugins);
   const [after] = await maskAll(masking.document, [before], tally, plugins.ask).finally(

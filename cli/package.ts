@@ -104,6 +104,7 @@ async function reading<T>(file: string, work: (source: ByteSource) => Promise<T>
     throw new SallyportError('USAGE', `cannot read ${file}`, { cause });
   });
   try {
+    if (!(await handle.stat()).isFile()) throw new SallyportError('USAGE', `${file} is no file`);
     return await work(await fileSource(handle));
   } finally {
     await handle.close();

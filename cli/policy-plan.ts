@@ -7,8 +7,9 @@ import type { Policy } from '@sallyport/shared/policy/model.ts';
 import type { PolicyPlan } from '@sallyport/shared/store/policy-port.ts';
 import type { Command } from 'commander';
 import { actor } from './actor.ts';
-import { timeText } from './amounts.ts';
+import { readCount, timeText } from './amounts.ts';
 import { control } from './control.ts';
+import { requireInner } from './inner-home.ts';
 import { bundleOf, expectRemovals, loadPolicy, painted, requireBundle } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
 
@@ -29,7 +30,7 @@ export function registerPlans(onNode: (name: string, description: string) => Com
     .option('--remove', 'allow that services, routes, consumers, grants or keys go')
     .option(...as)
     .action(async (path: string, flags: Flags) => {
-      await propose(await loadPolicy(path, flags.dir), flags);
+      await propose(await loadPolicy(path, requireInner(flags.dir)), flags);
     });
   onNode('plans', 'show the plans, newest first').action(list);
   onNode('approve', 'approve a plan that another person proposed')
@@ -41,7 +42,7 @@ export function registerPlans(onNode: (name: string, description: string) => Com
     .option(...as)
     .action(withdraw);
   onNode('rollback', 'put an earlier version in force again, as a new one')
-    .argument('<version>', 'as `history` shows it')
+    .argument('<version>', 'as `history` shows it', readCount)
     .option('--plan', 'propose it instead')
     .option('--note <text>', 'why, for a plan')
     .option('--remove', 'allow that services, routes, consumers, grants or keys go')
@@ -65,6 +66,7 @@ async function propose(policy: Policy, flags: Flags): Promise<void> {
 }
 
 async function list({ dir, json }: Flags): Promise<void> {
+  requireInner(dir);
   const plans = (await control(dir, 'policy-plans')).head as PolicyPlan[];
   if (json === true) return resultJson(plans);
   for (const { id, state, createdAtMs, proposer, approver = '-', version, note } of plans) {
@@ -79,6 +81,7 @@ async function list({ dir, json }: Flags): Promise<void> {
 
 /** Shows what is approved before it is. */
 async function approve(id: string, { dir, json, as }: Flags): Promise<void> {
+  requireInner(dir);
   const shown = await control(dir, 'policy-plan-show', { id });
   const changes = await showChanges(dir, await withKeys(decodePolicy(shown.body), dir), json);
   const { head } = await control(dir, 'policy-approve', { id, actor: as ?? actor() });
@@ -89,6 +92,7 @@ async function approve(id: string, { dir, json, as }: Flags): Promise<void> {
 }
 
 async function withdraw(id: string, { dir, json, as }: Flags): Promise<void> {
+  requireInner(dir);
   const { head } = await control(dir, 'policy-withdraw', { id, actor: as ?? actor() });
   if (json === true) return resultJson(head);
   result(`plan ${id} is withdrawn`);
@@ -109,17 +113,18 @@ export async function applyPlan(
 }
 
 /** The old content with the keys of now: a key that was revoked since stays revoked. */
-async function rollback(text: string, flags: Flags): Promise<void> {
+async function rollback(from: number, flags: Flags): Promise<void> {
   const { dir, json, remove, as } = flags;
-  const policy = await withKeys((await requireBundle(dir, Number(text))).policy, dir);
+  requireInner(dir);
+  const policy = await withKeys((await requireBundle(dir, from)).policy, dir);
   if (flags.plan === true) return propose(policy, flags);
   const changes = await showChanges(dir, policy, json);
   expectRemovals(changes, remove);
   const who = { actor: as ?? actor() };
   const { head } = await control(dir, 'policy-apply', who, encodePolicy(policy));
   const { version, applied } = head as { version: number; applied: boolean };
-  if (json === true) return resultJson({ version, applied, from: Number(text), changes });
-  if (applied) result(`policy version ${version} is in force, with the content of version ${text}`);
+  if (json === true) return resultJson({ version, applied, from, changes });
+  if (applied) result(`policy version ${version} is in force, with the content of version ${from}`);
   else result(`nothing to roll back, version ${version} has the same content`);
 }
 

@@ -12,8 +12,9 @@ import type { StoredPolicy } from '@sallyport/shared/store/port.ts';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { actor } from './actor.ts';
-import { timeText } from './amounts.ts';
+import { readCount, timeText } from './amounts.ts';
 import { control } from './control.ts';
+import { requireInner } from './inner-home.ts';
 import { openPlugins } from './plugin-folder.ts';
 import { registerOpenApi } from './policy-openapi.ts';
 import { applyPlan, registerPlans } from './policy-plan.ts';
@@ -34,7 +35,7 @@ interface Flags {
   readonly remove?: boolean;
   readonly plan?: string;
   readonly as?: string;
-  readonly version?: string;
+  readonly version?: number;
 }
 
 export function register(program: Command): void {
@@ -62,7 +63,7 @@ export function register(program: Command): void {
     .option('--remove', 'allow that services, routes, consumers, grants or keys go')
     .action(apply);
   onNode('show', 'show the policy in force')
-    .option('--version <number>', 'an earlier one')
+    .option('--version <number>', 'an earlier one', readCount)
     .action(show);
   onNode('history', 'show which versions were applied, and by whom').action(history);
   registerPlans(onNode);
@@ -112,6 +113,7 @@ async function diff(path: string, { dir, json }: Flags): Promise<void> {
 /** Shows the changes before it makes them. Errors: POLICY_INVALID, USAGE, and those of the node. */
 async function apply(path: string | undefined, flags: Flags): Promise<void> {
   const { dir, json, remove, plan, as } = flags;
+  requireInner(dir);
   if ((path === undefined) === (plan === undefined)) {
     throw new SallyportError('USAGE', 'expected a path or --plan, one of the two');
   }
@@ -150,7 +152,7 @@ function wantsScanner({ services }: Policy): boolean {
 }
 
 async function show({ dir, json, version }: Flags): Promise<void> {
-  const bundle = await requireBundle(dir, version === undefined ? undefined : Number(version));
+  const bundle = await requireBundle(dir, version);
   const shown = { ...bundle, policy: withoutHashes(bundle.policy) };
   if (json === true) return resultJson(shown);
   const { issuer, issuedAtMs } = bundle;

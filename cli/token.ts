@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { actor } from './actor.ts';
 import { control } from './control.ts';
+import { requireInner } from './inner-home.ts';
 import { result, resultJson } from './print.ts';
 
 interface Flags {
@@ -29,6 +30,7 @@ export function register(program: Command): void {
 /** Errors: RIGHT_MISSING, TOKEN_UNKNOWN, and those of the node. */
 async function reverse(token: string, flags: Flags): Promise<void> {
   const { dir, consumer, route: flow, field, json } = flags;
+  requireInner(dir);
   const order = { actor: actor(), consumer, flow, field, token };
   const value = (await control(dir, 'token-reverse', order)).body.toString();
   if (json === true) resultJson({ value });

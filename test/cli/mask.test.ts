@@ -133,6 +133,24 @@ test('a CSV that ends within quotes, or has a row that is longer, is refused', a
   }
 });
 
+test('where no file can be made or read, one line says so', async () => {
+  writeFileSync(file('taken.ndjson.part'), 'of another run');
+  const run = (out: string) =>
+    sallyport('mask', 'run', ...policy, ...route, file('all.ndjson'), out);
+  const tries = [
+    await run(join(folder, 'no-folder', 'out.ndjson')),
+    await run(file('taken.ndjson')),
+    await sallyport('mask', 'try', ...policy, ...route, file('none.json')),
+    await sallyport('mask', 'try', ...policy, ...route, folder),
+  ];
+  for (const { code, stdout, stderr } of tries) {
+    assert.deepEqual([code, stdout], [2, ''], stderr);
+    assert.match(stderr, /^sallyport: expected a .*file .* got .* \[USAGE\]$/m);
+    assert.doesNotMatch(stderr, /\n {2,}at /);
+  }
+  assert.equal(readFileSync(file('taken.ndjson.part'), 'utf8'), 'of another run');
+});
+
 test('a file with a fault leaves nothing behind, and the error holds no value', async () => {
   const out = file('never.ndjson');
   const run = ['mask', 'run', ...policy, ...route];

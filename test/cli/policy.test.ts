@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { register as registerAudit } from '@sallyport/cli/audit.ts';
 import { register as registerConsumer } from '@sallyport/cli/consumer.ts';
 import { register } from '@sallyport/cli/policy.ts';
 import { loadPolicy, policyFor } from '@sallyport/cli/policy-source.ts';
@@ -80,6 +81,7 @@ async function run(...args: string[]): Promise<Said> {
     const program = new Command('sallyport').exitOverride();
     register(program);
     registerConsumer(program);
+    registerAudit(program);
     await program.parseAsync(args, { from: 'user' });
     return { exit: 0, ...said };
   } catch (thrown) {
@@ -231,6 +233,43 @@ test('each credential of a consumer is shown with its end and its last use', asy
   assert.match(listed.out, /^tax-bureau +key sp_\w+…\S{4} +no end +used /m);
   assert.match(listed.out, /^school-board +key \(none issued\) +no end +unused$/m);
   assert.equal((await run('consumer', 'list', '--dir', rig.outer.dir)).exit, 2);
+});
+
+test('what the inner node alone does is refused at the outer one, before anything is compared', async () => {
+  const at = ['--dir', rig.outer.dir];
+  const verbs = [
+    ...[
+      ['apply', file],
+      ['apply', file, '--remove'],
+      ['apply', '--plan', 'x'],
+      ['plan', file],
+    ],
+    ...[['plans'], ['approve', 'x'], ['withdraw', 'x'], ['rollback', '1', '--remove']],
+  ];
+  for (const verb of verbs) {
+    const { exit, out, talk } = await sallyport(...verb, ...at);
+    assert.deepEqual([exit, out], [2, ''], verb.join(' '));
+    assert.match(talk, /^sallyport: expected the inner node, got the outer node .*\nhint: .*\n$/);
+  }
+});
+
+test('a key of a consumer that takes none is not said to be in force', async () => {
+  const { exit, talk } = await run('consumer', 'key', 'issue', 'tax-buraeu', '--dir', dir);
+  assert.equal(exit, 0);
+  assert.match(talk, /no consumer tax-buraeu takes keys in the policy in force/);
+  assert.doesNotMatch(talk, /in force at/);
+});
+
+test('an audit log is not said to be intact from a block on that it has not', async () => {
+  const beyond = await run('audit', 'verify', '--dir', dir, '--first', '99999');
+  assert.deepEqual([beyond.exit, beyond.out], [2, '']);
+  assert.match(beyond.talk, /expected block 99999 in the log, got none/);
+  assert.match((await run('audit', 'show', '--dir', dir, '--exchange', 'zz')).talk, /exchange id/);
+  const none = await run('audit', 'show', '--dir', dir, '--exchange', newId());
+  assert.deepEqual(
+    [none.exit, none.out, none.talk],
+    [0, '', 'sallyport: no event of this exchange\n'],
+  );
 });
 
 test('masks are proposed from samples of answers, which are kept nowhere', async () => {

@@ -7,6 +7,15 @@ const wrong: [args: string[], said: RegExp][] = [
   [['init'], /^sallyport: required option '--role <role>' not specified\nhint: add --help/],
   [['policy', 'check'], /^sallyport: missing required argument 'path'\nhint: add --help/],
   [['status', '--dir', 'x', '--jsn'], /^sallyport: unknown option '--jsn'\n.*hint: add --help/s],
+  [
+    ['policy', 'rollback', 'x', '--dir', 'x'],
+    /^sallyport: expected a positive whole number, got x \[/,
+  ],
+  [
+    ['policy', 'show', '--version', '1.5', '--dir', 'x'],
+    /expected a positive whole number, got 1\.5/,
+  ],
+  [['package', 'inspect', 'test'], /^sallyport: test is no file \[USAGE\]\n$/],
   [['shwo'], /^sallyport: unknown command 'shwo'\n.*hint: add --help/s],
 ];
 
