@@ -1,7 +1,7 @@
 /**
  * Authenticator: calls of older systems that sign with a shared secret.
  *
- *   x-app: tax-legacy                    who; also the name of its secret in keys/plugins/
+ *   x-app: tax-legacy                    who; also the name of its secret in keys/plugins/DIGEST/
  *   x-app-time: 1767225600               Unix seconds
  *   x-app-sign: hex HMAC-SHA-256 of  METHOD \n path \n query \n body SHA-256 in hex \n time
  *

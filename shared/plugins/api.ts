@@ -117,8 +117,8 @@ export interface Tools {
   /** Hex. */
   sha256(text: string): string;
   /**
-   * Hex, under a secret that lies in `keys/plugins/` of the node. Of one that is not there none that
-   * fits.
+   * Hex, under a secret that lies in `keys/plugins/DIGEST/` of the node, the digest its own. Of one that
+   * is not there none that fits.
    */
   hmacSha256(secret: string, text: string): string;
   /** In a time that does not tell where two texts differ. */

@@ -96,11 +96,16 @@ export function readPluginFile(path: string): PluginFile {
   }
 }
 
-/** Secrets of authenticators, by file name; those that are too open, too short or too long are left out. */
-export function readPluginSecrets(dir: string): Map<string, Buffer> {
+/**
+ * Secrets of one authenticator, by file name: those in the folder that is named by its digest. What is too
+ * open, too short or too long is left out.
+ */
+export function readPluginSecrets(secretsDir: string, digest: string): Map<string, Buffer> {
+  const dir = join(secretsDir, digest);
   const secrets = new Map<string, Buffer>();
   let names: string[] = [];
   try {
+    expectOwn(lstatSync(dir), dir);
     names = readdirSync(dir).slice(0, limits.pluginSecretsMax);
   } catch {
     return secrets;

@@ -17,6 +17,7 @@ import {
   readPluginFolder,
   readPluginSecrets,
 } from './folder.ts';
+import type { SeatAsk } from './seat.ts';
 import { createPluginWorker, type PluginWorker, type WorkerState } from './worker.ts';
 
 /** One file of the folder, as `plugin list` and `plugin check` show it. */
@@ -86,13 +87,15 @@ export function createPluginHost(dir: string, secretsDir: string | undefined): P
     }
     for (const [digest, file] of there) {
       if (loaded.has(digest)) continue;
-      const secrets = secretsDir === undefined ? new Map() : readPluginSecrets(secretsDir);
-      const worker = createPluginWorker(file, secrets);
+      const worker = createPluginWorker(file);
       const tally = { calls: 0, refusals: 0 };
       loaded.set(digest, { file, worker, fitting: new Set(), tally });
     }
     return folder;
   };
+  /** Read for each question: what was taken away is gone with the next. */
+  const secretsOf = (digest: string): SeatAsk['secrets'] =>
+    secretsDir === undefined ? undefined : readPluginSecrets(secretsDir, digest);
   const dismiss = async (): Promise<void> => {
     const workers = [...loaded.values()].map(({ worker }) => worker.close());
     loaded.clear();
@@ -138,7 +141,8 @@ export function createPluginHost(dir: string, secretsDir: string | undefined): P
     expectFitting(one, described, options);
     if (items.length === 0) return { gives: [] };
     const text = JSON.stringify({ verb: 'ask', kind: verb, options, items });
-    return readGiven(await one.worker.run(text), { verb, items });
+    const secrets = described.kind === 'authenticator' ? secretsOf(digest) : undefined;
+    return readGiven(await one.worker.run(text, secrets), { verb, items });
   };
   const counted = async (ask: WireAsk): Promise<WireGiven> => {
     const one = loaded.get(ask.digest);

@@ -13,8 +13,13 @@ import { realmText } from './realm.ts';
 export interface SeatData {
   readonly source: string;
   readonly isTypeScript: boolean;
-  /** By name. */
-  readonly secrets: ReadonlyMap<string, Uint8Array>;
+}
+
+/** One question. */
+export interface SeatAsk {
+  readonly text: string;
+  /** By name; what it may sign under while it answers, and no longer. */
+  readonly secrets: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
 /**
@@ -29,6 +34,7 @@ export type SeatSays =
 export type Broken = 'threw' | 'too large' | 'no module' | 'imports';
 
 type Door = (text: string) => string;
+type SecretOf = (name: string) => Uint8Array | undefined;
 
 if (parentPort !== null) await serve(workerData as SeatData);
 
@@ -37,28 +43,35 @@ async function serve(data: SeatData): Promise<void> {
   process.on('unhandledRejection', () => process.exit());
   process.setUncaughtExceptionCaptureCallback(() => process.exit());
   const say = (what: SeatSays): void => parentPort?.postMessage(what);
+  // All code of this thread is loaded: should the plug-in get out of its realm, no file is there for it.
+  process.permission?.drop('fs.read');
+  process.permission?.drop('worker');
+  let secrets: SeatAsk['secrets'];
   let door: Door;
   try {
     const plain = data.isTypeScript ? stripTypeScriptTypes(data.source) : data.source;
     // What import() gives is an object of this realm, whatever becomes of it.
     if (/\bimport\b/.test(plain)) return say({ broken: 'imports' });
-    door = await openDoor(plain, data.secrets);
+    door = await openDoor(plain, (name) => secrets?.get(name));
   } catch {
     return say({ broken: 'no module' });
   }
-  parentPort?.on('message', (text: string) => {
+  parentPort?.on('message', (ask: SeatAsk) => {
     try {
-      const made = door(text);
+      secrets = ask.secrets;
+      const made = door(ask.text);
       const fits = typeof made === 'string' && made.length <= limits.pluginAnswerBytesMax;
       say(fits ? { text: made } : { broken: 'too large' });
     } catch {
       say({ broken: 'threw' });
+    } finally {
+      secrets = undefined;
     }
   });
   say({ ready: true });
 }
 
-async function openDoor(plain: string, secrets: SeatData['secrets']): Promise<Door> {
+async function openDoor(plain: string, secretOf: SecretOf): Promise<Door> {
   const context = createContext(constants.DONT_CONTEXTIFY, {
     codeGeneration: { strings: false, wasm: false },
     // Promises of the plug-in go on while it is loaded and never after.
@@ -67,7 +80,7 @@ async function openDoor(plain: string, secrets: SeatData['secrets']): Promise<Do
   const realm = new Script(realmText).runInContext(context) as (
     host: typeof toolOf,
   ) => (plugin: unknown) => Door;
-  const enter = realm((name, one, other) => toolOf(name, one, other, secrets));
+  const enter = realm((name, one, other) => toolOf(name, one, other, secretOf));
   const module = new SourceTextModule(plain, { context, identifier: 'plugin' });
   await module.link(() => {
     throw new Error('expected no import but of types');
@@ -86,7 +99,7 @@ function toolOf(
   name: string,
   one: string,
   other: string,
-  secrets: ReadonlyMap<string, Uint8Array> = new Map(),
+  secretOf: SecretOf = () => undefined,
 ): string | undefined {
   if (one.length + other.length > limits.pluginToolTextMax) return undefined;
   switch (name) {
@@ -94,7 +107,7 @@ function toolOf(
       return createHash('sha256').update(one).digest('hex');
     case 'hmac':
       // Under a secret that is not there nothing fits, and nobody learns that it is not.
-      return createHmac('sha256', secrets.get(one) ?? nobody)
+      return createHmac('sha256', secretOf(one) ?? nobody)
         .update(other)
         .digest('hex');
     case 'hmac-given':

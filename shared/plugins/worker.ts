@@ -14,11 +14,14 @@ import { Worker } from 'node:worker_threads';
 import { asSallyportError, SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { PluginFile } from './folder.ts';
-import type { Broken, SeatData, SeatSays } from './seat.ts';
+import type { Broken, SeatAsk, SeatData, SeatSays } from './seat.ts';
 
 export interface PluginWorker {
-  /** A JSON text in, a JSON text out. Errors: PLUGIN_FAILED, PLUGIN_REFUSED where the file is no plug-in. */
-  run(text: string): Promise<string>;
+  /**
+   * A JSON text in, a JSON text out; its tools know the `secrets` for this one question. Errors:
+   * PLUGIN_FAILED, PLUGIN_REFUSED where the file is no plug-in.
+   */
+  run(text: string, secrets?: SeatAsk['secrets']): Promise<string>;
   readonly state: WorkerState;
   /** How often it took too long. */
   readonly timeouts: number;
@@ -28,10 +31,7 @@ export interface PluginWorker {
 /** `resting`: it failed too often; `idle`: it is started when it is needed. */
 export type WorkerState = 'idle' | 'running' | 'resting';
 
-export function createPluginWorker(
-  { source, isTypeScript, digest }: PluginFile,
-  secrets: ReadonlyMap<string, Uint8Array>,
-): PluginWorker {
+export function createPluginWorker({ source, isTypeScript, digest }: PluginFile): PluginWorker {
   let worker: Worker | undefined;
   let line: Promise<unknown> = Promise.resolve();
   let waiting = 0;
@@ -42,7 +42,7 @@ export function createPluginWorker(
   let settle: ((said: SeatSays | SallyportError) => void) | undefined;
 
   const start = (): Worker => {
-    const workerData: SeatData = { source, isTypeScript, secrets };
+    const workerData: SeatData = { source, isTypeScript };
     const fresh = new Worker(new URL('./seat.ts', import.meta.url), {
       workerData,
       env: {},
@@ -85,7 +85,11 @@ export function createPluginWorker(
         else if ('broken' in said) reject(broken(said.broken));
         else resolve(said);
       };
-      begin();
+      try {
+        begin();
+      } catch {
+        settle(failed('could not be started'));
+      }
     });
   const end = async (): Promise<void> => {
     const old = worker;
@@ -95,7 +99,7 @@ export function createPluginWorker(
     await old.terminate();
     clearTimeout(stuck);
   };
-  const ask = async (text: string): Promise<string> => {
+  const ask = async (question: SeatAsk): Promise<string> => {
     if (performance.now() < restUntilMs) throw failed('failed too often and rests');
     try {
       if (worker === undefined) {
@@ -103,7 +107,7 @@ export function createPluginWorker(
           worker = start();
         });
       }
-      const said = await next(limits.pluginCallMs, () => worker?.postMessage(text));
+      const said = await next(limits.pluginCallMs, () => worker?.postMessage(question));
       if (!('text' in said)) throw failed('spoke out of turn');
       failures = 0;
       return said.text;
@@ -120,10 +124,10 @@ export function createPluginWorker(
     }
   };
   return {
-    run(text) {
+    run(text, secrets) {
       if (waiting >= limits.pluginQueueMax) return Promise.reject(failed('has too many waiting'));
       waiting += 1;
-      const turn = line.then(() => ask(text));
+      const turn = line.then(() => ask({ text, secrets }));
       line = turn.catch(() => {}).finally(() => (waiting -= 1));
       return turn;
     },

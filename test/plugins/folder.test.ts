@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { limits } from '@sallyport/shared/limits.ts';
 import { readPluginFolder, readPluginSecrets } from '@sallyport/shared/plugins/folder.ts';
@@ -73,6 +73,12 @@ test('no folder is PLUGIN_MISSING, too many files are PLUGIN_REFUSED', () => {
 test('secrets that others may read, or that are too short, are none', () => {
   const dir = folderWith({ good: 'sixteen bytes ok', short: 'short', open: 'sixteen bytes ok' });
   chmodSync(join(dir, 'open'), 0o640);
-  assert.deepEqual([...readPluginSecrets(dir).keys()], ['good']);
-  assert.deepEqual(readPluginSecrets(join(dir, 'none')).size, 0);
+  const home = dirname(dir);
+  assert.deepEqual([...readPluginSecrets(home, basename(dir)).keys()], ['good']);
+  assert.equal(readPluginSecrets(home, 'none').size, 0);
+  const other = temporaryFolder();
+  symlinkSync(dir, join(other, 'link'));
+  assert.equal(readPluginSecrets(other, 'link').size, 0, 'a folder of another, by a link');
+  chmodSync(dir, 0o770);
+  assert.equal(readPluginSecrets(home, basename(dir)).size, 0, 'others may write in the folder');
 });

@@ -112,6 +112,16 @@ test('an authenticator lets its callers in, on both sides, and nobody else', asy
   assert.equal((await world.call('/plain/a', { headers: both })).body.code, 'CREDENTIAL_TWICE');
 });
 
+test('a secret that is taken away is gone with the next call, and back with the next', async () => {
+  const secrets = join(world.pair.outer, 'keys/plugins', world.digests['hmac-header']);
+  const status = async () =>
+    (await world.call('/plain/a', { headers: signed('GET', '/plain/a') })).status;
+  renameSync(secrets, `${secrets}.away`);
+  assert.equal(await status(), 401);
+  renameSync(`${secrets}.away`, secrets);
+  assert.equal(await status(), 200);
+});
+
 test('one that fails costs its own call alone: 502, an event, and others go on', async () => {
   for (const [mood, code] of [
     ['throw', 'PLUGIN_FAILED'],

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 const [source = ''] = process.argv.slice(2);
 const ask = { verb: 'ask', kind: 'transform', options: {}, items: ['go'] };
 const seat = new Worker(new URL('../../shared/plugins/seat.ts', import.meta.url), {
-  workerData: { source, isTypeScript: false, secrets: new Map() },
+  workerData: { source, isTypeScript: false },
   stdout: true,
   stderr: true,
 });
@@ -16,7 +16,7 @@ let asked = 0;
 seat.on('message', () => {
   asked += 1;
   // The second finds what the first left undone.
-  if (asked <= 2) seat.postMessage(JSON.stringify(ask));
+  if (asked <= 2) seat.postMessage({ text: JSON.stringify(ask) });
   else void seat.terminate();
 });
 seat.on('error', () => console.log('looked at'));

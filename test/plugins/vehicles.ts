@@ -198,8 +198,9 @@ export async function startVehicles(): Promise<Vehicles> {
   const configure = (text: string): string => {
     const role = /^role: (\w+)/m.exec(text)?.[1] ?? '';
     digests = makeFolder(folder(role));
-    mkdirSync(join(dir, role, 'keys/plugins'), { mode: 0o700 });
-    writeFileSync(join(dir, role, 'keys/plugins/tax-legacy'), secret, { mode: 0o600 });
+    const secrets = join(dir, role, 'keys/plugins', digests['hmac-header']);
+    mkdirSync(secrets, { recursive: true, mode: 0o700 });
+    writeFileSync(join(secrets, 'tax-legacy'), secret, { mode: 0o600 });
     return `${text}\nplugins: { dir: plugins }\n`;
   };
   const pair = await startPair({ dir, channel: 'link', hsm: 'soft', configure, say: () => {} });
