@@ -60,6 +60,10 @@ export const limits = {
   /** Ways in which a text can be taken apart, as a power of two; of a long text besides its length. */
   patternWaysBitsMax: 21,
   patternWaysBitsLongMax: 10,
+  /** A longer document is parsed, and nothing of it tried in vain before. */
+  straightBytesMax: 1024 * 1024,
+  /** What detectors and costly masks do for one document. */
+  documentStepsMax: 1_000_000,
   keepHiddenMax: 32,
   bucketEdgesMax: 64,
   bankCardPrefixesMax: 10_000,

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import { everyField, type FieldTree, formatStep } from './fields.ts';
 import type { Json } from './json.ts';
 import type { Schema } from './schema.ts';
+import type { Work } from './work.ts';
 
 /** A rule that changes a value before it leaves. */
 export interface FieldMask {
@@ -19,6 +20,8 @@ export interface FieldMask {
   readonly reads: boolean;
   /** True where the field always leaves the document. */
   readonly drops: boolean;
+  /** There where it costs so much more than to parse its value that nothing of it is tried in vain. */
+  readonly isCostly?: boolean;
   /** The masked value; undefined: the field leaves the document. */
   apply(value: Json): Json | undefined;
   /** True for values that `apply` can return; these are plain. */
@@ -57,6 +60,8 @@ export interface WalkRules {
    */
   readonly mode: 'release' | 'verify';
   readonly code: ErrorCode;
+  /** What detectors and masks count in; each pass over a document begins it anew. */
+  readonly work?: Work | undefined;
 }
 
 /** A file as a field holds it. */

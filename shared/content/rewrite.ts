@@ -1,7 +1,8 @@
 /**
  * A document from bytes to bytes: strict JSON that fits its schema, of it what may cross, masked and
  * written anew. The straight path does it in one pass where it can; otherwise the document is parsed,
- * walked and written. Both give the same bytes, and every refusal comes from the latter.
+ * walked and written. Both give the same bytes, and every refusal comes from the latter. What is tried on
+ * the straight path in vain costs twice, so it is not tried with long documents.
  */
 import { limits } from '../limits.ts';
 import { readDocument } from './json.ts';
@@ -20,8 +21,10 @@ export function compileRewrite(rules: WalkRules): Rewrite {
   const straight = fileFields(rules.schema).size > 0 ? undefined : compileStraight(rules);
   const slow = compileSlow(rules);
   if (straight === undefined) return slow;
+  const straightMax = limits.straightBytesMax;
   return (document, bytesMax) =>
-    (document.length <= bytesMax ? straight(document) : undefined) ?? slow(document, bytesMax);
+    (document.length <= Math.min(bytesMax, straightMax) ? straight(document) : undefined) ??
+    slow(document, bytesMax);
 }
 
 /** Parse, walk, write: the norm for what the straight path does, and its way out. */

@@ -26,7 +26,13 @@ export type Walk = (value: Json, tally: Tally) => Json | undefined;
 
 /** Compiles a walk over documents of one schema. */
 export function compileWalk(rules: WalkRules): Walk {
-  return compileNode(rules, rootOf(rules));
+  const walk = compileNode(rules, rootOf(rules));
+  const { work } = rules;
+  if (work === undefined) return walk;
+  return (value, tally) => {
+    work.begin();
+    return walk(value, tally);
+  };
 }
 
 function compileNode(rules: WalkRules, place: Place): Walk {

@@ -49,6 +49,13 @@ export function someChain(
   let at = 0;
   while (at < text.length) {
     while (at < text.length && !isSign(at)) at += 1;
+    let end = at;
+    while (isSign(end)) end += 1;
+    // Most are alone and short.
+    if (end - at < signsMin && classes[text.charCodeAt(end)] !== gap) {
+      at = end;
+      continue;
+    }
     const [starts, ends, offsets]: [number[], number[], number[]] = [[], [], []];
     let size = 0;
     for (let next = at; isSign(next); ) {

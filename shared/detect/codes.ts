@@ -14,13 +14,14 @@ export function someCode(text: string, found: (code: string) => boolean): boolea
 }
 
 /** Authority, then its kind. */
-const begins = /^[1-9ANY][1-9]/i;
+const begins = /[1-9ANY][1-9]/iy;
 
 function someOf({ signs, offsets, endings }: Chain, found: (code: string) => boolean): boolean {
   for (const from of offsets) {
     if (!endings[from + size]) continue;
-    const code = signs.slice(from, from + size);
-    if (begins.test(code) && found(code.toUpperCase())) return true;
+    begins.lastIndex = from;
+    if (!begins.test(signs)) continue;
+    if (found(signs.slice(from, from + size).toUpperCase())) return true;
   }
   return false;
 }

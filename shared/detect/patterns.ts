@@ -53,6 +53,8 @@ export function hasPlate(text: string): boolean {
 
 const ipv4 = /(?<![\w.])\d{1,3}(?: ?\. ?\d{1,3}){3}(?![\w.]*\w)/g;
 const ipv6 = /(?<!\w)[0-9A-Fa-f:]{6,40}(?!\w)/g;
+/** Eight groups, or fewer with a gap. */
+const likeIpv6 = /::|:(?:[^:]+:){6}/;
 const isVersion = /(?:version|ver|release|build|firmware|版本|固件|\bv)[ :=]{0,3}$/i;
 
 export function hasIp(text: string): boolean {
@@ -61,6 +63,7 @@ export function hasIp(text: string): boolean {
     if (isIpv4(match[0].replaceAll(' ', '')) && !isVersion.test(before)) return true;
   }
   return (text.match(ipv6) ?? []).some((one) => {
+    if (!likeIpv6.test(one)) return false;
     const bare = one.replace(/^:(?!:)|(?<!:):$/g, '');
     return bare.split(':').length > 3 && isIpv6(bare);
   });

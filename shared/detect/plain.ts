@@ -44,9 +44,14 @@ const goes = (one: string): string => (/[\t\n\r\v\f]/.test(one) ? ' ' : '');
 
 /** Every script's decimal digits stand in a row of ten: as many as stand before it is its value. */
 function digitOf(one: string): string {
+  const known = digitsKnown.get(one);
+  if (known !== undefined) return known;
   const code = one.codePointAt(0) ?? 0;
-  if (code < 0x80) return one;
   let value = 0;
   while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value += 1;
+  digitsKnown.set(one, String(value));
   return String(value);
 }
+
+/** There are some hundred of them. */
+const digitsKnown = new Map<string, string>();

@@ -75,11 +75,15 @@ const isDigest = (text: string, at: number): boolean => /[0-9A-Fa-f]/.test(text.
 
 const mixed = /[0-9OoQlIi|]{11,19}X?/g;
 
-/** Numbers in which letters stand for the digits that they look like: l38OO138OOO. */
-export function lookAlikeRuns(text: string): string[] {
-  return (text.match(mixed) ?? []).flatMap((run) => {
-    const digits = run.replace(/[OoQ]/g, '0').replace(/[lIi|]/g, '1');
-    const kept = run.replace(/[^0-9]/g, '').length;
-    return digits !== run && kept * 3 >= run.length ? [digits] : [];
+/**
+ * True as soon as `found` is for a number in which letters stand for the digits that they look like:
+ * l38OO138OOO.
+ */
+export function someLookAlike(text: string, found: (digits: string) => boolean): boolean {
+  return (text.match(mixed) ?? []).some((run) => {
+    let kept = 0;
+    for (let at = 0; at < run.length; at += 1) if (digitAt(run, at) <= 9) kept += 1;
+    if (kept * 3 < run.length || !/[OoQlIi|]/.test(run)) return false;
+    return found(run.replace(/[OoQ]/g, '0').replace(/[lIi|]/g, '1'));
   });
 }

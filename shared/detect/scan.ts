@@ -5,6 +5,7 @@
  *   value ▶ what is it made of? ─ nothing personal can be ─▶ undefined
  *                └▶ one spelling ▶ secret, numbers, e-mail, plate, … ▶ the first kind that fits
  */
+import type { Work } from '../content/work.ts';
 import { type CardCheck, cardRanges, compileCards } from './bank-cards.ts';
 import { lengthsOf } from './beginnings.ts';
 import { isCreditCode, isLandline, isMobile, isOldResidentId, isResidentId } from './checks.ts';
@@ -30,7 +31,7 @@ import {
 } from './patterns.ts';
 import { isPersonName } from './person-names.ts';
 import { spacedText } from './plain.ts';
-import { type Lengths, lookAlikeRuns, someRun } from './runs.ts';
+import { type Lengths, someLookAlike, someRun } from './runs.ts';
 
 /** The kind of personal data that a value holds; undefined where none is known. */
 export type Scan = (value: string | number) => Kind | undefined;
@@ -40,6 +41,8 @@ export interface ScanOptions {
   readonly bankCardPrefixes?: readonly string[];
   /** Where the field is; absent: nothing is known of it. */
   readonly around?: Around;
+  /** Counts each number and code that is looked into. */
+  readonly work?: Work | undefined;
 }
 
 /** Compiles for the values of one field, whose name tells what some of them are. */
@@ -54,7 +57,7 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     address: named('address'),
     name: named('name'),
   };
-  const { around = nowhere } = options;
+  const { around = nowhere, work } = options;
   const isPerson = isPersonField(fieldName) || isAroundPerson(around);
   const mayBePerson = isPerson || !isAroundGoods(around);
   const isOther = isOtherNumber(fieldName);
@@ -91,15 +94,20 @@ export function compileScan(fieldName: string, options: ScanOptions = {}): Scan 
     if (seen & marks.digits) {
       const saysId = is.id || text.includes('身份证');
       const found = (digits: string, isNumber: () => boolean): boolean => {
+        work?.add(1);
         kind = ofNumber(digits, saysId, { isAlone: digits === value, isNumber });
         return kind !== undefined;
       };
       if (
         someRun(text, saysId ? withOldIds : lengths, found) ||
-        lookAlikeRuns(text).some((run) => found(run, always))
+        someLookAlike(text, (digits) => found(digits, always))
       )
         return kind;
-      if (someCode(text, isCreditCode)) return 'credit-code';
+      const isCode = (code: string): boolean => {
+        work?.add(1);
+        return isCreditCode(code);
+      };
+      if (someCode(text, isCode)) return 'credit-code';
     }
     if (seen & marks.at && hasEmail(text)) return 'email';
     if (seen & marks.plate && hasPlate(text)) return 'plate';

@@ -43,13 +43,13 @@ interface Knot {
 
 /** Casts the net over all that a grant lets through. `detect` absent: hits are masked. */
 export function castNet(
-  rules: Pick<WalkRules, 'schema' | 'fields' | 'masks'>,
+  rules: Pick<WalkRules, 'schema' | 'fields' | 'masks' | 'work'>,
   detect: Detect = { hit: 'mask', open: [] },
   plugged?: Plugged,
 ): Net {
   const knots: Knot[] = [];
   const open = new Set(detect.open.map((field) => formatField(parseField(field) ?? [])));
-  const options = { bankCardPrefixes: detect.bankCards ?? [] };
+  const options = { bankCardPrefixes: detect.bankCards ?? [], work: rules.work };
   const scanOf = (name: string, around: Around): Scan => compileScan(name, { ...options, around });
   const grow = (knot: MakeKnot): MaskTree =>
     growTree({ ...rules, at: '$', name: '', beside: [], above: [] }, open, knot);

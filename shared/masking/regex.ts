@@ -21,6 +21,9 @@ export function regexFault(pattern: string, replace: string): string | undefined
   }
 }
 
+/** Instructions of its program: a text is gone through with each. */
+export const regexSize = (pattern: string): number => RE2JS.compile(pattern).programSize();
+
 export function regexMask(
   pattern: string,
   replace: string,

@@ -4,7 +4,9 @@ import type { FieldMask, MaskTree, WalkRules } from '../content/place.ts';
 import { compileRewrite, type Rewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
 import { compileWalk, type Walk } from '../content/walk.ts';
+import { createWork } from '../content/work.ts';
 import { SallyportError } from '../errors.ts';
+import { costed } from './costs.ts';
 import type { Recipient } from './keyed.ts';
 import type { Mask } from './mask.ts';
 import { castNet } from './net.ts';
@@ -101,16 +103,18 @@ export function responseRules(
   recipient?: Recipient,
   plugged?: Plugged,
 ): Omit<WalkRules, 'mode'> {
+  const work = createWork();
   return {
     schema,
     fields: fieldTree(fields.map(fieldOf)),
     masks: maskTree(
       masks.map((mask) => ({
         path: fieldOf(mask.field),
-        mask: compileMask(mask, recipient, plugged),
+        mask: costed(mask, compileMask(mask, recipient, plugged), work),
       })),
     ),
     code: 'RESPONSE_REFUSED',
+    work,
   };
 }
 

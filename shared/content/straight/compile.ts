@@ -55,7 +55,7 @@ import { writeValue } from './write.ts';
 /** Undefined: ask the slow path. */
 export type StraightPath = (document: Uint8Array) => Rewritten | undefined;
 
-/** Undefined where the schema has names or depths that the straight path leaves alone. */
+/** Undefined where there are names, depths or masks that the straight path leaves alone. */
 export function compileStraight(rules: WalkRules): StraightPath | undefined {
   const masks: string[] = [];
   let step: Step;
@@ -67,6 +67,7 @@ export function compileStraight(rules: WalkRules): StraightPath | undefined {
   }
   return (document) => {
     if (!isUtf8(document)) return undefined;
+    rules.work?.begin();
     const tape = openTape(document, masks.length);
     try {
       const end = step(tape, pastSpace(tape.input, 0));
@@ -113,6 +114,7 @@ function compileWay(compiling: Compiling, place: Place, depth: number): ObjectWa
 }
 
 function compileMask({ masks }: Compiling, place: Place, mask: FieldMask, depth: number): Way {
+  if (mask.isCostly) throw detour;
   const number = masks.push(mask.id) - 1;
   const count = (tape: Tape): void => {
     tape.masked[number] = (tape.masked[number] ?? 0) + 1;
