@@ -20,6 +20,7 @@ const sound: Readonly<Record<string, FileType>> = {
   'plain.ods': 'ods',
   'plain.odp': 'odp',
   'plain.doc': 'ole',
+  'plain.xls': 'ole',
   'plain.pdf': 'pdf',
   'packed.pdf': 'pdf',
   'linear.pdf': 'pdf',
@@ -35,6 +36,7 @@ for (const [name, type] of Object.entries(sound)) {
 const refused: Readonly<Record<string, ErrorCode>> = {
   'password.docx': 'FILE_ENCRYPTED',
   'password.xlsx': 'FILE_ENCRYPTED',
+  'agile.xlsx': 'FILE_ENCRYPTED',
   'password.odt': 'FILE_ENCRYPTED',
   'password.ods': 'FILE_ENCRYPTED',
   'password.doc': 'FILE_ENCRYPTED',

@@ -71,7 +71,7 @@ fuzz('documents of offices', {
   codes,
   attempt: (random) =>
     inspectFile(
-      mutateBytes(random, documentsOf('plain.docx', '.xlsx', '.odt', '.ods', '.doc')),
+      mutateBytes(random, documentsOf('plain.docx', '.xlsx', '.odt', '.ods', '.doc', '.xls')),
       every,
     ),
 });

@@ -4,6 +4,7 @@
  */
 import { asksElsewhere } from './asking.ts';
 import { mediaTypeOf } from './media.ts';
+import { checkOldOffice } from './old-office.ts';
 import { actsOrReaches } from './open-document.ts';
 import { checkPdf } from './pdf.ts';
 import { active, encrypted } from './refusals.ts';
@@ -14,7 +15,7 @@ import type { Unpacked } from './unpacked.ts';
 /** Errors: FILE_ENCRYPTED, FILE_ACTIVE. */
 export function checkDocument(type: FileType, bytes: Buffer): void {
   if (type === 'pdf') checkPdf(bytes);
-  if (type === 'ole') checkOle(bytes);
+  if (type === 'ole') checkOldOffice(bytes);
 }
 
 /**
@@ -95,38 +96,3 @@ const activePart = new RegExp(
   ].join('|')})`,
   'i',
 );
-
-/** Names of streams of an OLE file stand in its directory as UTF-16. */
-function checkOle(bytes: Buffer): void {
-  const has = (name: string): boolean => bytes.includes(Buffer.from(name, 'utf16le'));
-  if (['EncryptedPackage', 'EncryptionInfo', 'EncryptedSummary'].some(has)) throw encrypted();
-  if (isEncryptedBinary(bytes, has)) throw encrypted();
-  if (['_VBA_PROJECT', 'VBA', 'Macros', 'Ole10Native', 'ObjectPool'].some(has)) throw active();
-}
-
-/** Marks at the start of streams: Word's own (FIB, fEncrypted), and among the first records of Excel's. */
-function isEncryptedBinary(bytes: Buffer, has: (name: string) => boolean): boolean {
-  const [isWord, isBook] = [has('WordDocument'), has('Workbook') || has('Book')];
-  for (let at = blockBytes; at + 12 < bytes.length; at += blockBytes) {
-    const begin = bytes.readUInt16LE(at);
-    const word = isWord && (begin === 0xa5ec || begin === 0xa5dc);
-    if (word && (bytes.readUInt16LE(at + 10) & 0x0100) !== 0) return true;
-    if (isBook && begin === 0x0809 && hasFilePass(bytes, at)) return true;
-  }
-  return false;
-}
-
-/** FILEPASS comes right behind the first record, or WRITEPROT between them; heads are never encrypted. */
-function hasFilePass(bytes: Buffer, start: number): boolean {
-  let at = start;
-  for (let record = 0; record < recordsMax && at + 4 <= bytes.length; record += 1) {
-    if (bytes.readUInt16LE(at) === 0x002f) return true;
-    at += 4 + bytes.readUInt16LE(at + 2);
-  }
-  return false;
-}
-
-const recordsMax = 8;
-
-/** Of small streams, which lie in one of their own; blocks of large ones are multiples of it. */
-const blockBytes = 64;
