@@ -348,6 +348,8 @@ const live: readonly (readonly [string, Buffer])[] = [
   ],
   ...[
     '<x:ddeLink ddeService="cmd" ddeTopic="/c calc"/>',
+    '<connection><dbPr connection="Provider=MSDASQL;DSN=a" command="b"/></connection>',
+    '<x:webPr url="http://10.0.0.1/"/>',
     '<w:instrText>DD</w:instrText><w:instrText a="b">EAUTO c:\\\\cmd.exe</w:instrText>',
     '<w:instrText>&#68;DE a</w:instrText>',
     "<w:fldSimple w:instr = 'INCLUDETEXT &quot;\\\\10.0.0.1\\a&quot;'/>",

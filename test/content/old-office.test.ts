@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { deflateSync } from 'node:zlib';
 import { entriesOf } from '@sallyport/shared/content/file/compound.ts';
 import { inspectFile } from '@sallyport/shared/content/file/inspect.ts';
 import { fileTypes } from '@sallyport/shared/content/file/media.ts';
@@ -63,6 +64,28 @@ const live: Readonly<Record<string, Buffer>> = {
 for (const [name, bytes] of Object.entries(live)) {
   test(`${name} is refused: FILE_ACTIVE`, async () => {
     await assert.rejects(inspect(bytes), { code: 'FILE_ACTIVE' });
+  });
+}
+
+test('what a presentation has packed is active, and one without passes', async () => {
+  const slides = (stream: Buffer): Buffer => compoundFileOf({ 'PowerPoint document': stream });
+  const stream = Buffer.alloc(8 * 512, '.');
+  assert.equal((await inspect(slides(stream))).type, 'ole');
+  const packed = deflateSync(Buffer.from('_VBA_PROJECT', 'utf16le'));
+  const head = Buffer.from('1000111000000000ffff0000', 'hex');
+  head.writeUInt32LE(packed.length + 4, 4);
+  for (const at of [0, 505, 4000]) {
+    const one = Buffer.from(stream);
+    Buffer.concat([head, packed]).copy(one, at);
+    await assert.rejects(inspect(slides(one)), { code: 'FILE_ACTIVE' }, String(at));
+  }
+});
+
+for (const name of ['__properties_version1.0', '\u4840\u3f3f\u4577\u446c\u3b6a\u45e4\u4824']) {
+  test(`a compound file with a stream ${name} is no document: active`, async () => {
+    await assert.rejects(inspect(compoundFileOf({ [name]: Buffer.alloc(4096) })), {
+      code: 'FILE_ACTIVE',
+    });
   });
 }
 

@@ -20,18 +20,28 @@ export function checkOldOffice(bytes: Buffer): void {
 }
 
 const closedName = /ENCRYPTEDPACKAGE|ENCRYPTIONINFO|ENCRYPTEDSUMMARY/;
-const activeName = /VBA|^MACROS$|OLE10NATIVE|OBJECTPOOL/;
+/** The last two: a message of Outlook with what is attached, a table of a package of Windows Installer. */
+const activeName = /VBA|^MACROS$|OLE10NATIVE|OBJECTPOOL|^__PROPERTIES_VERSION1\.0$|^\u4840/;
 
 const mainStreams: ReadonlyMap<string, (stream: Buffer) => void> = new Map([
   ['WORDDOCUMENT', checkText],
   ['WORKBOOK', checkBook],
   ['BOOK', checkBook],
+  ['POWERPOINT DOCUMENT', checkSlides],
 ]);
 
 /** The start of Word's own stream (FIB, fEncrypted). */
 function checkText(stream: Buffer): void {
   if (stream.length < 12 || (stream.readUInt16LE(10) & 0x0100) !== 0) throw encrypted();
 }
+
+/** Macros and what is embedded are packed in this one stream, so that no name in them shows. */
+function checkSlides(stream: Buffer): void {
+  if (packedObject.test(stream.toString('latin1'))) throw active();
+}
+
+/** Head of a packed ExternalOleObjectStg (MS-PPT), its two lengths, the start of what zlib packs. */
+const packedObject = /\x10\0\x11\x10[\s\S]{8}[\x08\x18\x28\x38\x48\x58\x68\x78]/;
 
 /** Records are a type, a length and that many bytes; the heads of records are never encrypted. */
 function checkBook(stream: Buffer): void {
