@@ -56,8 +56,8 @@ const codeValues = new Uint8Array(128);
 for (const [value, one] of [...codeAlphabet].entries()) codeValues[one.charCodeAt(0)] = value;
 
 /**
- * GB 32100 table 1: which kinds an authority registers; 9 are others. Committees of villages (54) and of
- * residents (55) came later.
+ * GB 32100 table 1: which kinds an authority registers; 9 are others. Compared with public copies of it,
+ * which do not have 54 and 55 (committees of villages and of residents) and 99: they stay, to miss nothing.
  */
 const kinds = '[19N][1239]|[35][1-59]|[248A][19]|[67][129]|Y1';
 const creditCode = new RegExp(`^(?:${kinds})\\d{6}[0-9A-HJ-NP-RTUWXY]{10}$`);
