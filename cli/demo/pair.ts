@@ -1,12 +1,12 @@
 /** Two nodes on this machine, made and run with the same commands that an operator types. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { homePaths } from '@sallyport/shared/config/home.ts';
 import { isErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
 import { ownFingerprint } from '@sallyport/shared/pairing/peer.ts';
 import { control } from '../control.ts';
+import { freePorts } from './free-ports.ts';
 import { findSoftHsm, makeTokens } from './softhsm.ts';
 
 export type DemoChannel = 'link' | 'directory' | 'mixed';
@@ -164,26 +164,6 @@ function runVerb(args: readonly string[]): Promise<string> {
       reject(refusalOf(args.slice(0, 2).join(' '), talk));
     });
   });
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer().once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  return Promise.all(
-    servers.map((server) => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      return new Promise<number>((resolve) => server.close(() => resolve(port)));
-    }),
-  );
 }
 
 /** What a verb said when it failed, as the error that it was. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { control } from '@sallyport/cli/control.ts';
+import { freePorts } from '@sallyport/cli/demo/free-ports.ts';
 import { statusText } from '@sallyport/cli/status-text.ts';
 import { type NodeConfig, parseConfig } from '@sallyport/shared/config/config.ts';
 import type { ProcessName } from '@sallyport/shared/config/home.ts';
@@ -72,7 +72,7 @@ interface Node {
 async function startNode(t: TestContext, change: Partial<{ paired: boolean }> = {}): Promise<Node> {
   const dir = temporaryFolder();
   mkdirSync(join(dir, 'run'));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const config = parseConfig(configText(port), 'config.yaml');
   writeFileSync(join(dir, 'config.yaml'), configText(port));
   const answers = healthy();
@@ -130,14 +130,6 @@ channel:
   receive: { kind: link, host: 127.0.0.1, port: 3 }
 hsm: { kind: soft, file: f, pinFile: p }
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 interface Ready {
   readonly ready: boolean;
