@@ -380,14 +380,16 @@ test('an edge that only accepts calls makes none: IPC_VERB', async (t) => {
 });
 
 test('a stop lets an upstream call finish and takes no new one: NOT_READY', async (t) => {
+  const refused = Promise.withResolvers<void>();
   const service = await http(t, (_req, res) => {
-    setTimeout(() => res.end('ok'), 100);
+    refused.promise.then(() => res.end('ok'));
   });
   const rig = await startInner(t);
   const pending = rig.guard.ask('upstream', head(service.url));
   await until(() => service.sockets.size === 1);
   const closing = rig.edge.close();
   assert.equal((await refusal(rig, head(service.url))).code, 'NOT_READY');
+  refused.resolve();
   await closing;
   assert.equal((await pending).body.toString(), 'ok');
 });

@@ -11,6 +11,7 @@ import { newId } from '@sallyport/shared/ids.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { encodeMessage } from '@sallyport/shared/package/message.ts';
 import type { OutPackage, StoreWrites } from '@sallyport/shared/store/port.ts';
+import { until } from '../until.ts';
 
 const lane = 'o/i/import/interactive';
 
@@ -114,7 +115,7 @@ test('a due receipt leaves alone when nudged, and with whatever leaves', async (
   const rider = { ...outgoing(), awaitsReceipt: false };
   const { outbox, batches, log } = rig({ riders: () => (due-- > 0 ? [rider] : []) });
   outbox.nudge();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(() => log.includes('publish 1'));
   assert.deepEqual(batches, [1]);
   outbox.nudge();
   await new Promise((resolve) => setTimeout(resolve, 20));

@@ -14,7 +14,7 @@ import { callHead, type Rig, startRig } from '../journey/rig.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';
 
-const waitMs = 1500;
+const waitMs = 4_000;
 const policy = `
 services:
   - name: registry
