@@ -12,6 +12,7 @@ import { isAscii } from 'node:buffer';
 import { SallyportError } from '../errors.ts';
 import { formatStep } from './fields.ts';
 import type { Json } from './json.ts';
+import { hasTooManyMarks } from './marks.ts';
 
 export interface TextRule {
   /** What becomes of a value that is not in NFC. */
@@ -105,12 +106,12 @@ function check(value: Json, rule: TextRule, at: string): Json {
 function checkValue(text: string, rule: TextRule, at: string): string {
   if (rule.hidden === 'refuse' && hiddenInValue.test(text)) throw refused(at, 'a hidden character');
   if (isComposed(text)) return text;
-  if (rule.form === 'normalise') return text.normalize('NFC');
+  if (rule.form === 'normalise' && !hasTooManyMarks(text)) return text.normalize('NFC');
   throw refused(at, 'no composed form');
 }
 
 function isComposed(text: string): boolean {
-  return text.normalize('NFC') === text;
+  return !hasTooManyMarks(text) && text.normalize('NFC') === text;
 }
 
 function refused(at: string, got: string): SallyportError {

@@ -3,6 +3,8 @@
  * become plain, zero-width and control characters go, odd dashes and spaces become the plain ones,
  * runs of Han numerals become digits, letters that look like Latin ones become these.
  */
+import { withoutExcessMarks } from '../content/marks.ts';
+
 const hanDigits = '〇零○一壹幺二贰三叁四肆五伍六陆七柒八捌九玖';
 const hanValues = '0001112233445566778899';
 /** One alone may be a word: 一号楼. */
@@ -23,7 +25,7 @@ const lookAlikes: Readonly<Record<string, string>> = {
 /** The two words that NFKC writes as 18 and 8 characters are a space: all else becomes at most 6. */
 export function spacedText(text: string): string {
   if (/^[\x20-\x7e]*$/.test(text)) return text;
-  return text
+  return withoutExcessMarks(text)
     .replace(/[\ufdfa\ufdfb]/g, ' ')
     .normalize('NFKC')
     .replace(

@@ -1,5 +1,7 @@
 /** One spelling for a value before a rule looks at its characters. */
 
+import { withoutExcessMarks } from '../content/marks.ts';
+
 /** ASCII and the common Han characters have one spelling. */
 const unchanged = /^[\w@.*\u4e00-\u9fff-]*$/;
 
@@ -8,7 +10,9 @@ const unchanged = /^[\w@.*\u4e00-\u9fff-]*$/;
  */
 export function plainText(text: string): string {
   if (unchanged.test(text)) return text;
-  return text.normalize('NFKC').replace(/[\p{C}\p{Z}]|\p{Variation_Selector}/gu, '');
+  return withoutExcessMarks(text)
+    .normalize('NFKC')
+    .replace(/[\p{C}\p{Z}]|\p{Variation_Selector}/gu, '');
 }
 
 /** As plainText, and without the dashes that people put between groups of digits. */
