@@ -6,6 +6,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { constraintsOf } from '../x509/constraints.ts';
 import { serialOf } from '../x509/crl.ts';
 import { type CertificateCredential, readCa } from './credential.ts';
 
@@ -94,15 +95,21 @@ function isIssuedBy(
   ca: X509Certificate,
   times: Times,
 ): boolean {
-  if (!isInTime(ca, times)) return false;
+  if (!isInTime(ca, times) || !constraintsOf(leaf).isKnown) return false;
   let below = leaf;
-  for (const issuer of [...above, ca]) {
-    if (below.checkIssued(ca) && below.verify(ca.publicKey)) return true;
+  for (const [between, issuer] of [...above, ca].entries()) {
+    if (below.checkIssued(ca) && below.verify(ca.publicKey)) return mayIssue(ca, between);
     const isLink = issuer.ca && isInTime(issuer, times) && below.checkIssued(issuer);
-    if (!isLink || !below.verify(issuer.publicKey)) return false;
+    if (!isLink || !mayIssue(issuer, between) || !below.verify(issuer.publicKey)) return false;
     below = issuer;
   }
   return false;
+}
+
+/** `between`: how many CAs stand between it and the leaf. */
+function mayIssue(issuer: X509Certificate, between: number): boolean {
+  const { pathLengthMax, isKnown } = constraintsOf(issuer);
+  return isKnown && between <= pathLengthMax;
 }
 
 function isInTime({ validFromDate, validToDate }: X509Certificate, times: Times): boolean {

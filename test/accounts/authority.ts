@@ -20,7 +20,12 @@ export interface Authority extends Issued {
 
 const clientExtensions = ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'];
 
-export function newAuthority(subject: string, above?: Issued): Authority {
+/** `extensions`: as openssl writes them. */
+export function newAuthority(
+  subject: string,
+  above?: Issued,
+  extensions: readonly string[] = ['basicConstraints=critical,CA:TRUE'],
+): Authority {
   const dir = temporaryFolder();
   let count = 0;
   const make = (
@@ -51,7 +56,7 @@ export function newAuthority(subject: string, above?: Issued): Authority {
     const der = certificate.replace(/-----[^-]+-----|\s/g, '');
     return { certificate, key: readFileSync(at('key'), 'utf8'), der };
   };
-  const own = make(subject, ['basicConstraints=critical,CA:TRUE'], 30, above);
+  const own = make(subject, extensions, 30, above);
   return {
     ...own,
     issue: (name, extensions = clientExtensions, days = 30) => make(name, extensions, days, own),

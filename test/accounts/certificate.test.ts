@@ -64,6 +64,39 @@ const refusals: [string, string, () => unknown][] = [
       return verify(byCa, [fake.issue('/C=CN/O=Tax Bureau/CN=tax-1').der, fake.der, leaf.der]);
     },
   ],
+  [
+    'an intermediate below one that may have none',
+    'CREDENTIAL_UNKNOWN',
+    () => {
+      const last = newAuthority('/C=CN/CN=Last', root, [
+        'basicConstraints=critical,CA:TRUE,pathlen:0',
+      ]);
+      const below = newAuthority('/C=CN/CN=Below', last);
+      assert.equal(
+        verify(byCa, [last.issue('/C=CN/O=Tax Bureau/CN=tax-1').der, last.der]),
+        'tax-bureau',
+      );
+      return verify(byCa, [below.issue('/C=CN/O=Tax Bureau/CN=tax-1').der, below.der, last.der]);
+    },
+  ],
+  ...['critical,', ''].map((critical): [string, string, () => unknown] => [
+    `an intermediate for other names alone (${critical}nameConstraints)`,
+    'CREDENTIAL_UNKNOWN',
+    () => {
+      const constraint = `nameConstraints=${critical}permitted;DNS:health.example`;
+      const ca = ['basicConstraints=critical,CA:TRUE', constraint];
+      const health = newAuthority('/C=CN/CN=Health', root, ca);
+      return verify(byCa, [health.issue('/C=CN/O=Tax Bureau/CN=tax-1').der, health.der]);
+    },
+  ]),
+  [
+    'a certificate with something critical that nobody knows',
+    'CREDENTIAL_UNKNOWN',
+    () => {
+      const extensions = ['basicConstraints=CA:FALSE', '1.2.3.4.5=critical,DER:0500'];
+      return verify(byCa, [root.issue('/C=CN/O=Tax Bureau/CN=tax-1', extensions).der]);
+    },
+  ],
   ['another key', 'CREDENTIAL_UNKNOWN', () => verify(byKey, [deep.der])],
   [
     'a subject that spells two in one',
