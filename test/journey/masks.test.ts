@@ -181,10 +181,20 @@ test('without the right no record is masked, and bad records are refused; all is
   assert.equal(JSON.stringify(await rig.inner.events()).includes(citizen.idNumber), false);
 });
 
+/** No node is started from it. */
+const innerConfig = `role: inner
+node: inner-1
+management: { host: 127.0.0.1, port: 1 }
+channel:
+  send: { kind: directory, dir: out }
+  receive: { kind: directory, dir: in }
+hsm: { kind: soft, file: soft.keys, pinFile: pin }
+`;
+
 test('mask run --dir masks a file through the control socket, in orders that are not too long', async () => {
   const home = temporaryFolder();
   mkdirSync(dirname(controlSocket(home)), { recursive: true });
-  writeFileSync(homePaths(home).config, '');
+  writeFileSync(homePaths(home).config, innerConfig);
   const orders: number[] = [];
   const socket = await listen(controlSocket(home), {
     'mask-records': (head: unknown, body: Buffer) => {

@@ -20,7 +20,10 @@ const answering = `process.stdin.on('data', () => {
 });`;
 
 async function startWatched(t: TestContext) {
-  const child = spawn(process.execPath, ['-e', answering], { stdio: ['pipe', 'pipe', 'inherit'] });
+  // Without threads that help: one that waits for a starved helper sleeps itself.
+  const child = spawn(process.execPath, ['--single-threaded', '-e', answering], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   t.after(() => child.kill('SIGKILL'));
   // What is written to it while it ends.
   child.stdin?.on('error', () => {});
