@@ -1,6 +1,6 @@
 /** What a certificate demands of the path that it is part of (RFC 5280 §6.1), as far as it is known here. */
 import type { X509Certificate } from 'node:crypto';
-import { contextTag, der, derAt, derElements, oid, tags } from '../package/der.ts';
+import { contextTag, derAt, derElements, oid, tags } from '../package/der.ts';
 import { extensionIds } from './extensions.ts';
 
 export interface Constraints {
@@ -18,7 +18,6 @@ const known = [
   basic,
   ...[keyUsage, extendedKeyUsage, subjectAltName, certificatePolicies].map(oid),
 ];
-const isTrue = der(tags.boolean, Buffer.of(0xff));
 
 /** A certificate that cannot be read is not known. */
 export function constraintsOf({ raw }: Pick<X509Certificate, 'raw'>): Constraints {
@@ -35,7 +34,8 @@ function read(raw: Buffer): Constraints {
   const own = derElements(derAt(raw, 0, 0).content).find((one) => one[0] === contextTag(3, true));
   for (const extension of own ? derElements(derAt(own, 0, 0).content) : []) {
     const [id = extension, ...rest] = derElements(derAt(extension, 0).content);
-    const isCritical = rest[0]?.equals(isTrue) === true;
+    // Beside its value there is nothing but `critical`, however its TRUE is spelt.
+    const isCritical = rest.length > 1;
     if (id.equals(names) || (isCritical && !known.some((one) => one.equals(id)))) isKnown = false;
     if (id.equals(basic)) pathLengthMax = pathLengthOf(rest.at(-1) ?? extension);
   }

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { encodeQuery, normalisePath } from '@sallyport/shared/content/path.ts';
 import type { ErrorCode, SallyportError } from '@sallyport/shared/errors.ts';
+import { limits } from '@sallyport/shared/limits.ts';
 import type { EdgeOptions } from '@sallyport/shared/processes/edge/run.ts';
 import type { UpstreamHead } from '@sallyport/shared/processes/edge/upstream.ts';
 import * as fc from 'fast-check';
@@ -377,6 +378,18 @@ test('https upstreams must be vouched for by the given authority', async (t) => 
 test('an edge that only accepts calls makes none: IPC_VERB', async (t) => {
   const rig = await startRig(t);
   assert.equal((await refusal(rig, head(url))).code, 'IPC_VERB');
+});
+
+test('a stop waits for no upstream whose guard is gone', async (t) => {
+  const service = await http(t, () => {});
+  const rig = await startInner(t);
+  const pending = assert.rejects(rig.guard.ask('upstream', head(service.url)));
+  await until(() => service.sockets.size === 1);
+  const closing = rig.edge.close().then(() => 'closed');
+  const late = pause(limits.stopGraceMs * 0.9);
+  await rig.guard.kill();
+  assert.equal(await Promise.race([closing, late]), 'closed');
+  await pending;
 });
 
 test('a stop lets an upstream call finish and takes no new one: NOT_READY', async (t) => {

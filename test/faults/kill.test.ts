@@ -115,13 +115,14 @@ test('a whole node killed at once comes back with all that it had accepted', asy
     // At once, as a service manager would: its children may still be about to end.
     const startedMs = performance.now();
     world.start(role);
-    await until(() => !pids.some(isAlive));
-    t.diagnostic(`${role}: children ended ${msSince(fromMs)} ms after their supervisor`);
+    const ended = until(() => !pids.some(isAlive)).then(() => msSince(fromMs));
     await untilReady(home);
+    const readyMs = msSince(startedMs);
+    t.diagnostic(`${role}: children ended ${await ended} ms after their supervisor`);
     const sockets = readdirSync(join(home, 'run')).filter((name) => name.endsWith('.sock'));
     assert.deepEqual(sockets, ['admin.sock']);
     const blow = { fromMs, toMs: performance.now(), edge: role === 'outer' };
-    t.diagnostic(`${role}: ready again ${msSince(startedMs)} ms after its start`);
+    t.diagnostic(`${role}: ready again ${readyMs} ms after its start`);
     await sleep(wellMs);
     const ledger = await load.stop();
     t.diagnostic(summary(ledger));

@@ -249,6 +249,20 @@ test('no value of a token lies in the store of the inner node', async () => {
   assert.equal(bytes.includes(citizen.idNumber), false, 'its value is not');
 });
 
+test('an answer that costs the net too much is refused, and the log of the node has its code', async () => {
+  const plain = served;
+  const refused = async (): Promise<number> =>
+    (await rig.inner.events()).filter(
+      ({ event, code }) => event === 'refuse' && code === 'RESPONSE_REFUSED',
+    ).length;
+  const before = await refused();
+  served = { ...served, address: { ...served.address, district: '6-2-'.repeat(400_000) } };
+  await assert.rejects(get(health), { code: 'RESPONSE_REFUSED' });
+  await until(async () => (await refused()) === before + 1);
+  served = plain;
+  assert.ok(await get(health));
+});
+
 test('what the net finds is masked, or refused, and its owner is told', async () => {
   served = { ...served, address: { ...served.address, district: '13800138000' } };
   const detected = async (): Promise<unknown[]> =>

@@ -17,8 +17,11 @@ export interface GuardLine {
   /** Asks once, whatever happens to the guard; `done` is called once. Returns how to drop the call. */
   ask(head: CallHead, body: Buffer, done: Done): () => void;
   readonly connected: boolean;
-  /** The node ends: a guard that is away, or goes, does not come back, and no call waits for it. */
-  end(): void;
+  /**
+   * From here a guard that is away, or goes, is not waited for: its calls are given up. Resolves when it is
+   * away.
+   */
+  end(): Promise<void>;
   close(): void;
 }
 
@@ -44,6 +47,7 @@ export function createGuardLine(wire: Wire, handlers: Handlers, bounds: EdgeLimi
   const parked = new Set<Asking>();
   let losses = 0;
   let ending = false;
+  const gone = Promise.withResolvers<void>();
   let sweeper: NodeJS.Timeout | undefined;
 
   const settle = (asking: Asking, result: Parameters<Done>[0]): void => {
@@ -101,6 +105,7 @@ export function createGuardLine(wire: Wire, handlers: Handlers, bounds: EdgeLimi
     },
     down: () => {
       losses += 1;
+      if (ending) gone.resolve();
     },
   });
 
@@ -118,6 +123,8 @@ export function createGuardLine(wire: Wire, handlers: Handlers, bounds: EdgeLimi
       ending = true;
       for (const asking of [...parked]) giveUp(asking);
       clearInterval(sweeper);
+      if (!link.connected) gone.resolve();
+      return gone.promise;
     },
     close: () => link.close(),
   };

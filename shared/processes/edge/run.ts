@@ -90,8 +90,10 @@ export async function runEdge(options: EdgeOptions): Promise<Edge> {
 
   const stop = async (): Promise<void> => {
     server?.close();
-    guard.end();
-    await within(Promise.all([acceptor?.stop(), upstream?.close()]), limits.stopGraceMs);
+    const gone = guard.end();
+    // Nobody takes the answer of an upstream whose guard is gone.
+    const asked = Promise.race([upstream?.close(), gone]);
+    await within(Promise.all([acceptor?.stop(), asked]), limits.stopGraceMs);
     // One turn for answers that were handed to a socket in this one.
     await turn();
     guard.close();
