@@ -44,9 +44,10 @@ export function maskSection(report: MaskReport): string[] {
     'What is left: the straight path (docs/decisions/0012-straight-path.md) passes each byte twice, and',
     'copies what crosses once more. It takes answers that fit, in nearly every spelling. The slow path is',
     'for those with files, with ASCII letters of names as escapes, or with objects of more than 64 names',
-    'that the schema has not, and for every refusal; the straight path has passed these in vain before. It',
-    'reads by the bytes too, and only what may cross: what it costs is the values, the walk, and writing',
-    'what is left. An order of members that is another in each object is known to neither.',
+    'that the schema has not, and for every refusal; the straight path has passed these in vain before. Nor',
+    'is it tried with more than 1 MiB or under masks that encrypt. The slow path reads by the bytes too, and',
+    'only what may cross: what it costs is the values, the walk, and writing what is left. An order of',
+    'members that is another in each object is known to neither.',
   ];
 }
 
