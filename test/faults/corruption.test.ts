@@ -26,7 +26,7 @@ import { toldFault } from '@sallyport/shared/store/sqlite/fault.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import { isLogWhole } from '@sallyport/shared/store/sqlite/wal.ts';
 import Database from 'better-sqlite3';
-import { newExchange, outPackage, sealed } from '../contract/store.ts';
+import { newExchange, outPackage, sealed } from '../contract/store/samples.ts';
 import { randomFrom } from '../journey/rig.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { until } from '../until.ts';

@@ -19,7 +19,7 @@ const skip =
 const program = `
   import { writeSync } from 'node:fs';
   import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
-  import { outPackage, sealed } from '../contract/store.ts';
+  import { outPackage, sealed } from '../contract/store/samples.ts';
   import { replaceFile } from '@sallyport/shared/replace-file.ts';
   const store = openStore(process.argv[1] + '/order.db');
   for (let sequence = 1; sequence <= 10; sequence += 1) {

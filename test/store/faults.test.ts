@@ -20,7 +20,7 @@ import { storeFault } from '@sallyport/shared/store/sqlite/fault.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
 import Database from 'better-sqlite3';
 import { verifyAudit } from '../audit/verdict.ts';
-import { answer, inPackage, newExchange, outPackage, sealed } from '../contract/store.ts';
+import { answer, inPackage, newExchange, outPackage, sealed } from '../contract/store/samples.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const dir = temporaryFolder();

@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { createAuditLog } from '@sallyport/shared/audit/log.ts';
 import { newId } from '@sallyport/shared/ids.ts';
 import { openStore } from '@sallyport/shared/store/sqlite/open.ts';
-import { answer, newExchange, outPackage, sealed } from '../contract/store.ts';
+import { answer, newExchange, outPackage, sealed } from '../contract/store/samples.ts';
 
 const store = openStore(process.argv[2] ?? '');
 const log = createAuditLog({ head: () => store.auditHead(), now: Date.now });
