@@ -1,4 +1,5 @@
 /** `sallyport audit`: checks and shows the audit chain of a node, running or stopped. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { type BlockSource, everyBlock } from '@sallyport/shared/audit/transfer.ts';
@@ -8,6 +9,7 @@ import {
   type VerifyOptions,
 } from '@sallyport/shared/audit/verify.ts';
 import { homePaths } from '@sallyport/shared/config/home.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { isId } from '@sallyport/shared/ids.ts';
 import type { Command } from 'commander';
@@ -91,24 +93,31 @@ function certificateOf({ dir, certificate }: VerifyFlags): VerifyOptions {
   try {
     return { auditCertificate: readFileSync(file) };
   } catch (cause) {
-    throw new SallyportError('CERTIFICATE_REFUSED', `cannot read ${file}`, { cause });
+    throw new SallyportError('CERTIFICATE_REFUSED', `cannot read ${file}`, {
+      hint: 'give --certificate a copy of certs/audit.pem in the home of the node',
+      cause,
+    });
   }
 }
 
 function verdictText(verdict: AuditVerdict, first: number): string {
   const { ok, blocks, events, checkpoints, signedThrough } = verdict;
-  const counted = `${blocks} blocks, ${events} events, ${checkpoints} checkpoints`;
+  const parts = [
+    counted(blocks, 'block'),
+    counted(events, 'event'),
+    counted(checkpoints, 'checkpoint'),
+  ];
   const state = ok ? 'intact' : 'BROKEN after';
   const after = first - 1 + blocks - signedThrough;
   const from = first > 1 ? `, from block ${first} on: what was before is believed` : '';
-  const unsigned = after > 0 ? `, ${after} ${after === 1 ? 'block' : 'blocks'} after it` : '';
+  const unsigned = after > 0 ? `, ${counted(after, 'block')} after it` : '';
   const signed =
     signedThrough > 0
       ? `signed through block ${signedThrough}${unsigned}`
       : checkpoints > 0
         ? 'no signature checked'
         : 'no checkpoint yet; a running node signs one a minute';
-  return `${state}: ${counted}${from}\n${signed}`;
+  return `${state}: ${parts.join(', ')}${from}\n${signed}`;
 }
 
 async function show(

@@ -141,5 +141,5 @@ function unknownKey(id: string): SallyportError {
 }
 
 function usage(message: string): SallyportError {
-  return new SallyportError('USAGE', message, { hint: 'see `sallyport consumer key --help`' });
+  return new SallyportError('USAGE', message);
 }

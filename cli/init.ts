@@ -120,6 +120,6 @@ function parseChannel(option: string, text: string): ChannelEnd {
   return { kind, dir: resolve(dir), ...(convention === undefined ? {} : { convention }) };
 }
 
-function usage(message: string, hint = 'see `sallyport init --help`'): SallyportError {
-  return new SallyportError('USAGE', message, { hint });
+function usage(message: string, hint?: string): SallyportError {
+  return new SallyportError('USAGE', message, hint === undefined ? {} : { hint });
 }

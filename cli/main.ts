@@ -41,7 +41,20 @@ process.stdout.on('error', () => process.exit());
 try {
   await program.parseAsync();
 } catch (thrown) {
-  process.exitCode = thrown instanceof CommanderError ? usage(thrown) : tellError(thrown);
+  process.exitCode = thrown instanceof CommanderError ? usage(thrown) : tellError(thrown, help());
+}
+
+/** Where a command line that is wrong can be put right: the help of the verb that was asked for. */
+function help(): string {
+  let verb = program;
+  const names = [program.name()];
+  for (const word of process.argv.slice(2)) {
+    const next = verb.commands.find((one) => one.name() === word);
+    if (next === undefined) break;
+    verb = next;
+    names.push(word);
+  }
+  return `see \`${names.join(' ')} --help\``;
 }
 
 /** Help that was asked for is no fault. */

@@ -1,4 +1,5 @@
 /** `sallyport mask run`: a file of any size, masked record by record, by a policy or by a node. */
+
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
@@ -10,6 +11,7 @@ import { csvFault, csvOf } from '@sallyport/shared/content/stream/csv.ts';
 import { jsonArray } from '@sallyport/shared/content/stream/json-array.ts';
 import { ndjson } from '@sallyport/shared/content/stream/ndjson.ts';
 import type { RecordFormat, RecordTexts } from '@sallyport/shared/content/stream/record.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import { groupsOf, rewriteAll } from '@sallyport/shared/policy/file-records.ts';
@@ -72,7 +74,7 @@ export async function runMask(from: string, to: string, flags: Flags): Promise<v
   const tookMs = performance.now() - startedMs;
   if (flags.json === true) return resultJson({ records, bytes: size, tookMs, ...tally });
   const speed = `${bytesText(size / (tookMs / 1000))}/s`;
-  result(`${records} records, ${bytesText(size)} in ${spanText(tookMs)}, ${speed}`);
+  result(`${counted(records, 'record')}, ${bytesText(size)} in ${spanText(tookMs)}, ${speed}`);
   tellTally(tally);
 }
 

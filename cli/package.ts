@@ -2,10 +2,12 @@
  * `sallyport package`: look at a package file, and verify it, without a running node and without a
  * key.
  */
+
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { readHome } from '@sallyport/shared/config/read-home.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { fileSource } from '@sallyport/shared/package/adapter/file.ts';
 import {
@@ -116,7 +118,7 @@ const entriesShown = 8;
 function describe({ manifest, signer, recipients, entries, bytes, digest }: Inspection): string {
   const time = (ms: number): string => new Date(ms).toISOString();
   const rows: [string, string][] = [
-    ['package', `${manifest.packageId} (${manifest.suite}, ${bytes} bytes)`],
+    ['package', `${manifest.packageId} (${manifest.suite}, ${counted(bytes, 'byte')})`],
     ['digest', digest],
     ['lane', laneKey(manifest.lane)],
     ['sequence', `${manifest.sequence} after ${manifest.previous}`],
@@ -124,7 +126,10 @@ function describe({ manifest, signer, recipients, entries, bytes, digest }: Insp
     ['expires', time(manifest.expiresAtMs)],
     ['policy', `version ${manifest.policyVersion}`],
     ['messages', `${manifest.messageCount}, root ${manifest.messageRoot}`],
-    ['content', `${manifest.contentBytes} bytes in ${manifest.segmentCount} segments`],
+    [
+      'content',
+      `${counted(manifest.contentBytes, 'byte')} in ${counted(manifest.segmentCount, 'segment')}`,
+    ],
     ['signer', `${signer.subject}, issued by ${signer.issuer}`],
     ['', `serial ${signer.serialNumber}, valid ${signer.validFrom} to ${signer.validTo}`],
     ...recipients.map((one): [string, string] => [
@@ -133,9 +138,9 @@ function describe({ manifest, signer, recipients, entries, bytes, digest }: Insp
     ]),
     ...entries
       .slice(0, entriesShown)
-      .map((one): [string, string] => ['entry', `${one.name} ${one.bytes} bytes`]),
+      .map((one): [string, string] => ['entry', `${one.name} ${counted(one.bytes, 'byte')}`]),
   ];
   const more = entries.length - entriesShown;
-  if (more > 0) rows.push(['', `… and ${more} entries more`]);
+  if (more > 0) rows.push(['', `… and ${counted(more, 'entry', 'entries')} more`]);
   return rows.map(([name, value]) => `${paint('bold', name.padEnd(10))} ${value}`).join('\n');
 }

@@ -136,7 +136,10 @@ function readTrust(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new SallyportError('TRUST_FILE_INVALID', `cannot read ${path}`, { cause });
+    throw new SallyportError('TRUST_FILE_INVALID', `cannot read ${path}`, {
+      hint: 'name the file that `sallyport pair export` wrote on the other node',
+      cause,
+    });
   }
 }
 

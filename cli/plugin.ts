@@ -2,8 +2,10 @@
  * `sallyport plugin`: what a file or a folder of plug-ins holds, tried in the confinement in which it
  * would run.
  */
+
 import { resolve } from 'node:path';
 import { readHome } from '@sallyport/shared/config/read-home.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import type { Listed } from '@sallyport/shared/plugins/host.ts';
 import { spawnPlugins } from '@sallyport/shared/processes/plugins/spawn.ts';
@@ -39,7 +41,8 @@ async function check(path: string, { json }: Flags): Promise<void> {
   for (const { file, digest, described, faults } of listed) {
     if (described !== undefined) {
       const { kind, name, version, examples } = described;
-      tell(`${file}: ${kind} ${name} ${version}, ${examples} examples hold`);
+      const held = counted(examples, 'example holds', 'examples hold');
+      tell(`${file}: ${kind} ${name} ${version}, ${held}`);
       result(`- { name: ${name}, kind: ${kind}, digest: ${digest ?? ''} }`);
     }
     for (const fault of faults) result(`${file}: ${fault}`);
@@ -49,9 +52,7 @@ async function check(path: string, { json }: Flags): Promise<void> {
 /** Errors: as check, USAGE, HOME_MISSING, CONFIG_INVALID. */
 async function list(folder: string | undefined, flags: Flags & { dir?: string }): Promise<void> {
   if ((folder === undefined) === (flags.dir === undefined)) {
-    throw new SallyportError('USAGE', 'expected a folder or --dir, one of the two', {
-      hint: 'see `sallyport plugin list --help`',
-    });
+    throw new SallyportError('USAGE', 'expected a folder or --dir, one of the two');
   }
   const listed = await listOf(folder ?? folderOf(flags.dir ?? ''));
   if (flags.json === true) return resultJson(listed);

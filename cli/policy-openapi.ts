@@ -1,7 +1,9 @@
 /** `sallyport policy import` and `refresh`: policies from OpenAPI documents. */
+
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { valuesOf } from '@sallyport/shared/detect/samples.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
@@ -59,8 +61,9 @@ function importPolicy(document: string, { service, upstream, out, sample }: Impo
   }
   result(join(out, 'policy.yaml'));
   const { routes, proposed, bySamples } = made;
+  const masks = `masks proposed: ${proposed}, by samples ${bySamples}`;
   tell(
-    `${routes.length} routes, every value masked; masks proposed: ${proposed}, by samples ${bySamples}`,
+    `${counted(routes.length, 'route')}, every value masked; ${masks}`,
     'read it, open what may be seen, then `sallyport policy check`',
   );
 }

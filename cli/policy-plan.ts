@@ -1,5 +1,7 @@
 /** Plans for the policy: proposed by one person, approved by another, then put in force. */
+
 import { readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { decodePolicy, encodeCredentials, encodePolicy } from '@sallyport/shared/policy/bundle.ts';
 import { withCredentials } from '@sallyport/shared/policy/credentials.ts';
 import { type Change, diffPolicy } from '@sallyport/shared/policy/diff.ts';
@@ -60,7 +62,7 @@ async function propose(policy: Policy, flags: Flags): Promise<void> {
   if (json === true) return resultJson({ ...plan, changes });
   result(plan.id);
   tell(
-    `${plan.proposer} proposes ${changes.length} changes to version ${plan.baseVersion}`,
+    `${plan.proposer} proposes ${counted(changes.length, 'change')} to version ${plan.baseVersion}`,
     `another person: \`sallyport policy approve ${plan.id} --dir ${dir} --as NAME\``,
   );
 }

@@ -1,8 +1,10 @@
 /** `sallyport policy explain` and `matrix`: why a call is allowed or refused, and who gets which field. */
+
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { everyBlock } from '@sallyport/shared/audit/transfer.ts';
 import { normalisePath } from '@sallyport/shared/content/path.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { asSallyportError, errorTable, SallyportError } from '@sallyport/shared/errors.ts';
 import { isId } from '@sallyport/shared/ids.ts';
 import { policyMatrix } from '@sallyport/shared/policy/access.ts';
@@ -193,7 +195,7 @@ async function matrix(flags: MatrixFlags): Promise<void> {
   const text = write(table, lang);
   if (out === undefined) return result(text);
   writeOut(out, `${text}\n`, { mode: 0o600 });
-  tell(`${table.rows.length} fields written to ${out}`);
+  tell(`${counted(table.rows.length, 'field')} written to ${out}`);
 }
 
 /** Of files, without issued keys, or the one in force. Errors: USAGE, POLICY_INVALID, those of the node. */
@@ -240,5 +242,5 @@ function momentOf(text: string | undefined): number {
 }
 
 function usage(message: string): SallyportError {
-  return new SallyportError('USAGE', message, { hint: 'see `sallyport policy --help`' });
+  return new SallyportError('USAGE', message);
 }

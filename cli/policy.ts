@@ -1,5 +1,6 @@
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { readHome } from '@sallyport/shared/config/read-home.ts';
+import { counted } from '@sallyport/shared/counted.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { encodePolicy } from '@sallyport/shared/policy/bundle.ts';
 import { requirePolicy } from '@sallyport/shared/policy/check.ts';
@@ -88,8 +89,13 @@ async function check(
   if (json === true) return resultJson(policy);
   const routes = policy.services.flatMap((service) => service.routes).length;
   const { services, consumers, grants } = policy;
-  const parties = `${consumers.length} consumers, ${grants.length} grants`;
-  result(`ok: ${services.length} services, ${routes} routes, ${parties}`);
+  const parts = [
+    counted(services.length, 'service'),
+    counted(routes, 'route'),
+    counted(consumers.length, 'consumer'),
+    counted(grants.length, 'grant'),
+  ];
+  result(`ok: ${parts.join(', ')}`);
 }
 
 /** Errors: POLICY_INVALID, one line for each plug-in that cannot be used. */

@@ -26,13 +26,17 @@ export function tell(text: string, hint?: string): void {
   if (hint !== undefined) process.stderr.write(`${paint('cyan', 'hint:', 'stderr')} ${hint}\n`);
 }
 
-/** Says why a verb failed; returns the exit code. What nobody foresaw brings its stack. */
-export function tellError(thrown: unknown): number {
+/**
+ * Says why a verb failed; returns the exit code. What nobody foresaw brings its stack; `usageHint` is for
+ * a wrong command line whose error has no hint of its own.
+ */
+export function tellError(thrown: unknown, usageHint?: string): number {
   const error: SallyportError = asSallyportError(thrown);
+  const isUsage = error.code === 'USAGE';
   const code = paint('red', `[${error.code}]`, 'stderr');
-  tell(`${error.message} ${code}`, error.hint);
+  tell(`${error.message} ${code}`, error.hint ?? (isUsage ? usageHint : undefined));
   if (error.code === 'INTERNAL' && error.cause instanceof Error) tell(error.cause.stack ?? '');
-  return error.code === 'USAGE' ? exitCodes.usage : exitCodes.failed;
+  return isUsage ? exitCodes.usage : exitCodes.failed;
 }
 
 /** Colours `text` where the stream is a terminal that wants it. */

@@ -2,6 +2,7 @@
  * `sallyport status` for eyes. What a process did not say is shown as `?`, never as good.
  */
 
+import { counted } from '@sallyport/shared/counted.ts';
 import { fingerprintWords } from '@sallyport/shared/pairing/fingerprint.ts';
 import type { NodeStatus, ProcessStatus } from '@sallyport/shared/processes/admin/status.ts';
 import { bytesText, spanText, timeText } from './amounts.ts';
@@ -75,7 +76,7 @@ function channelLine(
   const place = end.kind === 'link' ? `link ${end.host}:${end.port}` : `directory ${end.dir}`;
   const up = state.state === 'up' ? paint('green', 'up') : bad(String(state.state ?? '?'));
   const last = typeof state.lastMs === 'number' ? `last ${spanText(nowMs - state.lastMs)} ago` : '';
-  const carried = `${numberText(state.packages)} packages  ${bytesText(state.bytes)}`;
+  const carried = `${countText(state.packages, 'package')}  ${bytesText(state.bytes)}`;
   const detail = state.state === 'up' ? '' : String(state.detail ?? '');
   return row(channel, [way, place, up, carried, last, detail].filter(Boolean).join('  '));
 }
@@ -121,7 +122,7 @@ function policyText(guard: Told, peer: string, nowMs: number): string {
     typeof peerVersion === 'number' ? apart(`${peer} obeys version ${peerVersion}`) : '';
   const open =
     typeof unmasked === 'number' && unmasked > 0
-      ? bad(`${unmasked} ${unmasked === 1 ? 'field' : 'fields'} UNMASKED`)
+      ? bad(`${counted(unmasked, 'field')} UNMASKED`)
       : '';
   return [`version ${String(version)}${since}`, other, open].filter(Boolean).join('  ');
 }
@@ -162,7 +163,7 @@ function processLine(one: ProcessStatus, first: boolean, nowMs: number): string 
     `pid ${numberText(pid).padEnd(8)}`,
     `for ${span.padEnd(8)}`,
     bytesText(memoryBytes).padStart(9),
-    restarts === undefined || restarts === 0 ? '' : paint('yellow', `${restarts} restarts`),
+    restarts === undefined || restarts === 0 ? '' : paint('yellow', counted(restarts, 'restart')),
   ];
   return row(first ? 'processes' : '', parts.join('  ').trimEnd());
 }
@@ -185,6 +186,8 @@ function pluginLines(plugins: readonly Told[], nowMs: number): string[] {
 const row = (title: string, text: string): string => `${paint('dim', title.padEnd(10))} ${text}`;
 const bad = (text: string): string => paint('red', text);
 const numberText = (value: unknown): string => (typeof value === 'number' ? String(value) : '?');
+const countText = (value: unknown, one: string): string =>
+  typeof value === 'number' ? counted(value, one) : `? ${one}s`;
 
 function record(value: unknown): Told {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

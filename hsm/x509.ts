@@ -70,7 +70,9 @@ export async function issueCertificate(request: CertificateRequest): Promise<Buf
   const issuerKey = request.issuer?.publicKey ?? request.subjectPublicKey;
   const key = { key: encode(publicKeyInfo(issuerKey)), format: 'der', type: 'spki' } as const;
   if (new X509Certificate(der).verify(createPublicKey(key))) return der;
-  throw new SallyportError('CERTIFICATE_REFUSED', "expected the issuer's signature, got another");
+  throw new SallyportError('CERTIFICATE_REFUSED', "expected the issuer's signature, got another", {
+    hint: 'two keys of the token may have one label: use an empty token, and begin again',
+  });
 }
 
 function requireSense(request: CertificateRequest): void {
@@ -83,7 +85,11 @@ function requireSense(request: CertificateRequest): void {
   }
   if (!(notBeforeMs < notAfterMs)) faults.push('expected the validity to end after it starts');
   if (issuer === undefined && profile !== 'ca') faults.push('expected an issuer');
-  if (faults.length > 0) throw new SallyportError('CERTIFICATE_REFUSED', faults.join('; '));
+  if (faults.length > 0) {
+    throw new SallyportError('CERTIFICATE_REFUSED', faults.join('; '), {
+      hint: 'see that the clock of this machine is right and that the id of the node is a short name',
+    });
+  }
 }
 
 function toBeSigned(request: CertificateRequest): Asn1 {

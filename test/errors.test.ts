@@ -52,3 +52,18 @@ test('every code is provoked by at least one test', () => {
   const missing = Object.keys(errorTable).filter((code) => !words.has(code));
   assert.deepEqual(missing, []);
 });
+
+/** An operator who meets one of these stands before a file or a peer, and has to know what to do. */
+const hinted = ['CERTIFICATE_REFUSED', 'TRUST_FILE_INVALID'];
+test(`wherever ${hinted.join(' or ')} is raised a hint says what to do next`, () => {
+  const raised = new RegExp(`new SallyportError\\(\\s*'(?:${hinted.join('|')})'.*?;\\n`, 'gs');
+  const files = globSync('{cli,hsm,inner-node,installer,outer-node,shared}/**/*.ts', { cwd: root });
+  const places = files.flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(raised)].map(([text]) => ({ file, text })),
+  );
+  assert.ok(places.length > 10, `got ${places.length}`);
+  assert.deepEqual(
+    places.filter(({ text }) => !/\bhint\b/.test(text)),
+    [],
+  );
+});

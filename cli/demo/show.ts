@@ -1,4 +1,5 @@
 /** What the demo prints: each call with its journey, and one record as its source and its readers see it. */
+import { counted } from '@sallyport/shared/counted.ts';
 import { paint } from '../print.ts';
 import type { DemoAnswer } from './call.ts';
 import type { Hop } from './trace.ts';
@@ -19,7 +20,7 @@ function answerText(answer: unknown): string {
   const lines = JSON.stringify(answer, null, 2).split('\n');
   const more = lines.length - linesMax;
   if (more <= 0) return lines.join('\n');
-  return [...lines.slice(0, linesMax), `… ${more} lines more`].join('\n');
+  return [...lines.slice(0, linesMax), `… ${counted(more, 'line')} more`].join('\n');
 }
 
 /** The journey as a table: when, where, which step, how long, how much, what was masked. */
@@ -45,8 +46,7 @@ function journeyText(hops: readonly Hop[]): string {
 
 function noteOf({ messages, masked, code }: Hop): string {
   if (code !== undefined) return paint('yellow', code);
-  if (messages !== undefined)
-    return `${messages} message${messages === 1 ? '' : 's'} in the package`;
+  if (messages !== undefined) return `${counted(messages, 'message')} in the package`;
   const rules = Object.entries(masked ?? {}).map(([rule, count]) => `${rule} ×${count}`);
   if (rules.length === 0) return '';
   const more = rules.length - rulesMax;

@@ -172,5 +172,7 @@ if (import.meta.main) {
     seed: Number(values.seed),
   };
   const { url } = await startRegistry(options);
-  process.stdout.write(`citizen registry at ${url}, ${options.count} invented citizens\n`);
+  process.stdout.write(
+    `citizen registry at ${url}, ${options.count} invented ${options.count === 1 ? 'citizen' : 'citizens'}\n`,
+  );
 }

@@ -2,8 +2,10 @@
  * The soft key store: P-256 keys in an encrypted file, for machines without an HSM. It keeps the keys
  * from leaving through the port, and says in its description that it is no HSM.
  */
+
 import { createECDH } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { counted } from '@sallyport/shared/counted.ts';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { limits } from '@sallyport/shared/limits.ts';
 import type { Hsm } from '@sallyport/shared/ports.ts';
@@ -101,7 +103,10 @@ function readKeystore(path: string): Buffer {
       cause,
     });
   }
-  throw new SallyportError('KEYSTORE_DAMAGED', `expected a small keystore, got ${bytes} bytes`);
+  throw new SallyportError(
+    'KEYSTORE_DAMAGED',
+    `expected a small keystore, got ${counted(bytes, 'byte')}`,
+  );
 }
 
 function writeKeystore(path: string, bytes: Buffer): void {

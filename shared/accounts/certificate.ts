@@ -44,7 +44,7 @@ export function verifyClientCertificate(
 ): CertificateHolder {
   const [leaf, ...above] = readChain(chain);
   if (!leaf) throw refused('a certificate');
-  if (!isInTime(leaf, times)) throw refused('a certificate in its time');
+  if (!isInTime(leaf, times)) throw refused('a certificate in its time', newCertificate);
   const usage = leaf.keyUsage as string[] | undefined;
   if (leaf.ca || (usage !== undefined && !usage.includes(clientAuth))) {
     throw refused('a certificate for TLS clients');
@@ -79,9 +79,9 @@ function expectNotRevoked(
   times: Times,
 ): void {
   if (list === undefined || ca === undefined) return;
-  if (thenMs(times) >= list.untilMs) throw refused('a revocation list in its time');
+  if (thenMs(times) >= list.untilMs) throw refused('a revocation list in its time', newList);
   if (chain.some((one) => one.checkIssued(ca) && revoked.has(serialOf(one)))) {
-    throw refused('a certificate that is not revoked');
+    throw refused('a certificate that is not revoked', newCertificate);
   }
 }
 
@@ -128,13 +128,16 @@ function readChain(chain: readonly string[]): X509Certificate[] {
   try {
     return ders.map((der) => new X509Certificate(der));
   } catch (cause) {
-    throw refused('certificates', cause);
+    throw refused('certificates', shape, cause);
   }
 }
 
-function refused(expected: string, cause?: unknown): SallyportError {
-  return new SallyportError('CERTIFICATE_REFUSED', `expected ${expected}`, {
-    hint: 'docs/spec/accounts.md says what a client certificate must be',
-    cause,
-  });
+const shape = 'docs/spec/accounts.md says what the caller must present';
+const newCertificate =
+  'the caller needs another certificate of the CA, if its clock and ours agree';
+const newList =
+  'fetch the new list of the CA, put it beside the policy, and apply the policy again';
+
+function refused(expected: string, hint: string = shape, cause?: unknown): SallyportError {
+  return new SallyportError('CERTIFICATE_REFUSED', `expected ${expected}`, { hint, cause });
 }

@@ -1,5 +1,7 @@
 /** Recomputes the audit chain from its first block. docs/spec/audit.md says what that can show. */
+
 import { type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { counted } from '../counted.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { AuditBlock } from '../store/port.ts';
@@ -76,7 +78,7 @@ export function createAuditVerifier({ auditCertificate, first = 1 }: VerifyOptio
     const lines = Buffer.from(block.events).toString('utf8').split('\n');
     if (lines.pop() !== '') return 'the last event is cut';
     if (lines.length !== block.count) {
-      return `expected ${block.count} events, got ${lines.length}`;
+      return `expected ${counted(block.count, 'event')}, got ${lines.length}`;
     }
     for (const line of lines) {
       const event = eventOf(line);
@@ -154,7 +156,11 @@ function publicKeyOf(certificate: string | Uint8Array): KeyObject {
     const key = new X509Certificate(certificate).publicKey;
     if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
   } catch (cause) {
-    throw new SallyportError('CERTIFICATE_REFUSED', 'expected a certificate', { cause });
+    throw new SallyportError('CERTIFICATE_REFUSED', 'expected a certificate', { hint, cause });
   }
-  throw new SallyportError('CERTIFICATE_REFUSED', 'expected a certificate of a P-256 key');
+  throw new SallyportError('CERTIFICATE_REFUSED', 'expected a certificate of a P-256 key', {
+    hint,
+  });
 }
+
+const hint = 'give the certificate of the audit key: certs/audit.pem in the home of the node';

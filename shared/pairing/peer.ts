@@ -142,6 +142,9 @@ function readIfThere(path: string): Buffer | undefined {
     return readFileSync(path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new SallyportError('TRUST_FILE_INVALID', `cannot read ${path}`, { cause });
+    throw new SallyportError('TRUST_FILE_INVALID', `cannot read ${path}`, {
+      hint: 'the user that runs the node must be able to read it; see its owner and mode',
+      cause,
+    });
   }
 }

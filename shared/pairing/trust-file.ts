@@ -53,7 +53,7 @@ export function writeTrustFile(trust: TrustFile, sign: PackageSigner['sign']): P
  */
 export function readTrustFile(file: Buffer, nowMs: number): CheckedTrustFile {
   if (file.length > limits.trustFileBytesMax) throw invalid('a small file');
-  const { certificate } = readSigned(file, 'TRUST_FILE_INVALID');
+  const { certificate } = requireSound(() => readSigned(file, 'TRUST_FILE_INVALID'));
   // A copy: parsed certificates are remembered by buffer, and this one is nobody's yet.
   const claimed = Buffer.from(certificate);
   const content = requireSound(() => verifySigned(file, claimed, 'TRUST_FILE_INVALID'));
@@ -71,7 +71,10 @@ export function certificateDer(path: string): Buffer {
   try {
     return new X509Certificate(readFileSync(path)).raw;
   } catch (cause) {
-    throw new SallyportError('CERTIFICATE_REFUSED', `expected a certificate at ${path}`, { cause });
+    throw new SallyportError('CERTIFICATE_REFUSED', `expected a certificate at ${path}`, {
+      hint: 'it is made by `sallyport init`: put it back from a copy of the home',
+      cause,
+    });
   }
 }
 
@@ -80,10 +83,8 @@ function requireSound<T>(check: () => T): T {
   try {
     return check();
   } catch (cause) {
-    throw new SallyportError('TRUST_FILE_INVALID', asSallyportError(cause).message, {
-      hint,
-      cause,
-    });
+    const { message, hint = exportAgain } = asSallyportError(cause);
+    throw new SallyportError('TRUST_FILE_INVALID', message, { hint, cause });
   }
 }
 
@@ -122,8 +123,11 @@ function decode(content: Buffer): TrustFile {
   throw invalid('the members of a trust file in canonical form');
 }
 
-const hint = 'export it again with `sallyport pair export` on the other node, and carry it whole';
+const exportAgain =
+  'export it again with `sallyport pair export` on the other node, and carry it whole';
 
 function invalid(expected: string): SallyportError {
-  return new SallyportError('TRUST_FILE_INVALID', `expected ${expected}, got another`, { hint });
+  return new SallyportError('TRUST_FILE_INVALID', `expected ${expected}, got another`, {
+    hint: exportAgain,
+  });
 }

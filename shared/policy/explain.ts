@@ -1,4 +1,5 @@
 /** Why a call is allowed or refused: the steps of decide(), one by one. It decides by decide() itself. */
+import { counted } from '../counted.ts';
 import { asSallyportError, type ErrorCode } from '../errors.ts';
 import { type FieldRow, fieldsFor } from './access.ts';
 import { isInDate } from './allow.ts';
@@ -83,7 +84,7 @@ export function explain(compiled: CompiledPolicy, question: Question): Explanati
   }
   const { grant, terms } = granted;
   const facts = factsOf(consumer, match, question);
-  steps.push(passed('grant', `${grant.fields.length} fields are granted`));
+  steps.push(passed('grant', `${counted(grant.fields.length, 'field')} granted`));
   steps.push(...denySteps(terms.denies, facts), ...dateSteps(grant, nowMs));
   if (terms.when !== undefined) steps.push(conditionStep('when', terms.when, facts, true));
   let code: ErrorCode | undefined;

@@ -4,9 +4,11 @@
  * masked until a person decides otherwise. No text of the document but names and paths gets into
  * the policy.
  */
+
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { pairsFault } from '../content/pairs.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
+import { counted } from '../counted.ts';
 import { detect } from '../detect/propose.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -276,7 +278,7 @@ function withProposal(
   const fieldName = parseField(mask.field)?.findLast((step) => step !== null) ?? '';
   const found = detect(fieldName, samples?.(mask.field) ?? []);
   if (found === undefined) return mask;
-  const seen = found.samples > 0 ? `, ${found.samples} samples` : ', by its name';
+  const seen = found.samples > 0 ? `, ${counted(found.samples, 'sample')}` : ', by its name';
   const { transform, ...options } = found.mask;
   const details = Object.entries(options).map(([name, value]) => `, ${name}: ${value}`);
   const proposal = `${found.kind}${seen}: transform: ${transform}${details.join('')}`;

@@ -25,8 +25,8 @@ export interface ExpectedCertificate {
  */
 export function checkCertificate(bytes: Buffer, expected: ExpectedCertificate): void {
   const { node, profile, caDer, nowMs } = expected;
-  const require = (holds: boolean, what: string): void => {
-    if (!holds) throw refused(`${profile} certificate: expected ${what}`);
+  const require = (holds: boolean, what: string, hint = makeAnew): void => {
+    if (!holds) throw refused(`${profile} certificate: expected ${what}`, hint);
   };
   const certificate = parse(bytes, profile);
   const subject = commonName(node, profile);
@@ -37,8 +37,8 @@ export function checkCertificate(bytes: Buffer, expected: ExpectedCertificate): 
   require(isIssued, "a signature of the node's own CA");
   const { validFrom, validTo, validFromDate, validToDate } = certificate;
   const started = validFromDate.getTime() <= nowMs + limits.clockSkewMs;
-  require(started, `a start before now, got ${validFrom}`);
-  require(nowMs <= validToDate.getTime(), `an end after now, got ${validTo}`);
+  require(started, `a start before now, got ${validFrom}`, setClocks);
+  require(nowMs <= validToDate.getTime(), `an end after now, got ${validTo}`, setClocks);
   require(hasExtensionsOf(profiles[profile], bytes), 'the usage extensions of its name');
 }
 
@@ -49,14 +49,18 @@ function parse(bytes: Buffer, profile: ProfileName): X509Certificate {
     const certificate = new X509Certificate(bytes);
     if (certificate.raw.equals(bytes)) return certificate;
   } catch (cause) {
-    throw refused(`${profile} certificate: expected an X.509 certificate with a P-256 key`, cause);
+    throw refused(
+      `${profile} certificate: expected an X.509 certificate with a P-256 key`,
+      makeAnew,
+      cause,
+    );
   }
   throw refused(`${profile} certificate: expected nothing after its end`);
 }
 
-function refused(message: string, cause?: unknown): SallyportError {
-  return new SallyportError('CERTIFICATE_REFUSED', message, {
-    hint: 'the node that it belongs to must issue it again with this product',
-    cause,
-  });
+const makeAnew = 'make the node that it belongs to anew with `sallyport init`, and pair again';
+const setClocks = `compare the clocks of both machines; where they agree, ${makeAnew}`;
+
+function refused(message: string, hint = makeAnew, cause?: unknown): SallyportError {
+  return new SallyportError('CERTIFICATE_REFUSED', message, { hint, cause });
 }

@@ -62,8 +62,16 @@ test('a certificate on the list of its CA is refused, another is taken, until th
   const take = (one: typeof kept, atMs: number) =>
     verifyClientCertificate([holder], [one.der], { nowMs: atMs, lateMs: 0 });
   assert.equal(take(kept, nowMs).consumer, 'tax');
-  assert.throws(() => take(lost, nowMs), { code: 'CERTIFICATE_REFUSED', message: /not revoked/ });
-  const late = { code: 'CERTIFICATE_REFUSED', message: /a revocation list in its time/ };
+  assert.throws(() => take(lost, nowMs), {
+    code: 'CERTIFICATE_REFUSED',
+    message: /not revoked/,
+    hint: /needs another certificate/,
+  });
+  const late = {
+    code: 'CERTIFICATE_REFUSED',
+    message: /a revocation list in its time/,
+    hint: /fetch the new list/,
+  };
   assert.throws(() => take(kept, nowMs + 11 * dayMs), late);
 });
 

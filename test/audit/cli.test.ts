@@ -111,7 +111,7 @@ test('a certificate that cannot be read is refused; none at all is said', async 
   const { dir } = await home('certificate');
   const missing = await audit('verify', '--dir', dir, '--certificate', join(dir, 'none.pem'));
   assert.equal(missing.code, 1);
-  assert.match(missing.err, /CERTIFICATE_REFUSED/);
+  assert.match(missing.err, /CERTIFICATE_REFUSED\]\nhint: give --certificate a copy/);
   rmSync(join(dir, 'certs', 'audit.pem'));
   const without = await audit('verify', '--dir', dir);
   assert.equal(without.code, 0);

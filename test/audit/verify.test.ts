@@ -179,7 +179,7 @@ test('lines that are no events are found though their hash fits', () => {
     ['{"event":"nobody","atMs":1}', /not of the log/],
     ['null', /not of the log/],
     ['{', /not of the log/],
-    ['{"event":"seal"}\n{"event":"seal"}', /expected 1 events, got 2/],
+    ['{"event":"seal"}\n{"event":"seal"}', /expected 1 event, got 2/],
   ];
   for (const [text, what] of wrong) {
     assert.match(faultOf([blockAfter(start, 1, [text])])?.what ?? '', what);

@@ -15,7 +15,16 @@ const wrong: [args: string[], said: RegExp][] = [
     ['policy', 'show', '--version', '1.5', '--dir', 'x'],
     /expected a positive whole number, got 1\.5/,
   ],
-  [['package', 'inspect', 'test'], /^sallyport: test is no file \[USAGE\]\n$/],
+  [
+    ['package', 'inspect', 'test'],
+    /^sallyport: test is no file \[USAGE\]\nhint: see `sallyport package inspect --help`\n$/,
+  ],
+  [
+    ['policy', 'explain', '--policy', 'x'],
+    / or --consumer and --path \[USAGE\]\nhint: see `sallyport policy explain --help`/,
+  ],
+  [['policy', 'matrix'], / one of the two \[USAGE\]\nhint: see `sallyport policy matrix --help`/],
+  [['plugin', 'list'], /one of the two \[USAGE\]\nhint: see `sallyport plugin list --help`/],
   [['shwo'], /^sallyport: unknown command 'shwo'\n.*hint: add --help/s],
 ];
 

@@ -13,8 +13,8 @@ const replaced: readonly [RegExp, string][] = [
   [/\b[0-9a-fA-F]{12,}\b/g, '#'],
   [/\d+(?:\.\d+)*/g, '0'],
   [/ (?:MiB|KiB|B)\b/g, ' B'],
-  // How many ride in one package depends on the moment.
-  [/\bmessages\b/g, 'message'],
+  // How many ride in one package, and how many crossed yet, depends on the moment.
+  [/\b(message|package)s\b/g, '$1'],
   [/[^\S\n]+/g, ' '],
   [/ +$/gm, ''],
 ];

@@ -27,6 +27,7 @@ function refused(file: Buffer, message: RegExp, nowMs = Date.now()): void {
       assert.ok(e instanceof SallyportError, String(e));
       assert.equal(e.code, 'TRUST_FILE_INVALID', e.message);
       assert.match(e.message, message);
+      assert.ok(e.hint, `${e.message}: expected a hint`);
       return true;
     },
   );

@@ -40,7 +40,7 @@ test('a file that others may write, and a folder that is not there, are refused'
 test('policy check tries the plug-ins of a policy, and tells each that cannot be used', async () => {
   const good = await sallyport('policy', 'check', policy, '--plugins', folder);
   assert.equal(good.code, 0, good.stderr);
-  assert.match(good.stdout, /^ok: 1 services/);
+  assert.match(good.stdout, /^ok: 1 service,/);
   const wrong = {
     ...digests,
     vin: digests['postal-area'],

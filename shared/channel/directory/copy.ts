@@ -1,5 +1,7 @@
 /** From an open file into a spool directory, part by part; works across file systems. */
+
 import type { FileHandle } from 'node:fs/promises';
+import { counted } from '../../counted.ts';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { depositFile } from '../spool.ts';
@@ -26,7 +28,10 @@ export async function copyPackage(
       await deposit.write(buffer.subarray(0, bytesRead));
     }
     if (copied !== size) {
-      throw new SallyportError('CHANNEL_LOST', `expected ${size} bytes, got another length`);
+      throw new SallyportError(
+        'CHANNEL_LOST',
+        `expected ${counted(size, 'byte')}, got another length`,
+      );
     }
   } catch (error) {
     await deposit.abort();

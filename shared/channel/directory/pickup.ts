@@ -1,7 +1,9 @@
 /** One look through a pick-up folder: takes what is finished, sets aside what is no package. */
+
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '../../counted.ts';
 import { asSallyportError, SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { ChannelSink } from '../../ports.ts';
@@ -133,7 +135,7 @@ async function remove(path: string): Promise<void> {
 async function checkFile(source: FileHandle, bounds: SpoolBounds): Promise<number> {
   const found = await source.stat();
   if (!found.isFile()) throw refusal('a regular file', 'something else');
-  if (found.nlink !== 1) throw refusal('a file with one name', `${found.nlink} hard links`);
+  if (found.nlink !== 1) throw refusal('a file with one name', counted(found.nlink, 'hard link'));
   checkSize(found.size, bounds);
   return found.size;
 }

@@ -5,6 +5,7 @@
  *
  * All integers big-endian. Errors: IPC_FRAME.
  */
+import { counted } from '../../counted.ts';
 import { SallyportError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 
@@ -32,7 +33,10 @@ export function encodeFrame(
   const headBytes = Buffer.byteLength(headText);
   const length = fixedBytes + headBytes + body.length;
   if (headBytes > limits.ipcHeadBytesMax || length > limits.ipcFrameBytesMax) {
-    throw new SallyportError('IPC_FRAME', `expected a frame in the limits, got ${length} bytes`);
+    throw new SallyportError(
+      'IPC_FRAME',
+      `expected a frame in the limits, got ${counted(length, 'byte')}`,
+    );
   }
   const start = Buffer.allocUnsafe(4 + fixedBytes + headBytes);
   start.writeUInt32BE(length, 0);
@@ -57,7 +61,7 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
       if (length < fixedBytes || length > limits.ipcFrameBytesMax) {
         throw new SallyportError(
           'IPC_FRAME',
-          `expected a frame in the limits, got ${length} bytes`,
+          `expected a frame in the limits, got ${counted(length, 'byte')}`,
         );
       }
       parts = [joined];
