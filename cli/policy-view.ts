@@ -15,6 +15,7 @@ import { matchRoute } from '@sallyport/shared/policy/decide.ts';
 import { type Explanation, explain, type Question } from '@sallyport/shared/policy/explain.ts';
 import { matrixHtml } from '@sallyport/shared/policy/matrix-html.ts';
 import { matrixCsv, matrixTable } from '@sallyport/shared/policy/matrix-text.ts';
+import type { Language } from '@sallyport/shared/policy/matrix-words.ts';
 import type { Policy } from '@sallyport/shared/policy/model.ts';
 import { parseAddress } from '@sallyport/shared/policy/network.ts';
 import type { AuditEvent } from '@sallyport/shared/ports.ts';
@@ -22,6 +23,7 @@ import { type Command, Option } from 'commander';
 import { timeText } from './amounts.ts';
 import { withBlocks } from './audit-blocks.ts';
 import { explanationText } from './explain-text.ts';
+import { readLanguage } from './language.ts';
 import { openPlugins } from './plugin-folder.ts';
 import { requireBundle } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
@@ -46,7 +48,7 @@ interface MatrixFlags {
   readonly policy?: string;
   readonly at?: string;
   readonly format: 'table' | 'csv' | 'html';
-  readonly lang: 'en' | 'zh';
+  readonly lang: Language;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -73,7 +75,7 @@ export function registerViews(policy: Command): void {
     .action(explainCall);
   onEither('matrix', 'show every route, its level, its fields and what each consumer gets of them')
     .addOption(new Option('--format <format>').choices(['table', 'csv', 'html']).default('table'))
-    .addOption(new Option('--lang <language>', 'of the labels').choices(['en', 'zh']).default('en'))
+    .option('--lang <language>', 'of the labels: en or zh, as zh-CN too', readLanguage, 'en')
     .option('--out <file>', 'write it there')
     .option(...at)
     .option(...files)

@@ -339,7 +339,7 @@ test('files are imported once and never written over', async () => {
   assert.deepEqual([same.exit, same.out], [0, '']);
   assert.deepEqual(readFileSync(join(out, 'policy.yaml')), made);
   const page = join(out, 'matrix.html');
-  const views = ['matrix', '--policy', out, '--format', 'html', '--lang', 'zh', '--out', page];
+  const views = ['matrix', '--policy', out, '--format', 'html', '--lang', 'zh-CN', '--out', page];
   assert.equal((await sallyport(...views)).exit, 0);
   assert.match(readFileSync(page, 'utf8'), /数据分级与字段授权矩阵/);
   const again = await sallyport(...views);
