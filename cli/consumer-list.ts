@@ -5,15 +5,13 @@ import type { Command } from 'commander';
 import { timeText } from './amounts.ts';
 import { columns } from './columns.ts';
 import { usesOf } from './credentials.ts';
-import { requireInner } from './inner-home.ts';
+import { ofInner } from './inner-home.ts';
 import { requireBundle } from './policy-source.ts';
 import { result, resultJson } from './print.ts';
 
 export function registerList(consumer: Command): void {
-  consumer
-    .command('list')
+  ofInner(consumer.command('list'))
     .description('show the consumers of the policy in force, their credentials and last use')
-    .requiredOption('--dir <dir>', 'home of the inner node')
     .option('--json', 'as JSON')
     .action(list);
 }
@@ -25,9 +23,8 @@ interface Row {
   readonly lastUsedAtMs?: number;
 }
 
-/** Errors: USAGE on the outer node, POLICY_MISSING, those of the node. */
+/** Errors: POLICY_MISSING, those of the node. */
 async function list({ dir, json }: { dir: string; json?: boolean }): Promise<void> {
-  requireInner(dir);
   const { policy } = await requireBundle(dir);
   const used = await usesOf(dir);
   const rows = rowsOf(policy).map(({ label, ...row }) => {

@@ -11,7 +11,7 @@ import { timeText } from './amounts.ts';
 import { columns } from './columns.ts';
 import { registerList } from './consumer-list.ts';
 import { lastUses, putInForce, takesNoKeys } from './credentials.ts';
-import { requireInner } from './inner-home.ts';
+import { ofInner } from './inner-home.ts';
 import { result, resultJson, tell } from './print.ts';
 
 export function register(program: Command): void {
@@ -22,56 +22,49 @@ export function register(program: Command): void {
     '--expires <date>',
     'last moment of the key, as 2027-06-30 or with a time',
   ] as const;
-  key
-    .command('issue')
+  ofInner(key.command('issue'))
     .argument('<consumer>', 'name of the consumer, as in policy.yaml')
     .description('make an API key and show it this once')
-    .requiredOption('--dir <dir>', 'home of the inner node')
     .option(...expires)
     .action(issue);
-  key
-    .command('list')
+  ofInner(key.command('list'))
     .description('show the keys that were issued, never the keys themselves')
-    .requiredOption('--dir <dir>', 'home of the inner node')
     .option('--json', 'as JSON')
     .action(list);
-  key
-    .command('rotate')
+  ofInner(key.command('rotate'))
     .argument('<id>', 'id of the key, as `list` shows it')
     .description('make another key for the same consumer; the old one goes on for a while')
-    .requiredOption('--dir <dir>', 'home of the inner node')
     .option('--grace <span>', 'how long the old key goes on, as 30m, 12h or 7d', '7d')
     .option(...expires)
     .action(rotate);
-  key
-    .command('revoke')
+  ofInner(key.command('revoke'))
     .argument('<id>', 'id of the key, as `list` shows it')
     .description('end a key now; says when it is in force at the boundary')
-    .requiredOption('--dir <dir>', 'home of the inner node')
     .action(revoke);
 }
 
 /** The key is the only thing on stdout, so that a script can put it where it belongs. */
-async function issue(name: string, options: { dir: string; expires?: string }): Promise<void> {
+async function issue(
+  name: string,
+  { dir, expires }: { dir: string; expires?: string },
+): Promise<void> {
   if (!namePattern.test(name)) throw usage(`expected the name of a consumer, got ${name}`);
-  const home = requireInner(options.dir);
-  const expiresAtMs = options.expires === undefined ? undefined : readDate(options.expires);
+  const expiresAtMs = expires === undefined ? undefined : readDate(expires);
   const order = { consumer: name, nowMs: Date.now(), expiresAtMs };
-  const { key, record } = await issueConsumerKey(home, order);
+  const { key, record } = await issueConsumerKey(dir, order);
   result(key);
   tell(`key ${record.id} of ${name}; it is shown this once and kept nowhere`);
-  if (await takesNoKeys(home, name)) {
+  if (await takesNoKeys(dir, name)) {
     tell(
       `no consumer ${name} takes keys in the policy in force, so nobody can use it yet`,
       'is the name right? It takes effect with the `sallyport policy apply` that brings such a consumer',
     );
-  } else await confirmedLater(home);
+  } else await confirmedLater(dir);
 }
 
 async function list({ dir, json }: { dir: string; json?: boolean }): Promise<void> {
-  const home = requireInner(dir);
-  const { keys } = await readCredentials(home);
-  const used = await lastUses(home);
+  const { keys } = await readCredentials(dir);
+  const used = await lastUses(dir);
   const shown = keys.map(({ hash: _hash, ...rest }) => {
     const lastUsedAtMs = used?.get(rest.id);
     return { ...rest, ...(lastUsedAtMs !== undefined && { lastUsedAtMs }) };
@@ -89,31 +82,29 @@ async function list({ dir, json }: { dir: string; json?: boolean }): Promise<voi
 
 async function rotate(
   id: string,
-  options: { dir: string; grace: string; expires?: string },
+  { dir, grace, expires }: { dir: string; grace: string; expires?: string },
 ): Promise<void> {
-  const home = requireInner(options.dir);
-  const expiresAtMs = options.expires === undefined ? undefined : readDate(options.expires);
-  const order = { id, nowMs: Date.now(), graceMs: readSpan(options.grace), expiresAtMs };
-  const rotated = await rotateConsumerKey(home, order);
+  const expiresAtMs = expires === undefined ? undefined : readDate(expires);
+  const order = { id, nowMs: Date.now(), graceMs: readSpan(grace), expiresAtMs };
+  const rotated = await rotateConsumerKey(dir, order);
   if (!rotated) throw unknownKey(id);
   const { key, record, old } = rotated;
   result(key);
   tell(`key ${record.id} of ${record.consumer}; it is shown this once and kept nowhere`);
   tell(`key ${id} goes on until ${timeText(old.expiresAtMs ?? 0)}`);
-  await confirmedLater(home);
+  await confirmedLater(dir);
 }
 
 async function revoke(id: string, { dir }: { dir: string }): Promise<void> {
-  const home = requireInner(dir);
-  if (!(await revokeConsumerKey(home, id))) throw unknownKey(id);
+  if (!(await revokeConsumerKey(dir, id))) throw unknownKey(id);
   tell(`key ${id} is revoked`);
-  await putInForce(home);
+  await putInForce(dir);
 }
 
 /** A new key that the boundary does not know yet is a matter of time, not a failure. */
-async function confirmedLater(home: string): Promise<void> {
+async function confirmedLater(dir: string): Promise<void> {
   try {
-    await putInForce(home);
+    await putInForce(dir);
   } catch (thrown) {
     const { code, message, hint } = asSallyportError(thrown);
     if (code !== 'POLICY_UNCONFIRMED') throw thrown;

@@ -11,7 +11,6 @@ import type { Command } from 'commander';
 import { actor } from './actor.ts';
 import { readCount, timeText } from './amounts.ts';
 import { control } from './control.ts';
-import { requireInner } from './inner-home.ts';
 import { bundleOf, expectRemovals, loadPolicy, painted, requireBundle } from './policy-source.ts';
 import { result, resultJson, tell } from './print.ts';
 
@@ -24,26 +23,26 @@ interface Flags {
   readonly plan?: boolean;
 }
 
-export function registerPlans(onNode: (name: string, description: string) => Command): void {
+export function registerPlans(onInner: (name: string, description: string) => Command): void {
   const as = ['--as <name>', 'who does it; without, the user of this machine'] as const;
-  onNode('plan', 'propose a policy, for another person to approve (on the inner node)')
+  onInner('plan', 'propose a policy, for another person to approve (on the inner node)')
     .argument('<path>', 'policy.yaml or its folder')
     .option('--note <text>', 'why')
     .option('--remove', 'allow that services, routes, consumers, grants or keys go')
     .option(...as)
     .action(async (path: string, flags: Flags) => {
-      await propose(await loadPolicy(path, requireInner(flags.dir)), flags);
+      await propose(await loadPolicy(path, flags.dir), flags);
     });
-  onNode('plans', 'show the plans, newest first').action(list);
-  onNode('approve', 'approve a plan that another person proposed')
+  onInner('plans', 'show the plans, newest first').action(list);
+  onInner('approve', 'approve a plan that another person proposed')
     .argument('<id>', 'id of the plan')
     .option(...as)
     .action(approve);
-  onNode('withdraw', 'withdraw a plan')
+  onInner('withdraw', 'withdraw a plan')
     .argument('<id>', 'id of the plan')
     .option(...as)
     .action(withdraw);
-  onNode('rollback', 'put an earlier version in force again, as a new one')
+  onInner('rollback', 'put an earlier version in force again, as a new one')
     .argument('<version>', 'as `history` shows it', readCount)
     .option('--plan', 'propose it instead')
     .option('--note <text>', 'why, for a plan')
@@ -68,7 +67,6 @@ async function propose(policy: Policy, flags: Flags): Promise<void> {
 }
 
 async function list({ dir, json }: Flags): Promise<void> {
-  requireInner(dir);
   const plans = (await control(dir, 'policy-plans')).head as PolicyPlan[];
   if (json === true) return resultJson(plans);
   for (const { id, state, createdAtMs, proposer, approver = '-', version, note } of plans) {
@@ -83,7 +81,6 @@ async function list({ dir, json }: Flags): Promise<void> {
 
 /** Shows what is approved before it is. */
 async function approve(id: string, { dir, json, as }: Flags): Promise<void> {
-  requireInner(dir);
   const shown = await control(dir, 'policy-plan-show', { id });
   const changes = await showChanges(dir, await withKeys(decodePolicy(shown.body), dir), json);
   const { head } = await control(dir, 'policy-approve', { id, actor: as ?? actor() });
@@ -94,7 +91,6 @@ async function approve(id: string, { dir, json, as }: Flags): Promise<void> {
 }
 
 async function withdraw(id: string, { dir, json, as }: Flags): Promise<void> {
-  requireInner(dir);
   const { head } = await control(dir, 'policy-withdraw', { id, actor: as ?? actor() });
   if (json === true) return resultJson(head);
   result(`plan ${id} is withdrawn`);
@@ -117,7 +113,6 @@ export async function applyPlan(
 /** The old content with the keys of now: a key that was revoked since stays revoked. */
 async function rollback(from: number, flags: Flags): Promise<void> {
   const { dir, json, remove, as } = flags;
-  requireInner(dir);
   const policy = await withKeys((await requireBundle(dir, from)).policy, dir);
   if (flags.plan === true) return propose(policy, flags);
   const changes = await showChanges(dir, policy, json);

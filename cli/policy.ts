@@ -15,7 +15,7 @@ import { stringify } from 'yaml';
 import { actor } from './actor.ts';
 import { readCount, timeText } from './amounts.ts';
 import { control } from './control.ts';
-import { requireInner } from './inner-home.ts';
+import { ofInner } from './inner-home.ts';
 import { openPlugins } from './plugin-folder.ts';
 import { registerOpenApi } from './policy-openapi.ts';
 import { applyPlan, registerPlans } from './policy-plan.ts';
@@ -48,16 +48,15 @@ export function register(program: Command): void {
     .option('--plugins <dir>', 'folder of the plug-ins that it names, to be tried too')
     .option('--json', 'as JSON: the policy in normal form')
     .action(check);
+  const verb = (name: string, description: string): Command =>
+    policy.command(name).description(description).option('--json', 'as JSON');
   const onNode = (name: string, description: string): Command =>
-    policy
-      .command(name)
-      .description(description)
-      .requiredOption('--dir <dir>', 'home of the node')
-      .option('--json', 'as JSON');
+    verb(name, description).requiredOption('--dir <dir>', 'home of the node');
+  const onInner = (name: string, description: string): Command => ofInner(verb(name, description));
   onNode('diff', 'show what applying a policy would change')
     .argument('<path>', 'policy.yaml or its folder')
     .action(diff);
-  onNode('apply', 'sign a policy and put it in force on both nodes (on the inner node)')
+  onInner('apply', 'sign a policy and put it in force on both nodes (on the inner node)')
     .argument('[path]', 'policy.yaml or its folder')
     .option('--plan <id>', 'an approved plan instead')
     .option('--as <name>', 'who does it; without, the user of this machine')
@@ -67,7 +66,7 @@ export function register(program: Command): void {
     .option('--version <number>', 'an earlier one', readCount)
     .action(show);
   onNode('history', 'show which versions were applied, and by whom').action(history);
-  registerPlans(onNode);
+  registerPlans(onInner);
   registerViews(policy);
   registerOpenApi(policy);
 }
@@ -119,7 +118,6 @@ async function diff(path: string, { dir, json }: Flags): Promise<void> {
 /** Shows the changes before it makes them. Errors: POLICY_INVALID, USAGE, and those of the node. */
 async function apply(path: string | undefined, flags: Flags): Promise<void> {
   const { dir, json, remove, plan, as } = flags;
-  requireInner(dir);
   if ((path === undefined) === (plan === undefined)) {
     throw new SallyportError('USAGE', 'expected a path or --plan, one of the two');
   }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { actor } from './actor.ts';
 import { control } from './control.ts';
-import { requireInner } from './inner-home.ts';
+import { ofInner } from './inner-home.ts';
 import { result, resultJson } from './print.ts';
 
 interface Flags {
@@ -15,11 +15,9 @@ interface Flags {
 
 export function register(program: Command): void {
   const token = program.command('token').description('tokens that masks made of values');
-  token
-    .command('reverse')
+  ofInner(token.command('reverse'))
     .argument('<token>', 'as the consumer got it')
     .description('show the value of a token; needs a right of the policy, and is recorded')
-    .requiredOption('--dir <dir>', 'home of the inner node')
     .requiredOption('--consumer <name>', 'who got the token')
     .requiredOption('--route <service/route>', 'where it came from')
     .requiredOption('--field <field>', "field of the answer, such as '$.idNumber'")
@@ -30,7 +28,6 @@ export function register(program: Command): void {
 /** Errors: RIGHT_MISSING, TOKEN_UNKNOWN, and those of the node. */
 async function reverse(token: string, flags: Flags): Promise<void> {
   const { dir, consumer, route: flow, field, json } = flags;
-  requireInner(dir);
   const order = { actor: actor(), consumer, flow, field, token };
   const value = (await control(dir, 'token-reverse', order)).body.toString();
   if (json === true) resultJson({ value });
