@@ -236,7 +236,9 @@ export const limits = {
   clockSamplesMax: 8,
   // exchange
   laneWindowMax: 1024,
-  packageRestMsMax: 20,
+  /** How long a busy lane rests after a package, counted in the time that the package took. */
+  packageRestTimes: 3,
+  packageRestMsMax: 40,
   batchBytesMax: 8 * 1024 * 1024,
   /** Leaves room in a package for what rides along: receipts, a heartbeat. */
   batchMessagesMax: 4094,

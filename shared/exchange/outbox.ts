@@ -6,9 +6,9 @@
  *                                                │
  *                          accepted: what `enqueue` promised is durable, sealed bytes included
  *
- * A lane that carried one message goes on at once. One that carried several rests as long as the package
- * took: it costs two nodes the same whether it holds two messages or two hundred, so the busier the machine,
- * the fuller the packages.
+ * A lane that carried one message goes on at once, and so does one that left some behind. One that
+ * carried several rests, some times as long as the package took: it costs two nodes the same whether it
+ * holds two messages or two hundred, so the busier the machine, the fuller the packages.
  *
  * A crash before the commit leaves nothing; after it, the next start publishes what the store holds. So
  * no sequence is ever used for two packages that somebody saw.
@@ -113,7 +113,7 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
         for (const one of batch) one.reject(error);
       }
       for (const { outgoing } of batch) queuedBytes -= bytesOf(outgoing);
-      if (batch.length > 1) await rest(performance.now() - startedMs);
+      if (batch.length > 1 && left.length === 0) await rest(performance.now() - startedMs);
     }
     busy = false;
   };
@@ -151,7 +151,7 @@ export function createOutbox(lane: OutLane, ports: OutboxPorts): Outbox {
 const bytesOf = ({ message }: Outgoing): number => message.head.length + message.body.length;
 
 function rest(workedMs: number): Promise<void> {
-  const restMs = Math.min(workedMs, limits.packageRestMsMax);
+  const restMs = Math.min(workedMs * limits.packageRestTimes, limits.packageRestMsMax);
   return new Promise((resolve) => setTimeout(resolve, restMs));
 }
 

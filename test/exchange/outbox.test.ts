@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { SallyportError } from '@sallyport/shared/errors.ts';
 import { zeroDigest } from '@sallyport/shared/exchange/lane.ts';
 import {
@@ -24,6 +25,14 @@ function outgoing(bodyBytes = 10, record?: Outgoing['record']): Outgoing {
   };
 }
 
+const sealed = {
+  packageId: newId(),
+  digest: 'd',
+  bytes: new Uint8Array(1),
+  createdAtMs: 1,
+  expiresAtMs: 2,
+};
+
 /** An outbox on fakes that write down what was asked of them, in order. */
 function rig(overrides: Partial<OutboxPorts> = {}) {
   const log: string[] = [];
@@ -37,8 +46,7 @@ function rig(overrides: Partial<OutboxPorts> = {}) {
       links.push(previous);
       log.push(`seal ${sequence}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
-      const bytes = new Uint8Array(1);
-      return { packageId: newId(), digest: `d${sequence}`, bytes, createdAtMs: 1, expiresAtMs: 2 };
+      return { ...sealed, packageId: newId(), digest: `d${sequence}` };
     },
     async commit(work) {
       log.push('commit');
@@ -67,6 +75,40 @@ test('what queues while a package is sealed leaves in one package', async () => 
   assert.deepEqual(batches, [1, 300]);
   assert.deepEqual(links, [zeroDigest, 'd1']);
   assert.equal(new Set(places.map((place: OutPackage) => place.sequence)).size, 2);
+});
+
+test('a lane that carried several rests, so that what comes meanwhile leaves together', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const batches: number[] = [];
+    const { outbox } = rig({
+      async seal(_sequence, _previous, messages) {
+        batches.push(messages.length);
+        return sealed;
+      },
+    });
+    await Promise.all([outbox.enqueue(outgoing()), outbox.enqueue(outgoing())]);
+    const one = outbox.enqueue(outgoing());
+    for (let turns = 0; turns < 5; turns += 1) await turn();
+    assert.deepEqual(batches, [2]);
+    const other = outbox.enqueue(outgoing());
+    mock.timers.tick(limits.packageRestMsMax);
+    await Promise.all([one, other]);
+    assert.deepEqual(batches, [2, 2]);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test('a package that left some behind is followed at once', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const { outbox } = rig({ messagesMax: 2, seal: async () => sealed });
+    const places = await Promise.all([1, 2, 3, 4].map(() => outbox.enqueue(outgoing())));
+    assert.deepEqual(new Set(places.map(({ sequence }) => sequence)), new Set([1, 2]));
+  } finally {
+    mock.timers.reset();
+  }
 });
 
 test('a batch stays in its limits of bytes and of messages', async () => {

@@ -26,7 +26,7 @@ export function inbound(sql: Statements): Inbound {
   const lane = sql.one<{ contiguous: number }>('SELECT contiguous FROM in_lane WHERE lane = ?');
   const putLane = sql.change('INSERT OR REPLACE INTO in_lane VALUES (?, ?)');
   const beyond = sql.all<{ sequence: number }>(
-    'SELECT sequence FROM in_package WHERE lane = ? AND sequence > ? ORDER BY sequence',
+    'SELECT sequence FROM in_package WHERE lane = +? AND sequence > ? ORDER BY sequence',
   );
   const place = sql.one<{ digest: string; previous: string }>(
     'SELECT digest, previous FROM in_package WHERE lane = ? AND sequence = ?',

@@ -33,7 +33,7 @@ export function outbound(sql: Statements): Outbound {
   const content = sql.one<{ bytes: Buffer }>('SELECT bytes FROM content WHERE package_id = ?');
   const firstOpen = sql.one<{ sequence: number }>(
     `SELECT sequence FROM out_package
-     WHERE lane = ? AND sequence > ? AND acknowledged_at IS NULL ORDER BY sequence LIMIT 1`,
+     WHERE lane = +? AND sequence > ? AND acknowledged_at IS NULL ORDER BY sequence LIMIT 1`,
   );
   const one = sql.one<Row>('SELECT * FROM out_package WHERE lane = ? AND sequence = ?');
   const unacknowledged = sql.all<Row>(

@@ -1,4 +1,10 @@
-/** Prepared statements, kept for the life of the store, whose failures carry our codes. */
+/**
+ * Prepared statements, kept for the life of the store, whose failures carry our codes.
+ *
+ * With `ORDER BY`, SQLite plans by the value that a column is compared to, and plans anew each time another
+ * is bound (and the rows' constructor is compiled anew): `lane = +?` tells it not to. It matters for what
+ * runs with each package.
+ */
 import type Database from 'better-sqlite3';
 import { SallyportError } from '../../errors.ts';
 import { type OnDamage, toldFault } from './fault.ts';
