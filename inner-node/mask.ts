@@ -34,7 +34,7 @@ export interface Released {
 
 /**
  * What the second net finds, or is refused for, is also an event of its own: the owner of the data reads
- * it. Errors: RESPONSE_REFUSED, MASK_KEYS_MISSING.
+ * it. Errors: RESPONSE_REFUSED.
  */
 export function maskAnswer(
   node: GuardContext,

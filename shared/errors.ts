@@ -77,8 +77,6 @@ export const errorTable = {
   UPSTREAM_TIMEOUT: row(504, 'failed', 'the service did not answer in time'),
   UPSTREAM_TOO_LARGE: row(502, 'refused', 'the answer of the service is not acceptable'),
   UPSTREAM_REFUSED: row(502, 'refused', 'the answer of the service is not acceptable'),
-  MASK_KEYS_MISSING: row(503, 'delayed', 'the gateway is not ready'),
-  TOKEN_DOMAIN: row(422, 'refused', 'the policy is not valid'),
   TOKEN_UNKNOWN: row(404, 'refused', 'there is no such token'),
   RIGHT_MISSING: row(403, 'refused', 'the right is not granted'),
   RESPONSE_REFUSED: row(502, 'refused', 'the answer of the service is not acceptable'),

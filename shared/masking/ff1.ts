@@ -15,10 +15,9 @@ const alphabets: Readonly<Record<Ff1Form, string>> = {
 };
 const domainMin = 1_000_000;
 
+/** Of texts of its form (`isOfForm`) alone; another is a mistake of the caller: INTERNAL. */
 export interface Ff1 {
-  /** Errors: TOKEN_DOMAIN. */
   encrypt(text: string): string;
-  /** Errors: TOKEN_DOMAIN. */
   decrypt(text: string): string;
 }
 
@@ -40,9 +39,7 @@ export function createFf1(form: Ff1Form, key: KeyObject, tweak: string): Ff1 {
   const run = (text: string, work: (digits: number[]) => number[]): string => {
     if (!isOfForm(form, text)) {
       const least = `at least ${ff1LengthMin(form)}`;
-      throw new SallyportError('TOKEN_DOMAIN', `expected ${least} ${form}, got another text`, {
-        hint: 'FF1 needs a domain of a million values: use a random token for shorter ones',
-      });
+      throw new SallyportError('INTERNAL', `expected ${least} ${form}, got another text`);
     }
     const digits = Array.from(text, (one) => alphabet.indexOf(one));
     return work(digits)

@@ -8,7 +8,7 @@ import { SallyportError } from '../errors.ts';
 export const maskPurposes = ['hash', 'noise', 'ff1', 'lookup', 'vault'] as const;
 export type MaskPurpose = (typeof maskPurposes)[number];
 
-/** Keys and tokens of one recipient. Each call: MASK_KEYS_MISSING while the master is not there. */
+/** Keys and tokens of one recipient. Whoever asks before the master is open made a mistake: INTERNAL. */
 export interface RecipientSecrets {
   key(purpose: MaskPurpose): KeyObject;
   /** The token of a value in normal form: the same as before, or a new random one. */
@@ -37,7 +37,5 @@ export function keyedDigest(key: KeyObject, text: string): Buffer {
 export const noSecrets: SecretsOf = () => ({ key: missing, token: missing });
 
 export function missing(): never {
-  throw new SallyportError('MASK_KEYS_MISSING', 'expected the keys of masks, got none', {
-    hint: 'the inner node opens them with its HSM at start: look at the signer',
-  });
+  throw new SallyportError('INTERNAL', 'expected the keys of masks, got none');
 }

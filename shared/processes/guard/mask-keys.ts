@@ -21,13 +21,13 @@ import type { NodeIdentity } from './context.ts';
 export interface MaskKeys {
   readonly secretsOf: SecretsOf;
   /**
-   * Opens the master; makes it where the store has none. Resolves at once where it is open. Errors:
-   * MASK_KEYS_MISSING by way of `secretsOf` until then; here those of the signer and of the store.
+   * Opens the master, before anything is asked of `secretsOf`; makes it where the store has none. Resolves
+   * at once where it is open. Errors: those of the signer and of the store.
    */
   open(): Promise<void>;
   /** Puts new tokens into the commit of the answer that holds them. */
   drain(tx: { putToken(row: VaultRow): void }): void;
-  /** The value of a random token. Errors: TOKEN_UNKNOWN, MASK_KEYS_MISSING, STORE_DAMAGED. */
+  /** The value of a random token. Errors: TOKEN_UNKNOWN, STORE_DAMAGED. */
   valueOf(consumer: string, token: string): string;
 }
 
