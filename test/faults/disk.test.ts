@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { eventsOf } from '@sallyport/cli/demo/trace.ts';
 import { homePaths, processNames } from '@sallyport/shared/config/home.ts';
 import type { Role } from '@sallyport/shared/ports.ts';
 import { randomFrom } from '../journey/rig.ts';
@@ -98,6 +99,40 @@ for (const role of ['outer', 'inner'] as const) {
   });
 }
 
+for (const role of ['outer', 'inner'] as const) {
+  test(`not one byte is left for what the ${role} node is sent: CHANNEL_FULL, told, recorded, healed`, {
+    skip,
+  }, async (t) => {
+    const home = world.pair[role];
+    const refusals = async (): Promise<number> => {
+      const mover = (await statusOf(home)).processes.find(({ name }) => name === 'mover');
+      return (mover?.told?.refusals as Record<string, number> | undefined)?.CHANNEL_FULL ?? 0;
+    };
+    const before = await refusals();
+    const load = startLoad(t, world, 4, seed + 7);
+    const ballasts: (() => void)[] = [];
+    t.after(() => {
+      for (const empty of ballasts) empty();
+    });
+    // Whatever is removed meanwhile gives room back: it is taken again.
+    await until(async () => {
+      ballasts.push(fill(home, 0, `ballast-${ballasts.length}`));
+      return (await refusals()) > before;
+    });
+    for (const empty of ballasts) empty();
+    await untilReady(home);
+    const ledger = await load.stop();
+    t.diagnostic(summary(ledger));
+    const endings = ['503 STORE_FULL', '503 STORE_FAILED', '503 OVERLOADED'];
+    assertSound(world, ledger, { endings, answered: 0 });
+    await until(() => isSettled(world.pair));
+    await until(async () => {
+      const events = await eventsOf(home);
+      return events.some(({ event, code }) => event === 'refuse' && code === 'CHANNEL_FULL');
+    });
+  });
+}
+
 const ms = (sinceMs: number): number => Math.round(performance.now() - sinceMs);
 
 function restartsOf(home: string): number[] {
@@ -106,8 +141,8 @@ function restartsOf(home: string): number[] {
 }
 
 /** Uses up the disk but for `bytesLeft`; returns how to give it back. */
-function fill(home: string, bytesLeft: number): () => void {
-  const ballast = join(home, 'ballast');
+function fill(home: string, bytesLeft: number, name = 'ballast'): () => void {
+  const ballast = join(home, name);
   const { bavail, bsize } = statfsSync(home);
   const file = openSync(ballast, 'w');
   try {
