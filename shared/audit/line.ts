@@ -12,67 +12,61 @@ export function lineOf(event: AuditEvent): string {
   if (!isAuditEventName(event.event) || event.event === 'checkpoint') {
     throw refusal('an event of the catalogue');
   }
-  let line = '';
   for (const name in event) {
-    const write = fields[name];
-    if (write === undefined) throw refusal('no field besides those of an audit event');
+    const fits = fields[name];
+    if (fits === undefined) throw refusal('no field besides those of an audit event');
     const value: unknown = event[name as keyof AuditEvent];
-    if (value === undefined) continue;
-    const written = write(value);
-    if (written === undefined) throw refusal(`a fitting field ${name}`);
-    line += `${line === '' ? '{' : ','}"${name}":${written}`;
+    if (value !== undefined && !fits(value)) throw refusal(`a fitting field ${name}`);
   }
-  line += '}';
+  const { tookMs } = event;
+  const line = JSON.stringify(
+    tookMs === undefined ? event : { ...event, tookMs: toMicroseconds(tookMs) },
+  );
   if (line.length > limits.auditEventBytesMax) throw refusal('an event in its limits');
   return line;
 }
 
-/** JSON of a value; undefined where it does not fit its field. */
-type Write = (value: unknown) => string | undefined;
+const toMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
 
-const isText = (value: unknown): value is string =>
+const isText = (value: unknown): boolean =>
   typeof value === 'string' && value.length <= limits.auditTextLengthMax;
 
-const text: Write = (value) => (isText(value) ? JSON.stringify(value) : undefined);
-const number: Write = (value) => (Number.isFinite(value) ? String(value) : undefined);
-/** In ms, to the microsecond. */
-const duration: Write = (value) =>
-  typeof value === 'number' ? number(Math.round(value * 1000) / 1000) : undefined;
-const code: Write = (value) => (isErrorCode(value) ? `"${value}"` : undefined);
-const rules: Write = (value) => {
-  if (typeof value !== 'object' || value === null) return undefined;
+const areRules = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return false;
   const entries = Object.entries(value);
-  const fits =
+  return (
     entries.length <= limits.auditRulesMax &&
-    entries.every(([rule, count]) => isText(rule) && Number.isSafeInteger(count));
-  return fits ? JSON.stringify(value) : undefined;
+    entries.every(([rule, count]) => isText(rule) && Number.isSafeInteger(count))
+  );
 };
 
+type Fits = (value: unknown) => boolean;
+
 /** No prototype: a field named like a method of objects is as unknown as any other. */
-const fields: Readonly<Record<string, Write>> = Object.assign(Object.create(null), {
-  event: text,
-  atMs: number,
-  exchangeId: text,
-  packageId: text,
-  lane: text,
-  sequence: number,
-  consumer: text,
-  flow: text,
-  code,
-  status: number,
-  count: number,
-  bytes: number,
-  digest: text,
-  tookMs: duration,
-  byMs: number,
-  policyVersion: number,
-  plan: text,
-  rule: text,
-  source: text,
-  risk: number,
-  rules,
-  actor: text,
-} satisfies Record<keyof AuditEvent, Write>);
+const fields: Readonly<Record<string, Fits>> = Object.assign(Object.create(null), {
+  event: isText,
+  atMs: Number.isFinite,
+  exchangeId: isText,
+  packageId: isText,
+  lane: isText,
+  sequence: Number.isFinite,
+  consumer: isText,
+  flow: isText,
+  code: isErrorCode,
+  status: Number.isFinite,
+  count: Number.isFinite,
+  bytes: Number.isFinite,
+  digest: isText,
+  tookMs: Number.isFinite,
+  byMs: Number.isFinite,
+  policyVersion: Number.isFinite,
+  plan: isText,
+  rule: isText,
+  source: isText,
+  risk: Number.isFinite,
+  rules: areRules,
+  actor: isText,
+} satisfies Record<keyof AuditEvent, Fits>);
 
 /** Never the name or value that was refused: it may be what must not be in a log. */
 function refusal(expected: string): SallyportError {
