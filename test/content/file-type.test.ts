@@ -25,6 +25,9 @@ const types: readonly (readonly [FileType, Buffer])[] = [
   ['html', Buffer.from('\n<html><body>')],
   ['xml', Buffer.from('<?xml version="1.0"?><a/>')],
   ['text', Buffer.from('张三,1\r\n')],
+  ['text', Buffer.from('ID;PLZ;Ort\n1;80331;München\n2;C;x\n')],
+  ['text', Buffer.from('Identities\nC;X1;Y1;K1\n')],
+  ['text', Buffer.from('TABLE\n0 rows\n')],
   ['text', Buffer.from('From: a\nto: b\n\nMIME-Version: is written in messages\n')],
   ['xml', Buffer.from('<a:document xmlns:a="urn:a" a:type="mimetype">a&#46;</a:document>')],
 ];
@@ -46,6 +49,15 @@ const noType: readonly (readonly [string, Buffer])[] = [
   ['a PDF with a zip behind it', Buffer.concat([pdf(''), zipped])],
   ['a program with a zip behind it', Buffer.concat([raw('MZ....'), zipped])],
   ['RTF', Buffer.from('{\\rt1 {\\object\\objocx}}')],
+  [
+    'SYLK with a macro',
+    Buffer.from('ID;P\nO;E\nNN;NAuto_open;ER101C1;KOut;F\nC;X1;Y101;EHALT()\nE\n'),
+  ],
+  ['SYLK that asks another program', Buffer.from('ID;P\r\nC;X1;Y1;K0;Ecmd|"/C calc"!A1\r\nE\r\n')],
+  ['SYLK in small letters, by a Mac', Buffer.from('\ufeffid\r c;x1;y1;k1\re')],
+  ['SYLK whose cells come late', Buffer.from(`ID;PWXL\n${'F;P0\n'.repeat(2000)}C;X1;Y1;K1\n`)],
+  ['SYLK that refers to a file', Buffer.from('ID;P\nNE;E[\\\\host\\a]b;Fc\n')],
+  ['DIF', Buffer.from('TABLE\r\n0,1\r\n"EXCEL"\r\nDATA\r\n0,0\r\n""\r\n')],
   ['PostScript', Buffer.from('%!PS-Adobe-3.0\n')],
   ['a message', Buffer.from('From: a\r\nX-A: b\r\n c\r\nMIME-Version: 1.0\r\n\r\n')],
   [

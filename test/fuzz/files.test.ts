@@ -66,6 +66,31 @@ fuzz('archives', {
   },
 });
 
+const sheets = [
+  'ID;PWXL;N;E\r\nNN;NAuto_open;ER101C1;KOut\r\nC;X1;Y101;EHALT()\r\nE\r\n',
+  'ID;P\nP;PGeneral\nF;P0;X1\nC;Y1;X1;K0;Ecmd|"/C calc"!A1\nE\n',
+  'ID;PLZ;Ort\n1;80331;Ulm\n',
+  'TABLE\n0,1\n"EXCEL"\nDATA\n0,0\n""\n-1,0\nEOD\n',
+].map((text) => Buffer.from(text));
+
+/** What a reader of SYLK takes from a text, record by record: whatever is or does something. */
+function sylkRecords(text: string): string[] {
+  const [first = '', ...records] = text.replace(/^\ufeff?\s*/, '').split(/[\r\n]/);
+  if (!/^id$/i.test(first.split(/[^\p{L}\p{N}_]/u)[0] ?? '')) return [];
+  const types = new Set(['C', 'NE', 'NN', 'NU']);
+  return records.filter((one) => one.includes(';') && types.has(typeOfRecord(one)));
+}
+const typeOfRecord = (record: string): string => (record.split(';')[0] ?? '').trim().toUpperCase();
+
+fuzz('spreadsheets in text', {
+  codes,
+  attempt: async (random) => {
+    const bytes = mutateBytes(random, sheets);
+    const { type } = await inspectFile(bytes, every);
+    if (type === 'text') assert.deepEqual(sylkRecords(bytes.toString('utf8')), []);
+  },
+});
+
 fuzz('documents of offices', {
   oneIn: 8,
   codes,

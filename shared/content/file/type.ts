@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { SallyportError } from '../../errors.ts';
 import { gifEnd, jpegEnd, pngEnd } from './picture.ts';
+import { isSheetText } from './sheet-text.ts';
 
 export type FileType =
   | 'pdf'
@@ -82,7 +83,7 @@ function textTypeOf(bytes: Buffer): FileType | undefined {
   const text = bytes.toString('utf8');
   if (control.test(text)) return undefined;
   const head = text.slice(0, looked).replace(/^\ufeff?\s*/, '');
-  if (otherText.test(head) || flatDocument.test(text)) return undefined;
+  if (otherText.test(head) || flatDocument.test(text) || isSheetText(text)) return undefined;
   if (head.startsWith('#!')) return 'script';
   if (markup.test(head)) return 'html';
   return /^<\?xml|^<[a-z_]/i.test(head) ? 'xml' : 'text';
