@@ -137,7 +137,7 @@ function stopNode(child: ChildProcess): Promise<void> {
 /** Waits until the node's guard answers; fails when the node ended instead. */
 async function untilAnswering(dir: string, child: ChildProcess | undefined): Promise<void> {
   for (let tries = 0; tries < startTriesMax; tries += 1) {
-    if (child?.exitCode !== null) break;
+    if (child?.exitCode !== null || child.signalCode !== null) break;
     const answers = await control(dir, 'policy-history').catch(() => undefined);
     if (answers) return;
     await new Promise((resolve) => setTimeout(resolve, startPollMs));

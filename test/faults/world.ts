@@ -54,23 +54,17 @@ export interface WorldOptions {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { channel = 'link', hsm = 'soft', deadlineMs = 120_000, configure } = options;
   const dir = temporaryFolder();
-  const registry = await startRegistry({ count: 200, seed: 1 });
-  const door = await openDoor(registry.url);
-  const pair = await startPair({
-    dir,
-    channel,
-    hsm,
-    say: () => {},
-    ...(configure && { configure }),
-  });
+  // Ends, where this fails half way, what it opened until then.
+  await using opened = new AsyncDisposableStack();
+  const registry = opened.adopt(await startRegistry({ count: 200, seed: 1 }), (one) => one.close());
+  const door = opened.adopt(await openDoor(registry.url), (one) => one.close());
+  const made = { dir, channel, hsm, say: () => {}, ...(configure && { configure }) };
+  const pair = opened.adopt(await startPair(made), (one) => one.stop());
   const started = new Map<Role, Started>();
-  const close = async (): Promise<void> => {
+  opened.defer(async () => {
     await Promise.all([stop('outer'), stop('inner')]);
     await Promise.all([...started.values()].map(({ ended }) => ended));
-    await pair.stop();
-    await door.close();
-    await registry.close();
-  };
+  });
   const stop = async (role: Role): Promise<void> => {
     const { supervisor } = processesOf(pair[role]);
     if (isAlive(supervisor)) process.kill(supervisor, 'SIGTERM');
@@ -84,12 +78,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await untilReady(inner);
     return shown.trim();
   };
-  const key = await prepare().catch(async (thrown) => {
-    await close();
-    throw thrown;
-  });
+  const key = await prepare();
+  const all = opened.move();
   return {
-    ...{ dir, pair, registry, changes: door.changes, key, stop, close },
+    ...{ dir, pair, registry, changes: door.changes, key, stop },
+    close: () => all.disposeAsync(),
     start(role) {
       const fresh = run(pair[role]);
       started.set(role, fresh);

@@ -182,6 +182,8 @@ export const calm = {
 export async function startVehicles(): Promise<Vehicles> {
   const dir = temporaryFolder();
   const asked: string[] = [];
+  // Ends, where this fails half way, what it started until then.
+  await using started = new AsyncDisposableStack();
   const service = createServer((incoming, answer) => {
     asked.push(`${incoming.method} ${incoming.url}`);
     const [, kind, id = ''] = (incoming.url ?? '').split('/');
@@ -192,6 +194,7 @@ export async function startVehicles(): Promise<Vehicles> {
     });
   });
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
+  started.defer(() => service.close().closeAllConnections());
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
   const folder = (role: string): string => join(dir, role, 'plugins');
   let digests = {} as Digests;
@@ -204,11 +207,13 @@ export async function startVehicles(): Promise<Vehicles> {
     return `${text}\nplugins: { dir: plugins }\n`;
   };
   const pair = await startPair({ dir, channel: 'link', hsm: 'soft', configure, say: () => {} });
+  started.defer(() => pair.stop());
   const issued = await pair.sallyport('consumer', 'key', 'issue', 'tax', '--dir', pair.inner);
   const policy = writePolicy(join(dir, 'policy'), digests, url);
   await pair.sallyport('policy', 'apply', policy, '--dir', pair.inner);
   await Promise.all([untilReady(pair.outer), untilReady(pair.inner)]);
   const target = { ...pair, key: issued.trim() };
+  const all = started.move();
   const vehicles: Vehicles = {
     ...{ pair, dir, digests, policy, asked, folder, vehicle: calm },
     call: (path, init) => call(target, path, init),
@@ -220,11 +225,7 @@ export async function startVehicles(): Promise<Vehicles> {
         .map((line) => JSON.parse(line) as AuditEvent);
       return events.filter((one) => one.event === event);
     },
-    async close() {
-      await pair.stop();
-      service.closeAllConnections();
-      await new Promise((resolve) => service.close(resolve));
-    },
+    close: () => all.disposeAsync(),
   };
   return vehicles;
 }

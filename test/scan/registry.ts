@@ -83,6 +83,8 @@ export async function startDocuments(
 ): Promise<Documents> {
   const taken: Buffer[] = [];
   const given = new Map<string, Buffer>();
+  // Ends, where this fails half way, what it started until then.
+  await using started = new AsyncDisposableStack();
   const service = createServer((incoming, response) => {
     const parts: Buffer[] = [];
     incoming.on('data', (part) => parts.push(part));
@@ -102,6 +104,7 @@ export async function startDocuments(
     });
   });
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
+  started.defer(() => service.close().closeAllConnections());
   const pair = await startPair({
     dir,
     channel: 'link',
@@ -112,6 +115,7 @@ export async function startDocuments(
       return own === undefined ? config : `${config}\nscanners:\n${own}\n`;
     },
   });
+  started.defer(() => pair.stop());
   const shown = await pair.sallyport('consumer', 'key', 'issue', 'tax-bureau', '--dir', pair.inner);
   const folder = join(dir, 'policy');
   mkdirSync(folder);
@@ -143,6 +147,7 @@ export async function startDocuments(
       });
       outgoing.on('error', reject).end(body);
     });
+  const all = started.move();
   return {
     pair,
     taken,
@@ -155,9 +160,6 @@ export async function startDocuments(
         Buffer.from(JSON.stringify({ name, content: content.toString('base64') })),
       ),
     events: (role) => eventsOf(pair[role]),
-    async close() {
-      await pair.stop();
-      service.close().closeAllConnections();
-    },
+    close: () => all.disposeAsync(),
   };
 }

@@ -17,18 +17,14 @@ export interface SoakPair {
 
 export async function startSoakPair(hsm: DemoHsm, pace: ServicePace): Promise<SoakPair> {
   const dir = temporaryFolder();
-  const service = await startService(pace);
-  const pair = await startPair({ dir, channel: 'link', hsm, say: () => {} });
-  const close = async (): Promise<void> => {
-    await pair.stop();
-    await service.close();
-  };
-  try {
-    return { pair, service, keys: await prepare(pair, dir, service.url), close };
-  } catch (thrown) {
-    await close();
-    throw thrown;
-  }
+  // Ends, where this fails half way, what it started until then.
+  await using started = new AsyncDisposableStack();
+  const service = started.adopt(await startService(pace), (one) => one.close());
+  const options = { dir, channel: 'link', hsm, say: () => {} } as const;
+  const pair = started.adopt(await startPair(options), (one) => one.stop());
+  const keys = await prepare(pair, dir, service.url);
+  const all = started.move();
+  return { pair, service, keys, close: () => all.disposeAsync() };
 }
 
 /** Keys, and the policy with this service in it. */
