@@ -48,7 +48,10 @@ async function issue(
   name: string,
   { dir, expires }: { dir: string; expires?: string },
 ): Promise<void> {
-  if (!namePattern.test(name)) throw usage(`expected the name of a consumer, got ${name}`);
+  if (!namePattern.test(name))
+    throw usage(
+      `expected small letters, digits and hyphens as the name of a consumer, got ${name}`,
+    );
   const expiresAtMs = expires === undefined ? undefined : readDate(expires);
   const order = { consumer: name, nowMs: Date.now(), expiresAtMs };
   const { key, record } = await issueConsumerKey(dir, order);

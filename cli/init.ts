@@ -55,9 +55,18 @@ export function register(program: Command): void {
     .option('--pin-file <file>', 'pkcs11: file with the PIN (mode 0600), or credential:NAME')
     .option('--edge <host:port>', 'outer: where consumers call (default: 127.0.0.1:8443)')
     .option('--no-tls', 'outer: take calls without TLS, on a loopback address only')
-    .option('--management <host:port>', 'health and metrics')
-    .option('--send <channel>', 'link:HOST:PORT of the peer, or directory:DIR')
-    .option('--receive <channel>', 'link:HOST:PORT to listen on, or directory:DIR[:CONVENTION]')
+    .option(
+      '--management <host:port>',
+      'health and metrics (default: 127.0.0.1:9600, inner: 127.0.0.1:9610)',
+    )
+    .option(
+      '--send <channel>',
+      'link:HOST:PORT of the peer, or directory:DIR (default: a link on this machine)',
+    )
+    .option(
+      '--receive <channel>',
+      'link:HOST:PORT to listen on, or directory:DIR[:CONVENTION] (default: likewise)',
+    )
     .action(async (options: InitOptions) => {
       const made = await makeHome(options.dir, initialConfig(options));
       if (made.config.hsm.kind === 'soft') {

@@ -2,8 +2,9 @@
  * The `sallyport` command. One verb, one file; this one only puts them together. A verb is loaded when
  * it is asked for, so that `status` does not wait for what `demo` needs.
  */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { exitCodes, tell, tellError } from './print.ts';
+import { versionText } from './version.ts';
 
 /** In the order in which a newcomer meets them. */
 const verbs: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
@@ -24,8 +25,16 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
 
 const program = new Command('sallyport')
   .description('Cross-domain data exchange gateway')
+  .version(versionText(), '-V, --version', 'print the version, and the Node it runs on')
   .configureOutput({
     outputError: (text) => tell(text.replace(/^error: /, '').trimEnd()),
+  })
+  .enablePositionalOptions() // `policy show` has a --version of its own
+  .configureHelp({
+    optionDescription(option) {
+      const text = new Help().optionDescription(option);
+      return option.mandatory ? `${text} (required)` : text;
+    },
   })
   .showHelpAfterError('hint: add --help to see what is expected')
   .addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 the command line is wrong')

@@ -74,7 +74,11 @@ export function registerViews(policy: Command): void {
     .option(...files)
     .action(explainCall);
   onEither('matrix', 'show every route, its level, its fields and what each consumer gets of them')
-    .addOption(new Option('--format <format>').choices(['table', 'csv', 'html']).default('table'))
+    .addOption(
+      new Option('--format <format>', 'of what is written')
+        .choices(['table', 'csv', 'html'])
+        .default('table'),
+    )
     .option('--lang <language>', 'of the labels: en or zh, as zh-CN too', readLanguage, 'en')
     .option('--out <file>', 'write it there')
     .option(...at)

@@ -48,11 +48,14 @@ export function register(program: Command): void {
     .option('--plugins <dir>', 'folder of the plug-ins that it names, to be tried too')
     .option('--json', 'as JSON: the policy in normal form')
     .action(check);
-  const verb = (name: string, description: string): Command =>
-    policy.command(name).description(description).option('--json', 'as JSON');
   const onNode = (name: string, description: string): Command =>
-    verb(name, description).requiredOption('--dir <dir>', 'home of the node');
-  const onInner = (name: string, description: string): Command => ofInner(verb(name, description));
+    policy
+      .command(name)
+      .description(description)
+      .requiredOption('--dir <dir>', 'home of the node')
+      .option('--json', 'as JSON');
+  const onInner = (name: string, description: string): Command =>
+    ofInner(policy.command(name).description(description)).option('--json', 'as JSON');
   onNode('diff', 'show what applying a policy would change')
     .argument('<path>', 'policy.yaml or its folder')
     .action(diff);

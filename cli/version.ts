@@ -6,9 +6,11 @@ export function register(program: Command): void {
   program
     .command('version')
     .description('print the version, and the Node it runs on')
-    .action(() => {
-      const file = new URL('../package.json', import.meta.url);
-      const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
-      result(`sallyport ${version} (node ${process.version})`);
-    });
+    .action(() => result(versionText()));
+}
+
+export function versionText(): string {
+  const file = new URL('../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return `sallyport ${version} (node ${process.version})`;
 }

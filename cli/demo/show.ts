@@ -47,7 +47,9 @@ function journeyText(hops: readonly Hop[]): string {
 function noteOf({ messages, masked, code }: Hop): string {
   if (code !== undefined) return paint('yellow', code);
   if (messages !== undefined) return `${counted(messages, 'message')} in the package`;
-  const rules = Object.entries(masked ?? {}).map(([rule, count]) => `${rule} ×${count}`);
+  const rules = Object.entries(masked ?? {})
+    .sort()
+    .map(([rule, count]) => `${rule} ×${count}`);
   if (rules.length === 0) return '';
   const more = rules.length - rulesMax;
   return `masked: ${rules.slice(0, rulesMax).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;

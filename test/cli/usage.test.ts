@@ -25,6 +25,7 @@ const wrong: [args: string[], said: RegExp][] = [
   ],
   [['policy', 'matrix'], / one of the two \[USAGE\]\nhint: see `sallyport policy matrix --help`/],
   [['plugin', 'list'], /one of the two \[USAGE\]\nhint: see `sallyport plugin list --help`/],
+  [['--versoin'], /^sallyport: unknown option '--versoin'/],
   [['shwo'], /^sallyport: unknown command 'shwo'\n.*hint: add --help/s],
 ];
 
@@ -35,3 +36,11 @@ for (const [args, said] of wrong) {
     assert.match(stderr, said);
   });
 }
+
+test('the version is told by the option that every program has, and by the verb', async () => {
+  for (const asked of ['version', '--version', '-V']) {
+    const { code, stdout } = await sallyport(asked);
+    assert.equal(code, 0);
+    assert.match(stdout, /^sallyport \d+\.\d+\.\d+ \(node v\d+\./);
+  }
+});

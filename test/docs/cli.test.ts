@@ -35,20 +35,30 @@ async function verbsBelow(verb: readonly string[]): Promise<Verb[]> {
   const commands = namesOf(text, 'Commands').map((name) => name.split(' ')[0] ?? '');
   if (commands.length === 0) {
     const [usage = ''] = /(?<=^Usage: ).*$/m.exec(text) ?? [];
-    const options = namesOf(text, 'Options').filter((name) => name !== '-h, --help');
+    const names = namesOf(text, 'Options').filter((name) => name !== '-h, --help');
+    const options = names.map((name) => (isRequired(text, name) ? `${name}, required` : name));
     return [{ usage: usage.replace('[options]', '').replaceAll(/ +/g, ' ').trim(), options }];
   }
   const deeper = commands.filter((name) => name !== 'help');
   return (await Promise.all(deeper.map((name) => verbsBelow([...verb, name])))).flat();
 }
 
+/** Up to the next option, however its lines are broken. */
+function isRequired(text: string, name: string): boolean {
+  const [, after = ''] = text.split(`\n  ${name} `);
+  return (after.split(/\n {2}\S/)[0] ?? '').includes('(required)');
+}
+
 function verbsOfPage(): Verb[] {
   const [, ...parts] = page.split(/^### /m);
   return parts.map((part) => {
-    const rows = part.matchAll(/^\| `(-[^`]*)` \|/gm);
+    const rows = part.matchAll(/^\| `(-[^`]*)` \|.*?(; required)? \|$/gm);
     return {
       usage: part.slice(0, part.indexOf('\n')).replaceAll('`', ''),
-      options: [...rows].map(([, option = '']) => option.replaceAll('\\|', '|')),
+      options: [...rows].map(
+        ([, option = '', required]) =>
+          option.replaceAll('\\|', '|') + (required ? ', required' : ''),
+      ),
     };
   });
 }
