@@ -62,8 +62,10 @@ export const limits = {
   patternWaysBitsLongMax: 10,
   /** A longer document is parsed, and nothing of it tried in vain before. */
   straightBytesMax: 1024 * 1024,
-  /** What detectors and costly masks do for one document. */
-  documentStepsMax: 1_000_000,
+  /** What patterns, detectors and costly masks do for one document, in about microseconds. */
+  documentStepsMax: 250_000,
+  /** What the straight path does of that before a document is parsed after all. */
+  straightStepsMax: 50_000,
   keepHiddenMax: 32,
   bucketEdgesMax: 64,
   bankCardPrefixesMax: 10_000,

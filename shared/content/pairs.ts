@@ -8,19 +8,21 @@ import type { Json } from './json.ts';
 import type { QueryPair } from './path.ts';
 import { compileScalar, type ScalarCheck } from './scalar.ts';
 import { type Schema, typesOf } from './schema.ts';
+import type { Work } from './work.ts';
 
 /** Checks pairs and returns them in the order of the schema. Errors: SCHEMA_REFUSED. */
 export type PairsCheck = (pairs: readonly QueryPair[]) => QueryPair[];
 
-/** Compiles the check; without a schema no pair is accepted. */
-export function compilePairs(schema: Schema | undefined): PairsCheck {
+/** Compiles the check; without a schema no pair is accepted. `work` counts what patterns cost. */
+export function compilePairs(schema: Schema | undefined, work?: Work): PairsCheck {
   const readers = Object.entries(schema?.properties ?? {}).map(([name, node]) =>
-    readerOf(name, node),
+    readerOf(name, node, work),
   );
   const names = new Set(readers.map((reader) => reader.name));
   const required = schema?.required ?? [];
   return (pairs) => {
     if (pairs.length === 0 && required.length === 0) return [];
+    work?.begin();
     if (!pairs.every(([name]) => names.has(name)))
       throw refused('only parameters of the route', 'another');
     return readers.flatMap((reader) =>
@@ -56,11 +58,11 @@ interface Reader {
   read(pairs: readonly QueryPair[], required: readonly string[]): readonly QueryPair[];
 }
 
-function readerOf(name: string, schema: Schema): Reader {
+function readerOf(name: string, schema: Schema, work?: Work): Reader {
   const list = typesOf(schema).includes('array');
   const node = list ? schema.items : schema;
   const type = String(node?.type);
-  const check: ScalarCheck = node === undefined ? () => 'type' : compileScalar(node);
+  const check: ScalarCheck = node === undefined ? () => 'type' : compileScalar(node, work);
   const { minItems = 0, maxItems = Number.POSITIVE_INFINITY } = schema;
   return {
     name,

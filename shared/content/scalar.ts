@@ -1,14 +1,19 @@
 /** Checks of single values against the scalar keywords of a schema, compiled once. */
 import type { Json } from './json.ts';
+import { patternCost } from './pattern-cost.ts';
 import { type JsonType, type Schema, typesOf } from './schema.ts';
+import type { Work } from './work.ts';
 
 /** Returns the keyword that a value breaks, or undefined where it fits. */
 export type ScalarCheck = (value: Json) => string | undefined;
 
-/** Compiles the part of a schema that speaks of null, booleans, numbers and strings. */
-export function compileScalar(schema: Schema): ScalarCheck {
+/**
+ * Compiles the part of a schema that speaks of null, booleans, numbers and strings. `work` counts what its
+ * pattern costs.
+ */
+export function compileScalar(schema: Schema, work?: Work): ScalarCheck {
   const types = new Set(typesOf(schema));
-  const string = types.has('string') ? compileString(schema) : () => 'type';
+  const string = types.has('string') ? compileString(schema, work) : () => 'type';
   const number = compileNumber(schema, types);
   const listed = compileListed(schema);
   return (value) => {
@@ -30,9 +35,9 @@ function compileListed(schema: Schema): ScalarCheck {
   return (value) => (allowed.has(value) ? undefined : 'enum');
 }
 
-function compileString(schema: Schema): (value: string) => string | undefined {
+function compileString(schema: Schema, work?: Work): (value: string) => string | undefined {
   const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema;
-  const pattern = schema.pattern === undefined ? undefined : new RegExp(schema.pattern, 'u');
+  const pattern = schema.pattern === undefined ? undefined : compilePattern(schema.pattern, work);
   const format = schema.format === undefined ? undefined : formats[schema.format];
   const isFile = schema.contentEncoding !== undefined;
   return (value) => {
@@ -43,10 +48,19 @@ function compileString(schema: Schema): (value: string) => string | undefined {
       if (length < minLength) return 'minLength';
       if (length > maxLength) return 'maxLength';
     }
-    if (pattern !== undefined && !pattern.test(value)) return 'pattern';
+    if (pattern !== undefined && !pattern(value)) return 'pattern';
     if (format !== undefined && !format(value)) return 'format';
     if (isFile && !isBase64(value)) return 'contentEncoding';
     return undefined;
+  };
+}
+
+function compilePattern(pattern: string, work?: Work): (value: string) => boolean {
+  const compiled = new RegExp(pattern, 'u');
+  const cost = patternCost(pattern);
+  return (value) => {
+    work?.add(cost(value.length));
+    return compiled.test(value);
   };
 }
 

@@ -105,14 +105,17 @@ function check(value: Json, rule: TextRule, at: string): Json {
 
 function checkValue(text: string, rule: TextRule, at: string): string {
   if (rule.hidden === 'refuse' && hiddenInValue.test(text)) throw refused(at, 'a hidden character');
-  if (isComposed(text)) return text;
-  if (rule.form === 'normalise' && !hasTooManyMarks(text)) return text.normalize('NFC');
+  const composed = composedOf(text);
+  if (composed === text) return text;
+  if (rule.form === 'normalise' && composed !== undefined) return composed;
   throw refused(at, 'no composed form');
 }
 
-function isComposed(text: string): boolean {
-  return !hasTooManyMarks(text) && text.normalize('NFC') === text;
-}
+const isComposed = (text: string): boolean => composedOf(text) === text;
+
+/** Undefined where it must not be normalised. */
+const composedOf = (text: string): string | undefined =>
+  hasTooManyMarks(text) ? undefined : text.normalize('NFC');
 
 function refused(at: string, got: string): SallyportError {
   return new SallyportError('TEXT_REFUSED', `expected plain text at ${at}, got ${got}`, {

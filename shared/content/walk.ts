@@ -58,7 +58,7 @@ function compileOpen(rules: WalkRules, place: Place): Walk {
   const types = typesOf(place.schema);
   const object = types.includes('object') ? compileObject(rules, place) : undefined;
   const array = types.includes('array') ? compileArray(rules, place) : undefined;
-  const scalar = compileScalar(place.schema);
+  const scalar = compileScalar(place.schema, rules.work);
   const { whole } = place.fields;
   const isFile = place.schema.contentEncoding !== undefined;
   return (value, tally) => {

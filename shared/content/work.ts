@@ -1,5 +1,5 @@
 /**
- * What detectors and costly masks do for one document, counted in steps of about a microsecond.
+ * What patterns, detectors and costly masks do for one document, counted in steps of about a microsecond.
  * Counted and not timed: the same document ends the same way on every machine and every time.
  */
 import { SallyportError } from '../errors.ts';
@@ -7,27 +7,33 @@ import { limits } from '../limits.ts';
 
 export interface Work {
   /** Another pass over a document: nothing is done yet. */
-  begin(): void;
-  /** Errors: RESPONSE_REFUSED, beyond `documentStepsMax`. */
+  begin(stepsMax?: number): void;
+  /** Errors: the code, beyond `documentStepsMax` or what the pass may do. */
   add(steps: number): void;
 }
 
-export function createWork(): Work {
+/** The code of an answer that costs too much, or of a request. */
+export function createWork(code: 'RESPONSE_REFUSED' | 'REQUEST_TOO_LARGE'): Work {
   let done = 0;
+  let most: number = limits.documentStepsMax;
   return {
-    begin() {
+    begin(stepsMax = limits.documentStepsMax) {
       done = 0;
+      most = stepsMax;
     },
     add(steps) {
       done += steps;
-      if (done <= limits.documentStepsMax) return;
+      if (done <= most) return;
       throw new SallyportError(
-        'RESPONSE_REFUSED',
-        `expected at most ${limits.documentStepsMax} steps of detectors and masks, got more`,
-        {
-          hint: 'answer in pages, or name fields of nothing but figures under detect.open',
-        },
+        code,
+        `expected at most ${most} steps of patterns, detectors and masks, got more`,
+        { hint: hints[code] },
       );
     },
   };
 }
+
+const hints = {
+  RESPONSE_REFUSED: 'answer in pages, or name fields of nothing but figures under detect.open',
+  REQUEST_TOO_LARGE: 'send fewer values at a time, or write patterns with fewer parts that vary',
+} as const;

@@ -25,35 +25,44 @@ const lookAlikes: Readonly<Record<string, string>> = {
 /** The two words that NFKC writes as 18 and 8 characters are a space: all else becomes at most 6. */
 export function spacedText(text: string): string {
   if (/^[\x20-\x7e]*$/.test(text)) return text;
-  return withoutExcessMarks(text)
+  const normal = withoutExcessMarks(text)
     .replace(/[\ufdfa\ufdfb]/g, ' ')
-    .normalize('NFKC')
-    .replace(
-      /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Variation_Selector}\p{Mn}\u115f\u1160\u3164\uffa0]/gu,
-      goes,
-    )
-    .replace(/\p{Nd}/gu, digitOf)
-    .replace(/[\p{Pd}\u2212\u00b7\u2022\u2027\u30fb\u30fc]/gu, '-')
-    .replace(/\p{Z}/gu, ' ')
-    .replace(/[ОоΟοХхΧ×✕。]/gu, (one) => lookAlikes[one] ?? one)
-    .replace(hanRun, (run) =>
-      Array.from(run, (one) => hanValues.charAt(hanDigits.indexOf(one))).join(''),
-    );
+    .normalize('NFKC');
+  let spaced = '';
+  for (let at = 0; at < normal.length; ) {
+    const code = normal.codePointAt(at) ?? 0;
+    spaced += spelled.get(code) ?? spell(code);
+    at += code > 0xffff ? 2 : 1;
+  }
+  return spaced.replace(hanRun, (run) =>
+    Array.from(run, (one) => hanValues.charAt(hanDigits.indexOf(one))).join(''),
+  );
 }
+
+/** By code point, as they come. */
+const spelled = new Map<number, string>();
+
+/** How a character is spelt that stands in NFKC: in one, or not at all. */
+function spell(code: number): string {
+  const one = String.fromCodePoint(code);
+  let spelt = lookAlikes[one] ?? one;
+  if (hasNoWidth.test(one)) spelt = goes(one);
+  else if (/\p{Nd}/u.test(one)) spelt = digitOf(code);
+  else if (/[\p{Pd}\u2212\u00b7\u2022\u2027\u30fb\u30fc]/u.test(one)) spelt = '-';
+  else if (/\p{Z}/u.test(one)) spelt = ' ';
+  spelled.set(code, spelt);
+  return spelt;
+}
+
+const hasNoWidth =
+  /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Variation_Selector}\p{Mn}\u115f\u1160\u3164\uffa0]/u;
 
 /** A line's end or a tab parts two texts; what has no width parts nothing. */
 const goes = (one: string): string => (/[\t\n\r\v\f]/.test(one) ? ' ' : '');
 
 /** Every script's decimal digits stand in a row of ten: as many as stand before it is its value. */
-function digitOf(one: string): string {
-  const known = digitsKnown.get(one);
-  if (known !== undefined) return known;
-  const code = one.codePointAt(0) ?? 0;
+function digitOf(code: number): string {
   let value = 0;
   while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value += 1;
-  digitsKnown.set(one, String(value));
   return String(value);
 }
-
-/** There are some hundred of them. */
-const digitsKnown = new Map<string, string>();

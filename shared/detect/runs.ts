@@ -5,6 +5,7 @@
  * What a text costs is bounded by how it is looked at: a token begins no more runs than there are lengths,
  * and of these only those are looked into that something with its first two digits may have.
  */
+import type { Work } from '../content/work.ts';
 import { alphabet, type Chain, isList, someChain } from './chains.ts';
 
 /** By the first two digits of a number, 0 to 99, a set bit for each length that it may have. */
@@ -24,19 +25,20 @@ const digestMax = 20;
  * True as soon as `found` is, which is called with every run of digits that `lengths` lets be something, `X`
  * behind 17 of them included.
  */
-export function someRun(spaced: string, lengths: Lengths, found: Found): boolean {
+export function someRun(spaced: string, lengths: Lengths, found: Found, work?: Work): boolean {
   const text = spaced.includes('.') ? spaced.replace(dotted, '$1-$2-$3') : spaced;
-  return someChain(text, digits, (chain) => someOf(text, chain, lengths, found));
+  return someChain(text, digits, (chain) => someOf(text, chain, lengths, found), work);
 }
 
 function someOf(text: string, chain: Chain, lengths: Lengths, found: Found): boolean {
-  const { signs, starts, ends, offsets, endings } = chain;
-  for (let from = 0; from < starts.length; from += 1) {
+  const { signs, tokens, starts, ends, offsets, endings } = chain;
+  for (let from = 0; from < tokens; from += 1) {
     const [start = 0, offset = 0] = [starts[from], offsets[from]];
     const may = lengths[digitAt(signs, offset) * 10 + digitAt(signs, offset + 1)] ?? 0;
     if (may === 0 || isInWord(text, start, ends[from] ?? 0)) continue;
     // The longest first: an identity is no card because its first digits are one.
     for (let size = longest; size >= shortest; size -= 1) {
+      if (offset + size > signs.length) continue;
       const to = (endings[offset + size] ?? 0) - 1;
       if (to < 0) continue;
       const end = ends[to] ?? 0;

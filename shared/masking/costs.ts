@@ -6,7 +6,7 @@ import type { Mask } from './mask.ts';
 import { regexSize } from './regex.ts';
 
 /** Steps (content/work.ts) of a value; of a regex by character, and by each instruction there. */
-const costs = { encrypt: 100, ff1: 50, random: 10, character: 0.3, instruction: 0.01 } as const;
+const costs = { encrypt: 100, ff1: 50, random: 10, character: 0.5, instruction: 0.02 } as const;
 
 /** Counts what a mask costs before it works. What it made is known again at little cost, but for a regex. */
 export function costed(mask: Mask, compiled: FieldMask, work: Work): FieldMask {

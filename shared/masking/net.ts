@@ -16,6 +16,7 @@ import type { Rewrite } from '../content/rewrite.ts';
 import { compileScalar } from '../content/scalar.ts';
 import { type Schema, typesOf } from '../content/schema.ts';
 import type { Walk } from '../content/walk.ts';
+import type { Work } from '../content/work.ts';
 import type { Around } from '../detect/kinds.ts';
 import { compileScan, numberMin, type Scan } from '../detect/scan.ts';
 import { SallyportError } from '../errors.ts';
@@ -59,7 +60,7 @@ export function castNet(
       return plugged ? askingKnot(knot, { at, name, hit: detect.hit, plugged }) : knot;
     }),
     verify: grow(({ at, name, schema, ...around }) => {
-      const knot = verifyKnot(at, scanOf(name, around), schema);
+      const knot = verifyKnot(at, scanOf(name, around), schema, rules.work);
       return plugged ? askingKnot(knot, { at, name, hit: 'block', plugged }) : knot;
     }),
     counted: (rewrite) => (document, bytesMax) => {
@@ -165,8 +166,8 @@ function askingKnot(
   };
 }
 
-function verifyKnot(at: string, scan: Scan, schema: Schema): FieldMask {
-  const check = compileScalar(schema);
+function verifyKnot(at: string, scan: Scan, schema: Schema, work?: Work): FieldMask {
+  const check = compileScalar(schema, work);
   return {
     id: `net ${at}`,
     reads: true,

@@ -103,7 +103,7 @@ export function responseRules(
   recipient?: Recipient,
   plugged?: Plugged,
 ): Omit<WalkRules, 'mode'> {
-  const work = createWork();
+  const work = createWork('RESPONSE_REFUSED');
   return {
     schema,
     fields: fieldTree(fields.map(fieldOf)),

@@ -7,6 +7,7 @@ import type { Rewritten } from '../content/place.ts';
 import { compileRewrite, type Rewrite } from '../content/rewrite.ts';
 import type { Schema } from '../content/schema.ts';
 import type { Translation } from '../content/translate.ts';
+import { createWork } from '../content/work.ts';
 import { SallyportError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Recipient } from '../masking/keyed.ts';
@@ -180,8 +181,8 @@ function compileRoute(
     flow: `${service.name}/${route.name}`,
     service,
     route,
-    params: compilePairs(params),
-    query: compilePairs(query),
+    params: compilePairs(params, createWork('REQUEST_TOO_LARGE')),
+    query: compilePairs(query, createWork('REQUEST_TOO_LARGE')),
     keyed: route.response.masks.some(isKeyed),
     body: body === undefined ? undefined : compileBody(body),
     content: translationsOf(route),
@@ -205,9 +206,10 @@ export function entriesOf(
   });
 }
 
-/** Errors: JSON_REFUSED, SCHEMA_REFUSED. */
+/** Errors: JSON_REFUSED, REQUEST_TOO_LARGE, SCHEMA_REFUSED. */
 function compileBody(schema: Schema): (body: Uint8Array) => Rewritten {
-  const rules = { schema, fields: everyField, masks: undefined } as const;
+  const work = createWork('REQUEST_TOO_LARGE');
+  const rules = { schema, fields: everyField, masks: undefined, work } as const;
   const rewrite = compileRewrite({ ...rules, mode: 'verify', code: 'SCHEMA_REFUSED' });
   return (body) => rewrite(body, limits.edgeBodyBytesMax);
 }

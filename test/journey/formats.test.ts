@@ -27,11 +27,15 @@ services:
         idempotent: true
         request: { body: person.json, content: { format: form, text: { form: normalise } } }
         response: { schema: people.json, content: { format: ndjson } }
+      - name: codes
+        match: { methods: [POST], path: /codes }
+        request: { query: code-query.json, body: codes.json }
+        response: { schema: people.json }
 consumers:
   - { name: tax-bureau, credentials: [ { type: key } ] }
 grants:
   - consumer: tax-bureau
-    routes: [ registry/exchange, registry/form ]
+    routes: [ registry/exchange, registry/form, registry/codes ]
     fields: [ '$[*].name', '$[*].note' ]
 `;
 const person = {
@@ -44,6 +48,10 @@ const xsd = `<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element 
   <xs:element name="age" type="xs:int" minOccurs="0"/></xs:sequence></xs:complexType>
   </xs:element></xs:schema>`;
 
+/** 65,536 ways in which one value can be taken apart, and the runtime tries them all. */
+const code = { type: 'string', maxLength: 32, pattern: '^(?:a?){8}(?:a?){8}a{16}$' };
+const value = 'a'.repeat(16);
+
 let rig: Rig;
 let key: string;
 let answer: { contentType?: string; body: unknown };
@@ -53,6 +61,9 @@ before(async () => {
   const dir = temporaryFolder();
   writeFileSync(join(dir, 'policy.yaml'), policy);
   writeFileSync(join(dir, 'person.json'), JSON.stringify(person));
+  writeFileSync(join(dir, 'codes.json'), JSON.stringify({ type: 'array', items: code }));
+  const query = { type: 'object', properties: { code: { type: 'array', items: code } } };
+  writeFileSync(join(dir, 'code-query.json'), JSON.stringify(query));
   writeFileSync(join(dir, 'people.json'), JSON.stringify({ type: 'array', items: person }));
   writeFileSync(join(dir, 'person.xsd'), xsd);
   rig = await startRig({
@@ -136,6 +147,34 @@ for (const [name, path, type, body, code] of refused) {
     assert.equal(calls.length, before);
   });
 }
+
+test('a request whose patterns cost too much is refused and recorded, and others are served', async () => {
+  const post = (values: number, inQuery = 0) => {
+    const head = callHead(key, 'POST', '/codes', {
+      headers: { 'content-type': 'application/json' },
+      query: Array(inQuery).fill(['code', value]),
+    });
+    return rig.outer.edge.request(
+      'call',
+      head,
+      Buffer.from(JSON.stringify(Array(values).fill(value))),
+    );
+  };
+  const recorded = async (): Promise<number> =>
+    (await rig.outer.events()).filter(
+      ({ event, code, flow }) =>
+        event === 'refuse' && code === 'REQUEST_TOO_LARGE' && flow === 'registry/codes',
+    ).length;
+  answer = { contentType: 'application/json', body: [] };
+  const before = calls.length;
+  await assert.rejects(post(1_000), { code: 'REQUEST_TOO_LARGE' });
+  await assert.rejects(post(1, 60), { code: 'REQUEST_TOO_LARGE' });
+  await until(async () => (await recorded()) === 2);
+  assert.equal(calls.length, before);
+  const { head } = await post(8, 8);
+  assert.equal((head as { status: number }).status, 200);
+  assert.equal(calls.length, before + 1);
+});
 
 const answers: readonly (readonly [string, { contentType?: string; body: unknown }])[] = [
   ['another type', { contentType: 'application/json', body: [{ name: 'a' }] }],

@@ -67,7 +67,7 @@ export function compileStraight(rules: WalkRules): StraightPath | undefined {
   }
   return (document) => {
     if (!isUtf8(document)) return undefined;
-    rules.work?.begin();
+    rules.work?.begin(limits.straightStepsMax);
     const tape = openTape(document, masks.length);
     try {
       const end = step(tape, pastSpace(tape.input, 0));
@@ -113,14 +113,19 @@ function compileWay(compiling: Compiling, place: Place, depth: number): ObjectWa
   return { ...way, fit };
 }
 
-function compileMask({ masks }: Compiling, place: Place, mask: FieldMask, depth: number): Way {
+function compileMask(
+  { rules, masks }: Compiling,
+  place: Place,
+  mask: FieldMask,
+  depth: number,
+): Way {
   if (mask.isCostly) throw detour;
   const number = masks.push(mask.id) - 1;
   const count = (tape: Tape): void => {
     tape.masked[number] = (tape.masked[number] ?? 0) + 1;
   };
   if (mask.reads) {
-    const scalar = compileScalar(place.schema);
+    const scalar = compileScalar(place.schema, rules.work);
     const { whole } = place.fields;
     const any = readPlain((tape, value, at, end) => {
       if (scalar(value) !== undefined || (!whole && value !== null)) throw detour;
@@ -170,7 +175,9 @@ function compileOpen(compiling: Compiling, place: Place, depth: number): ObjectW
   const types = typesOf(place.schema);
   const object = types.includes('object') ? objectWay(compiling, place, depth) : undefined;
   const array = types.includes('array') ? arrayStep(compiling, place, depth) : wrong;
-  const plain = place.fields.whole ? compilePlain(place) : partWay(compiling, place);
+  const plain = place.fields.whole
+    ? compilePlain(place, compiling.rules.work)
+    : partWay(compiling, place);
   const [ofObject, ofPlain] = [object?.step ?? wrong, plain.step];
   return {
     step: (tape, at) => {
@@ -190,7 +197,7 @@ const wrong: Step = () => {
 
 /** In place of a container of which only a part is granted: null says that there is none. */
 function partWay({ rules }: Compiling, { schema }: Place): Way {
-  const scalar = compileScalar(schema);
+  const scalar = compileScalar(schema, rules.work);
   return readPlain((tape, value, at, end) => {
     if (scalar(value) !== undefined) throw detour;
     if (value === null) writeRead(tape, value, at, end);

@@ -3,6 +3,7 @@ import type { Json } from '../json.ts';
 import type { Place } from '../place.ts';
 import { compileScalar } from '../scalar.ts';
 import { typesOf } from '../schema.ts';
+import type { Work } from '../work.ts';
 import { minus, quote, zero } from './bytes.ts';
 import { compileFit, type Fit, wholeAt } from './fit.ts';
 import { pastDigits, plainEnd, stringEnd, sureNumberEnd, wordEnd } from './scan.ts';
@@ -29,8 +30,8 @@ export interface Way {
 }
 
 /** Strings, numbers, booleans and null that the schema lets through, all of which may cross. */
-export function compilePlain({ schema }: Place): Way {
-  const scalar = compileScalar(schema);
+export function compilePlain({ schema }: Place, work: Work | undefined): Way {
+  const scalar = compileScalar(schema, work);
   const fit = compileFit(schema);
   const any = readPlain((tape, value, at, end) => {
     if (scalar(value) !== undefined) throw detour;
