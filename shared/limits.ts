@@ -81,6 +81,8 @@ export const limits = {
   maskRecordsMax: 128,
   maskRecordsBytes: 256 * 1024,
   csvColumnsMax: 1024,
+  /** Of a body, with empty ones, which are no members. */
+  csvCellsMax: 400_000,
   formBytesMax: 1024 * 1024,
   formPairsMax: 1000,
   xmlBytesMax: 2 * 1024 * 1024,

@@ -5,13 +5,16 @@ import { withoutExcessMarks } from '../content/marks.ts';
 /** ASCII and the common Han characters have one spelling. */
 const unchanged = /^[\w@.*\u4e00-\u9fff-]*$/;
 
+/** All but the two words that NFKC writes as 18 and 8 characters. */
+const short = /[^\ufdfa\ufdfb]+/g;
+
 /**
  * Full-width letters and digits become plain (NFKC); spaces, zero-width and control characters go.
  */
 export function plainText(text: string): string {
   if (unchanged.test(text)) return text;
   return withoutExcessMarks(text)
-    .normalize('NFKC')
+    .replace(short, (part) => part.normalize('NFKC'))
     .replace(/[\p{C}\p{Z}]|\p{Variation_Selector}/gu, '');
 }
 

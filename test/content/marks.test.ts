@@ -45,3 +45,8 @@ test('whatever becomes nothing but marks is counted as one', () => {
   }
   assert.ok(marks > 1_000, `${marks}`);
 });
+
+test('a mask reads no more characters than its text has, but for what NFKC makes a few of', () => {
+  assert.equal(plainText('\ufdfa\uff11'.repeat(10)).length, 20);
+  assert.equal(plainText('\uff11\u00bd'), '11\u20442');
+});

@@ -236,3 +236,14 @@ test('only objects of plain members can be rows', () => {
   }
   assert.throws(() => formatCsv([[]], person), { code: 'CSV_REFUSED' });
 });
+
+test('a body has no more records than JSON has members, and a bounded number of cells', () => {
+  const lines = (count: number) => Buffer.from('{}\n'.repeat(count));
+  assert.equal(parseLines(lines(limits.jsonMembersMax)).length, limits.jsonMembersMax);
+  assert.throws(() => parseLines(lines(limits.jsonMembersMax + 1)), { code: 'JSON_REFUSED' });
+  const names = Array.from({ length: 1000 }, (_, at) => `c${at}`);
+  const rows = (count: number) => Buffer.from(`${names}\n${`${','.repeat(999)}\n`.repeat(count)}`);
+  const most = limits.csvCellsMax / 1000 - 1;
+  assert.equal(parseCsv(rows(most), person).length, most);
+  assert.throws(() => parseCsv(rows(most + 1), person), { message: /a break of cells/ });
+});

@@ -14,6 +14,7 @@ export type CsvRule =
   | 'control'
   | 'row-length'
   | 'columns'
+  | 'cells'
   | 'header'
   | 'name';
 
@@ -32,11 +33,15 @@ export interface RowReader {
   end(): Row[];
 }
 
-/** Reads untrusted bytes that come in pieces; give it pieces of some size: see `pieces`. */
-export function readRows(): RowReader {
+/**
+ * Reads untrusted bytes that come in pieces; give it pieces of some size: see `pieces`. `cellsMax`: of all
+ * rows together, empty ones too.
+ */
+export function readRows(cellsMax: number = Number.POSITIVE_INFINITY): RowReader {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let rest = '';
   let row = 0;
+  let cells = 0;
   const decode = (piece?: Uint8Array): string => {
     try {
       return piece === undefined ? decoder.decode() : decoder.decode(piece, { stream: true });
@@ -53,6 +58,8 @@ export function readRows(): RowReader {
       const read = readRow(text, at, last, row + 1);
       if (read === undefined) break;
       if (read.next - at > limits.recordBytesMax) throw csvRefused('row-length', row + 1);
+      cells += read.cells.length;
+      if (cells > cellsMax) throw csvRefused('cells', row + 1);
       rows.push(read.cells);
       at = read.next;
       row += 1;
@@ -78,6 +85,7 @@ export function csvRefused(rule: CsvRule, row: number): SallyportError {
 }
 
 const quote = '"';
+const quoteCode = 0x22;
 const delimiter = /[,\r\n]/g;
 /** Cc, but what CSV itself uses and a tab. */
 const control = /[\p{Cc}--[\t\r\n]]/v;
@@ -118,8 +126,10 @@ function readRow(
 
 /** Where the closing quote stands. */
 function endOfQuoted(text: string, from: number): number | undefined {
-  for (let at = text.indexOf(quote, from); at >= 0; at = text.indexOf(quote, at + 2)) {
-    if (text[at + 1] !== quote) return at;
+  for (let at = from; at < text.length; at += 1) {
+    if (text.charCodeAt(at) !== quoteCode) continue;
+    if (text.charCodeAt(at + 1) !== quoteCode) return at;
+    at += 1;
   }
   return undefined;
 }

@@ -7,6 +7,7 @@
  * spreadsheet would run as a formula gets an apostrophe before it, as OWASP advises.
  */
 import { SallyportError } from '../../errors.ts';
+import { limits } from '../../limits.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { readTyped } from '../pairs.ts';
 import { type Schema, typesOf } from '../schema.ts';
@@ -34,7 +35,7 @@ export function csvOf(schema: Schema, columns?: readonly string[]): RecordFormat
 
 /** All records of a document that is in memory. Errors: CSV_REFUSED. */
 export function parseCsv(bytes: Uint8Array, schema: Schema): Json[] {
-  const reader = readRows();
+  const reader = readRows(limits.csvCellsMax);
   const records = readRecords(schema);
   const read = [...records.take(reader.push(bytes)), ...records.take(reader.end())];
   records.end();

@@ -25,11 +25,28 @@ async function* cut(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer[]>
   yield [...lines.end()];
 }
 
-/** All records of a document that is in memory. Errors: JSON_REFUSED. */
+/** All records of a document that is in memory, as many as one of JSON may have. Errors: JSON_REFUSED. */
 export function parseLines(bytes: Uint8Array): Json[] {
+  const records: Json[] = [];
+  for (const line of linesIn(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))) {
+    if (records.length === limits.jsonMembersMax) throw tooMany();
+    records.push(parseLine(line));
+  }
+  return records;
+}
+
+function* linesIn(bytes: Buffer): Generator<Buffer> {
   const lines = cutLines();
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return [...lines.push(all), ...lines.end()].map(parseLine);
+  yield* lines.push(bytes);
+  yield* lines.end();
+}
+
+function tooMany(): SallyportError {
+  return new SallyportError(
+    'JSON_REFUSED',
+    `expected at most ${limits.jsonMembersMax} records in a body, got more`,
+    { hint: 'send fewer at a time, or as a file' },
+  );
 }
 
 /** The record as its line. */
