@@ -77,7 +77,7 @@ function routeSection({ consumers }: Matrix, rows: readonly MatrixRow[], languag
   if (first === undefined) return '';
   const call = `${first.methods.map((method) => `<b>${method}</b>`).join(' ')} ${code(first.path)}`;
   const title = `<h2>${escaped(first.flow)} ${levelBadge(first, language)}</h2>`;
-  const about = `<p>${call} <small>${text.owner}: ${escaped(first.owner)}</small></p>`;
+  const about = `<p>${call} <small>${text.owner}${text.colon}${escaped(first.owner)}</small></p>`;
   const body = rows.map((row) => {
     const field = row.field === '' ? text.noBody : code(row.field);
     const type = `<small>${escaped(typeWords(row.type, language))}</small>`;
@@ -112,7 +112,8 @@ function levelBadge({ level }: MatrixRow, language: Language): string {
 function section(title: string, head: readonly string[], body: readonly string[]): string {
   const header = head.map((cell) => `<th scope="col"><span>${escaped(cell)}</span></th>`).join('');
   const rows = `<thead><tr>${header}</tr></thead><tbody>\n${body.join('\n')}\n</tbody>`;
-  const many = head.length > columnsAcross ? ' class="many"' : '';
+  const columns = head.length - 1;
+  const many = columns < columnsAcross ? '' : ` class="many" style="--columns:${columns}"`;
   return `<section>${title}<div class="wide"><table${many}>${rows}</table></div></section>`;
 }
 

@@ -27,7 +27,9 @@ export const pageStyle = [
   'td.clear,td.may{background:var(--clear-g)}td.masked{background:var(--masked-g)}',
   'td.unmasked{background:var(--un-g);box-shadow:inset 3px 0 var(--un)}',
   '.sum span{display:block}',
-  '.many{min-width:calc(280px + 24 * 28px)}.many th:first-child{width:24%}',
+  // No column is narrower than a level or UNMASKED; what is wider than the page moves under its first column.
+  '.many{min-width:calc(260px + var(--columns) * 84px)}.many th:first-child{width:260px;',
+  'position:sticky;left:0;background:var(--card)}.many .level{padding:0 4px}',
   '.many td{padding:7px 4px;font-size:12px}',
   '.many thead th:not(:first-child){padding:7px 4px}.many thead th:not(:first-child) span{',
   'writing-mode:vertical-rl;writing-mode:sideways-lr;max-height:240px}.many td{word-break:keep-all}',
@@ -40,5 +42,6 @@ export const pageStyle = [
   'section{border:0;padding:0;break-before:auto}tr,h2{break-inside:avoid}h2,section p{break-after:avoid}',
   // What fits on a page stays on one.
   'section:not(:has(tr:nth-child(13))){break-inside:avoid}.many{min-width:0}',
+  '.many th:first-child{width:24%}',
   '.wide{overflow:visible}}',
 ].join('');

@@ -7,6 +7,7 @@ export type Language = 'en' | 'zh';
 const en = {
   title: 'Who gets which field',
   owner: 'Owner',
+  colon: ': ',
   level: 'Level',
   route: 'Route',
   call: 'Call',
@@ -35,6 +36,7 @@ export const words: Readonly<Record<Language, typeof en>> = {
   zh: {
     title: '数据分级与字段授权矩阵',
     owner: '责任部门',
+    colon: '：',
     level: '数据级别',
     route: '路由',
     call: '调用',

@@ -158,6 +158,14 @@ test('the matrix as table, CSV and page, in both languages', () => {
   assert.match(csv, /HYPERLINK\(""x""\)/);
 });
 
+test('a page with many consumers gives each its room', () => {
+  const matrix = policyMatrix(policyWith(), nowMs);
+  const consumers = Array.from({ length: 12 }, (_, index) => `consumer-${index}`);
+  assert.doesNotMatch(matrixHtml(matrix, 'en'), /--columns:/);
+  // The overview has the level besides.
+  assert.match(matrixHtml({ ...matrix, consumers }, 'en'), /--columns:13".*--columns:12"/s);
+});
+
 test('nothing in the CSV is a formula', () => {
   const about = {
     owner: '=1+1',
