@@ -14,6 +14,7 @@ import {
 import { someCode } from '@sallyport/shared/detect/codes.ts';
 import { spacedText } from '@sallyport/shared/detect/plain.ts';
 import { someLookAlike, someRun } from '@sallyport/shared/detect/runs.ts';
+import { compileScan } from '@sallyport/shared/detect/scan.ts';
 
 const lengths = lengthsOf(cardRanges(), [15, 18]);
 
@@ -120,4 +121,14 @@ test('a code is found wherever it stands among other words', () => {
   }
   assert.ok(someCode('9111-0108-5513-8508-2q', (one) => one === code));
   assert.ok(!someCode(`${code}5`, (one) => one === code));
+});
+
+test('what NFKC makes of a text is counted too: a few signs that become many are no way round', () => {
+  const stepsOf = (text: string): number => {
+    let steps = 0;
+    compileScan('', { work: { begin() {}, add: (more) => (steps += more) } })(text);
+    return steps;
+  };
+  const [grows, stays] = ['\u{1d160}'.repeat(20), '\u{20000}'.repeat(20)].map(stepsOf);
+  assert.ok(Number(grows) > 3 * Number(stays) && Number(stays) > 0, `${grows} ${stays}`);
 });

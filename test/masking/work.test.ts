@@ -59,14 +59,14 @@ function countOf(text: string): number {
   return steps;
 }
 
-test('honest records pass, as many as a document may have values, with a tenth of the work', () => {
+test('honest records pass, as many as a document may have values, with a sixth of the work', () => {
   const people = makePeople(16_000, 3);
   const values = people
     .flatMap((one) => Object.values(one).filter((value) => typeof value === 'string'))
     .slice(0, limits.jsonMembersMax);
   assert.equal(values.length, limits.jsonMembersMax);
   const steps = values.reduce((sum, value) => sum + countOf(value), 0);
-  assert.ok(steps > 10_000 && steps < limits.documentStepsMax / 10, `${steps}`);
+  assert.ok(steps > 10_000 && steps < limits.documentStepsMax / 6, `${steps}`);
   const { release } = compileResponse(schema, ['$'], []);
   assert.ok(release(Buffer.from(JSON.stringify(values)), bytesMax).body);
 });
