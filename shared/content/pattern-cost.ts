@@ -13,13 +13,20 @@ export function patternCost(pattern: string): PatternCost {
   const isAnchored = pattern.startsWith('^');
   return (length) => {
     let ways = isAnchored ? 1 : length + 1;
-    for (const most of choices) ways *= Math.min(most, length) + 1;
-    return costs.way * ways * (1 + length * costs.character);
+    let endless = 0;
+    let cost: number = costs.long;
+    for (const most of choices) {
+      if (most < length) cost = costs.short;
+      // Several that share a text part it in fewer ways: it has an order.
+      else endless += 1;
+      ways *= most < length ? most + 1 : (length + 1) / endless;
+    }
+    return cost * ways * (1 + length * costs.character);
   };
 }
 
-/** Steps of a way, and how much more of it each character makes. */
-const costs = { way: 1 / 16, character: 1 / 64 } as const;
+/** Steps of a way, with repetitions that are bounded and without; how much more each character makes. */
+const costs = { short: 1 / 16, long: 1 / 64, character: 1 / 64 } as const;
 
 /** True where the repetition at `at` ends at one place alone, wherever it begins. */
 function hasOneWay(tokens: readonly string[], at: number): boolean {

@@ -18,6 +18,11 @@ const plain: readonly (readonly [string, number])[] = [
   ['^([A-Z]{2,3})-(\\d+)$', 12],
   ['^\\p{L}{2,30}$', 4],
 ];
+
+test('a loose pattern may stand on a member of each of some thousand records', () => {
+  assert.ok(patternCost('^.+@.+\\..+$')(24) * 7_000 < limits.documentStepsMax / 4);
+});
+
 for (const [pattern, length] of plain) {
   test(`a document of nothing but values of ${pattern} is a tenth of what it may be`, () => {
     assert.ok(
@@ -30,8 +35,8 @@ for (const [pattern, length] of plain) {
 const several: readonly (readonly [string, number, number])[] = [
   // Pattern, length, ways at least.
   ['^a*a*$', 100, 100],
-  ['^\\w*[a-c]\\w*[d-f]$', 100, 10_000],
-  ['^.*A.*B$', 100, 10_000],
+  ['^\\w*[a-c]\\w*[d-f]$', 100, 5_000],
+  ['^.*A.*B$', 100, 5_000],
   ['^[^-]*é-$', 100, 100],
   ['^a?a?a?a?a?a?a?a?$', 8, 128],
   ['^(?:a?){8}a{8}$', 8, 256],
@@ -43,6 +48,6 @@ const several: readonly (readonly [string, number, number])[] = [
 ];
 for (const [pattern, length, ways] of several) {
   test(`${pattern} is counted for each of its ways`, () => {
-    assert.ok(patternCost(pattern)(length) >= ways / 16, `${patternCost(pattern)(length)}`);
+    assert.ok(patternCost(pattern)(length) >= ways / 64, `${patternCost(pattern)(length)}`);
   });
 }

@@ -48,9 +48,9 @@ const xsd = `<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element 
   <xs:element name="age" type="xs:int" minOccurs="0"/></xs:sequence></xs:complexType>
   </xs:element></xs:schema>`;
 
-/** 65,536 ways in which one value can be taken apart, and the runtime tries them all. */
-const code = { type: 'string', maxLength: 32, pattern: '^(?:a?){8}(?:a?){8}a{16}$' };
-const value = 'a'.repeat(16);
+/** Some thousand ways in which one value can be taken apart, and the runtime tries them all. */
+const code = { type: 'string', maxLength: 126, pattern: '^\\w*\\w*1\\w*2$' };
+const value = `1${'a'.repeat(120)}2`;
 
 let rig: Rig;
 let key: string;
@@ -168,10 +168,10 @@ test('a request whose patterns cost too much is refused and recorded, and others
   answer = { contentType: 'application/json', body: [] };
   const before = calls.length;
   await assert.rejects(post(1_000), { code: 'REQUEST_TOO_LARGE' });
-  await assert.rejects(post(1, 60), { code: 'REQUEST_TOO_LARGE' });
+  await assert.rejects(post(1, 64), { code: 'REQUEST_TOO_LARGE' });
   await until(async () => (await recorded()) === 2);
   assert.equal(calls.length, before);
-  const { head } = await post(8, 8);
+  const { head } = await post(10, 2);
   assert.equal((head as { status: number }).status, 200);
   assert.equal(calls.length, before + 1);
 });
