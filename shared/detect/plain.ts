@@ -31,7 +31,7 @@ export function spacedText(text: string): string {
   let spaced = '';
   for (let at = 0; at < normal.length; ) {
     const code = normal.codePointAt(at) ?? 0;
-    spaced += spelled.get(code) ?? spell(code);
+    spaced += spelt(code);
     at += code > 0xffff ? 2 : 1;
   }
   return spaced.replace(hanRun, (run) =>
@@ -39,19 +39,30 @@ export function spacedText(text: string): string {
   );
 }
 
-/** By code point, as they come. */
-const spelled = new Map<number, string>();
+/** All that characters become which do not stay. */
+const spellings = [...new Set(['', ' ', '-', ...'0123456789', ...Object.values(lookAlikes)])];
+
+/** By code point, as they come: 0 has not come yet, 1 stays, above 1 is a place in `spellings`. */
+const known = new Uint8Array(0x11_0000);
+const stays = 1;
 
 /** How a character is spelt that stands in NFKC: in one, or not at all. */
-function spell(code: number): string {
-  const one = String.fromCodePoint(code);
-  let spelt = lookAlikes[one] ?? one;
-  if (hasNoWidth.test(one)) spelt = goes(one);
-  else if (/\p{Nd}/u.test(one)) spelt = digitOf(code);
-  else if (/[\p{Pd}\u2212\u00b7\u2022\u2027\u30fb\u30fc]/u.test(one)) spelt = '-';
-  else if (/\p{Z}/u.test(one)) spelt = ' ';
-  spelled.set(code, spelt);
-  return spelt;
+function spelt(code: number): string {
+  let place = known[code];
+  if (!place) {
+    const one = String.fromCodePoint(code);
+    const spelling = spellingOf(one, code);
+    place = spelling === one ? stays : stays + 1 + spellings.indexOf(spelling);
+    known[code] = place;
+  }
+  return spellings[place - stays - 1] ?? String.fromCodePoint(code);
+}
+
+function spellingOf(one: string, code: number): string {
+  if (hasNoWidth.test(one)) return goes(one);
+  if (/\p{Nd}/u.test(one)) return digitOf(code);
+  if (/[\p{Pd}\u2212\u00b7\u2022\u2027\u30fb\u30fc]/u.test(one)) return '-';
+  return /\p{Z}/u.test(one) ? ' ' : (lookAlikes[one] ?? one);
 }
 
 const hasNoWidth =

@@ -52,7 +52,7 @@ export function createPlaces(steady: () => number): Places {
     const fits = room.fits(consumer) && memory.fits(consumer, bytes);
     if (fits && (mayBegin(consumer) || lineMs <= leftMs)) return;
     const message = fits
-      ? `${lines.waiting} bodies wait for an examination, of about ${Math.round(usualMs)} ms each`
+      ? `examinations that wait: ${lines.waiting}, of about ${Math.round(usualMs)} ms each`
       : `${consumer} has its share of examinations`;
     throw new SallyportError('OVERLOADED', message, { retryAfterMs: lineMs });
   };
