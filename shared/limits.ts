@@ -241,8 +241,8 @@ export const limits = {
   // exchange
   laneWindowMax: 1024,
   /** How long a busy lane rests after a package, counted in the time that the package took. */
-  packageRestTimes: 3,
-  packageRestMsMax: 40,
+  packageRestTimes: 2,
+  packageRestMsMax: 20,
   batchBytesMax: 8 * 1024 * 1024,
   /** Leaves room in a package for what rides along: receipts, a heartbeat. */
   batchMessagesMax: 4094,
