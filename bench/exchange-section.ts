@@ -38,13 +38,15 @@ export function exchangeSection(report: ExchangeReport): string[] {
 
 const whatIsLeft = [
   'What is left. Under load both processors are nearly full, and no single part stands out. A package',
-  'costs both nodes some 4 ms of CPU whatever it holds (see batches of one): with 87 messages in it a',
-  'fifth of an exchange. Of a guard about a sixth is SQLite, as much sealing and opening, a tenth each',
-  'masking, the lines to its neighbours and collecting garbage, a twentieth the audit log; the rest is',
-  'small steps between promises. Of the edges four fifths are HTTP and TLS of Node and undici, as in the',
-  'bare proxy. One call alone pays for two packages by itself, with code and data that have left the',
-  'caches since the last one; waking the processes, committing and signing are a quarter of that. Fewer,',
-  'larger processes would be faster; they are apart so that whoever takes one has not taken the next.',
+  'costs both nodes some 4 ms of CPU whatever it holds (see batches of one): with 76 messages in it more',
+  'than a quarter of an exchange. Longer rests between packages would fill them more, but then processors',
+  'wait: three times as long as a package took cost a tenth of the exchanges. Of a guard a fifth is',
+  'SQLite, as much sealing and opening, a tenth each collecting garbage, masking and the lines to its',
+  'neighbours; the rest is small steps between promises. Of the edges four fifths are HTTP and TLS of',
+  'Node and undici, as in the bare proxy. One call alone pays for two packages by itself; waking the',
+  'processes, committing and signing are a quarter of that, and no flag of the engine, placing of',
+  'processes on processors or larger pages makes a difference. Fewer, larger processes would be faster;',
+  'they are apart so that whoever takes one has not taken the next.',
 ];
 
 const pairColumns = ['exchanges/s', 'p50 ms', 'p99 ms', 'CPU µs', 'messages/signature'];
