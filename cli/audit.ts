@@ -1,5 +1,4 @@
 /** `sallyport audit`: checks and shows the audit chain of a node, running or stopped. */
-
 import { existsSync, readFileSync } from 'node:fs';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { type BlockSource, everyBlock } from '@sallyport/shared/audit/transfer.ts';

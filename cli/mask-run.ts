@@ -1,5 +1,4 @@
 /** `sallyport mask run`: a file of any size, masked record by record, by a policy or by a node. */
-
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';

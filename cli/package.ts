@@ -2,7 +2,6 @@
  * `sallyport package`: look at a package file, and verify it, without a running node and without a
  * key.
  */
-
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';

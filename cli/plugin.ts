@@ -2,7 +2,6 @@
  * `sallyport plugin`: what a file or a folder of plug-ins holds, tried in the confinement in which it
  * would run.
  */
-
 import { resolve } from 'node:path';
 import { readHome } from '@sallyport/shared/config/read-home.ts';
 import { counted } from '@sallyport/shared/counted.ts';

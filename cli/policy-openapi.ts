@@ -1,5 +1,4 @@
 /** `sallyport policy import` and `refresh`: policies from OpenAPI documents. */
-
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';

@@ -1,5 +1,4 @@
 /** Plans for the policy: proposed by one person, approved by another, then put in force. */
-
 import { readCredentials } from '@sallyport/inner-node/policy/credentials.ts';
 import { counted } from '@sallyport/shared/counted.ts';
 import { decodePolicy, encodeCredentials, encodePolicy } from '@sallyport/shared/policy/bundle.ts';

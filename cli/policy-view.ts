@@ -1,5 +1,4 @@
 /** `sallyport policy explain` and `matrix`: why a call is allowed or refused, and who gets which field. */
-
 import { readPolicyFiles } from '@sallyport/inner-node/policy/read.ts';
 import { linesOf } from '@sallyport/shared/audit/chain.ts';
 import { everyBlock } from '@sallyport/shared/audit/transfer.ts';

@@ -2,7 +2,6 @@
  * The soft key store: P-256 keys in an encrypted file, for machines without an HSM. It keeps the keys
  * from leaving through the port, and says in its description that it is no HSM.
  */
-
 import { createECDH } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { counted } from '@sallyport/shared/counted.ts';

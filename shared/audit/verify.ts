@@ -1,5 +1,4 @@
 /** Recomputes the audit chain from its first block. docs/spec/audit.md says what that can show. */
-
 import { type KeyObject, verify, X509Certificate } from 'node:crypto';
 import { counted } from '../counted.ts';
 import { SallyportError } from '../errors.ts';

@@ -4,7 +4,6 @@
  *
  *   (010) 8888-8888, 5 ▶ chains 010·8888·8888 and 5
  */
-
 import type { Work } from '../content/work.ts';
 
 /** What tokens are made of, and what may stand between them. */

@@ -4,7 +4,6 @@
  * masked until a person decides otherwise. No text of the document but names and paths gets into
  * the policy.
  */
-
 import { type FieldPath, formatField, parseField } from '../content/fields.ts';
 import { pairsFault } from '../content/pairs.ts';
 import { type Schema, typesOf } from '../content/schema.ts';

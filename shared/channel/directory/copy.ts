@@ -1,5 +1,4 @@
 /** From an open file into a spool directory, part by part; works across file systems. */
-
 import type { FileHandle } from 'node:fs/promises';
 import { counted } from '../../counted.ts';
 import { SallyportError } from '../../errors.ts';

@@ -1,5 +1,4 @@
 /** One look through a pick-up folder: takes what is finished, sets aside what is no package. */
-
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
